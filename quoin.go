@@ -1,3 +1,11 @@
+// Package quoin holds the nouns of the backplane: hashes, heights, views, epochs, transactions,
+// blocks, validator sets, checkpoints, certificates, configurations and the genesis, with their
+// canonical bytes and their limits.
+//
+// Everything here is a value. Decoders are strict: what they accept re-encodes to the same bytes,
+// and every length is checked before anything is allocated. Nothing here verifies a signature; that
+// is package signature's. Values that a constructor or decoder returned are safe for use by several
+// goroutines as long as none modifies them.
 package quoin
 
 import (

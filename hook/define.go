@@ -1,0 +1,107 @@
+package hook
+
+import "strconv"
+
+// Class says what a plugin that serves the hook is trusted with, and so how it is tried.
+type Class byte
+
+const (
+	ClassNode          Class = 'N' // one node's speed
+	ClassLiveness      Class = 'L' // time, never safety
+	ClassDeterministic Class = 'D' // the results of its own namespace
+)
+
+// String returns the class's letter.
+func (c Class) String() string { return string(c) }
+
+// Hook is one extension point.
+type Hook struct {
+	Name       string // with its version: "leader.v1"
+	Class      Class
+	Operations []Operation
+}
+
+// Operation is the untyped part of one thing that a hook's plugin is asked to do.
+type Operation struct {
+	Hook     string // the hook's name: "machine.v1"
+	Name     string // the function that a module exports for it: "machine.v1.apply"
+	ReadOnly bool   // the host refuses writes to the state
+	Stateful bool   // the host offers a state at all
+	Request  Layout
+	Response Layout
+}
+
+// Definition is an operation with the types of its messages.
+type Definition[Request, Response any] struct {
+	Operation
+	encodeRequest  func([]byte, *Request) ([]byte, error)
+	decodeRequest  func([]byte, *Request) error
+	encodeResponse func([]byte, *Response) ([]byte, error)
+	decodeResponse func([]byte, *Response) error
+}
+
+// message is what a request or response type provides.
+type message[T any] interface {
+	*T
+	// Append appends the one encoding of the message to b.
+	Append(b []byte) ([]byte, error)
+	// Decode accepts exactly what Append writes.
+	Decode(b []byte) error
+	// Layout describes the bytes; it does not depend on the receiver's fields.
+	Layout() Layout
+}
+
+// stateUse says what an operation may do with the state of its namespace.
+type stateUse byte
+
+const (
+	stateless stateUse = iota
+	reads
+	writes
+)
+
+// Define makes the definition of one operation. The operation's part of the name may be
+// empty, when the hook has only one.
+func Define[Request, Response any, Q message[Request], S message[Response]](name string, version int, operation string, state stateUse) Definition[Request, Response] {
+	hook := name + ".v" + strconv.Itoa(version)
+	export := hook
+	if operation != "" {
+		export += "." + operation
+	}
+	var q Request
+	var s Response
+	return Definition[Request, Response]{
+		Operation: Operation{
+			Hook:     hook,
+			Name:     export,
+			ReadOnly: state != writes,
+			Stateful: state != stateless,
+			Request:  Q(&q).Layout(),
+			Response: S(&s).Layout(),
+		},
+		encodeRequest:  func(b []byte, m *Request) ([]byte, error) { return Q(m).Append(b) },
+		decodeRequest:  func(b []byte, m *Request) error { return Q(m).Decode(b) },
+		encodeResponse: func(b []byte, m *Response) ([]byte, error) { return S(m).Append(b) },
+		decodeResponse: func(b []byte, m *Response) error { return S(m).Decode(b) },
+	}
+}
+
+// EncodeRequest appends the request's bytes to b.
+func (d *Definition[Request, Response]) EncodeRequest(b []byte, m *Request) ([]byte, error) {
+	return d.encodeRequest(b, m)
+}
+
+// DecodeRequest reads a request; m keeps references into b.
+func (d *Definition[Request, Response]) DecodeRequest(b []byte, m *Request) error {
+	return d.decodeRequest(b, m)
+}
+
+// EncodeResponse appends the response's bytes to b.
+func (d *Definition[Request, Response]) EncodeResponse(b []byte, m *Response) ([]byte, error) {
+	return d.encodeResponse(b, m)
+}
+
+// DecodeResponse reads a response; m keeps references into b.
+func (d *Definition[Request, Response]) DecodeResponse(b []byte, m *Response) error {
+	return d.decodeResponse(b, m)
+}

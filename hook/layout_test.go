@@ -1,0 +1,325 @@
+package hook
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// sampleLeader returns a request with n validators and a window of m blocks.
+func sampleLeader(n, m int) *LeaderRequest {
+	r := &LeaderRequest{Epoch: 3, View: 200, ParentHeight: 1000, ParentView: 198, Params: []byte("params")}
+	for i := range r.Seed {
+		r.Seed[i] = byte(i)
+	}
+	for i := range n {
+		v := Validator{Weight: uint64(100 + i)}
+		v.Key[0], v.Key[1], v.Key[31] = byte(i), byte(i>>8), 0xee
+		r.Validators = append(r.Validators, v)
+	}
+	view := r.ParentView
+	for i := range m {
+		b := WindowBlock{Height: r.ParentHeight - uint64(i), View: view, ViewGap: uint64(i % 3), Proposer: uint32(i % n), Voters: NewBitmap(n)}
+		for k := range n {
+			if (k+i)%3 != 0 {
+				b.Voters.Set(k)
+			}
+		}
+		view -= b.ViewGap + 1
+		r.Window = append(r.Window, b)
+	}
+	return r
+}
+
+func sampleApply() *ApplyRequest {
+	return &ApplyRequest{Height: 7, Time: 1_700_000_000_123, Index: 2, Transaction: [32]byte{1, 2}, Sender: [32]byte{3, 31: 4},
+		Payload: []byte("payload"), Params: []byte("pp")}
+}
+
+func samples(t testing.TB) map[string][]byte {
+	all := map[string][]byte{}
+	add := func(name string, b []byte, err error) {
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all[name] = b
+	}
+	b, err := sampleLeader(4, 3).Append(nil)
+	add("leader.v1.request", b, err)
+	b, err = sampleLeader(70, 64).Append(nil)
+	add("leader.v1.request.large", b, err)
+	b, err = (&LeaderResponse{Proposer: 0x01020304}).Append(nil)
+	add("leader.v1.response", b, err)
+	b, err = sampleApply().Append(nil)
+	add("machine.v1.apply.request", b, err)
+	b, err = (&ApplyResponse{Code: 9, Output: []byte("out")}).Append(nil)
+	add("machine.v1.apply.response", b, err)
+	b, err = (&QueryRequest{Height: 8, Time: 5, Payload: []byte("key"), Params: []byte("p")}).Append(nil)
+	add("machine.v1.query.request", b, err)
+	b, err = (&QueryResponse{Code: 1, Output: []byte("answer")}).Append(nil)
+	add("machine.v1.query.response", b, err)
+	return all
+}
+
+// golden compares with the file, or writes it under -rewrite.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s differs; published layouts never change.\ngot:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
+func TestGoldenLayouts(t *testing.T) {
+	for _, h := range All() {
+		for _, o := range h.Operations {
+			golden(t, o.Name+".layout", o.Request.String()+"\n"+o.Response.String())
+		}
+	}
+}
+
+func TestGoldenBytes(t *testing.T) {
+	for name, b := range samples(t) {
+		text := hex.Dump(b)
+		if len(b) > 1024 {
+			sum := sha256.Sum256(b)
+			text = "sha256 " + hex.EncodeToString(sum[:]) + "\n"
+		}
+		golden(t, name+".bytes", text)
+	}
+}
+
+// decodeAny decodes by the name of a sample and encodes what it understood.
+func decodeAny(name string, b []byte) ([]byte, error) {
+	switch {
+	case strings.HasPrefix(name, "leader.v1.request"):
+		return again[LeaderRequest](&Lead.Operation, Lead.decodeRequest, Lead.encodeRequest, b)
+	case name == "leader.v1.response":
+		return again[LeaderResponse](&Lead.Operation, Lead.decodeResponse, Lead.encodeResponse, b)
+	case name == "machine.v1.apply.request":
+		return again[ApplyRequest](&Apply.Operation, Apply.decodeRequest, Apply.encodeRequest, b)
+	case name == "machine.v1.apply.response":
+		return again[ApplyResponse](&Apply.Operation, Apply.decodeResponse, Apply.encodeResponse, b)
+	case name == "machine.v1.query.request":
+		return again[QueryRequest](&Query.Operation, Query.decodeRequest, Query.encodeRequest, b)
+	default:
+		return again[QueryResponse](&Query.Operation, Query.decodeResponse, Query.encodeResponse, b)
+	}
+}
+
+func again[T any](_ *Operation, decode func([]byte, *T) error, encode func([]byte, *T) ([]byte, error), b []byte) ([]byte, error) {
+	var m T
+	if err := decode(b, &m); err != nil {
+		return nil, err
+	}
+	out, err := encode(nil, &m)
+	if err != nil {
+		panic("decoded message cannot be encoded: " + err.Error())
+	}
+	return out, nil
+}
+
+func TestRoundTrip(t *testing.T) {
+	for name, b := range samples(t) {
+		got, err := decodeAny(name, b)
+		if err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for cut := range b {
+			if out, err := decodeAny(name, b[:cut]); err == nil && !bytes.Equal(out, b[:cut]) {
+				t.Fatalf("%s: %d bytes accepted as another message", name, cut)
+			}
+		}
+	}
+	for _, n := range []int{1, 63, 64, 65, 128, ValidatorsMax} {
+		r := sampleLeader(n, WindowMax)
+		r.Params = make([]byte, ParamsMax)
+		b, err := r.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got LeaderRequest
+		if err := got.Decode(b); err != nil || !reflect.DeepEqual(&got, r) {
+			t.Fatalf("%d validators: %v", n, err)
+		}
+		if n == ValidatorsMax && len(b) != Lead.Request.Max {
+			t.Errorf("the longest request has %d bytes, the layout says %d", len(b), Lead.Request.Max)
+		}
+	}
+}
+
+// Every field of the layout with a fixed offset is where the layout says.
+func TestFieldOffsets(t *testing.T) {
+	encode := func(change func(*LeaderRequest)) []byte {
+		r := sampleLeader(4, 2)
+		change(r)
+		b, err := r.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	plain := encode(func(*LeaderRequest) {})
+	const stride = 40
+	block := func(j int) int { return 80 + 40*4 + stride*j }
+	for _, c := range []struct {
+		offset, size int
+		change       func(*LeaderRequest)
+	}{
+		{16, 32, func(r *LeaderRequest) { r.Seed[0]++ }},
+		{48, 8, func(r *LeaderRequest) { r.Epoch++ }},
+		{56, 8, func(r *LeaderRequest) { r.View++ }},
+		{80 + 40*2, 8, func(r *LeaderRequest) { r.Validators[2].Weight++ }},
+		{88 + 40*3, 32, func(r *LeaderRequest) { r.Validators[3].Key[0]++ }},
+		{block(1), 8, func(r *LeaderRequest) { r.Window[1].Height-- }},
+		{block(1) + 16, 8, func(r *LeaderRequest) { r.Window[1].ViewGap++ }},
+		{block(1) + 24, 4, func(r *LeaderRequest) { r.Window[1].Proposer++ }},
+		{block(1) + 32, 8, func(r *LeaderRequest) { r.Window[1].Voters[0] ^= 1 }},
+		{block(2), 6, func(r *LeaderRequest) { r.Params[5]++ }},
+	} {
+		b := encode(c.change)
+		for i := range b {
+			if inside := i >= c.offset && i < c.offset+c.size; b[i] != plain[i] && !inside {
+				t.Errorf("field at %d: byte %d changed", c.offset, i)
+			}
+		}
+		if bytes.Equal(b[c.offset:c.offset+c.size], plain[c.offset:c.offset+c.size]) {
+			t.Errorf("field at %d did not change", c.offset)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, spoil := range map[string]func(*LeaderRequest){
+		"no validators":      func(r *LeaderRequest) { r.Validators, r.Window = nil, nil },
+		"too many":           func(r *LeaderRequest) { r.Validators = make([]Validator, ValidatorsMax+1) },
+		"zero weight":        func(r *LeaderRequest) { r.Validators[1].Weight = 0 },
+		"long window":        func(r *LeaderRequest) { *r = *sampleLeader(4, 65) },
+		"long params":        func(r *LeaderRequest) { r.Params = make([]byte, ParamsMax+1) },
+		"view zero":          func(r *LeaderRequest) { r.View, r.ParentView, r.Window = 0, 0, nil },
+		"parent not below":   func(r *LeaderRequest) { r.View = r.ParentView },
+		"not the parent":     func(r *LeaderRequest) { r.ParentHeight++ },
+		"proposer range":     func(r *LeaderRequest) { r.Window[0].Proposer = 4 },
+		"voter beyond":       func(r *LeaderRequest) { r.Window[0].Voters[0] |= 1 << 4 },
+		"bitmap too long":    func(r *LeaderRequest) { r.Window[0].Voters = make(Bitmap, 2) },
+		"gap does not match": func(r *LeaderRequest) { r.Window[0].ViewGap++ },
+		"heights rise":       func(r *LeaderRequest) { r.Window[1].Height = r.Window[0].Height + 1 },
+		"gap beyond view":    func(r *LeaderRequest) { r.Window[2].ViewGap = r.Window[2].View },
+	} {
+		r := sampleLeader(4, 3)
+		spoil(r)
+		if _, err := r.Append(nil); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s: Append gave %v", name, err)
+		}
+	}
+	good, _ := sampleLeader(4, 3).Append(nil)
+	for name, spoil := range map[string]func(b []byte) []byte{
+		"trailing byte": func(b []byte) []byte { return append(b, 0) },
+		"reserved":      func(b []byte) []byte { b[80+160+28] = 1; return b },
+		"stride":        func(b []byte) []byte { b[12] = 48; return b },
+		"huge counts":   func(b []byte) []byte { copy(b, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"); return b },
+	} {
+		var r LeaderRequest
+		var d *DecodeError
+		if err := r.Decode(spoil(bytes.Clone(good))); !errors.As(err, &d) {
+			t.Errorf("%s: Decode gave %v", name, err)
+		}
+	}
+	for name, m := range map[string]interface{ Append([]byte) ([]byte, error) }{
+		"payload":      &ApplyRequest{Payload: make([]byte, PayloadMax+1)},
+		"params":       &QueryRequest{Params: make([]byte, ParamsMax+1)},
+		"apply output": &ApplyResponse{Output: make([]byte, ApplyOutputMax+1)},
+		"query output": &QueryResponse{Output: make([]byte, QueryOutputMax+1)},
+	} {
+		if _, err := m.Append(nil); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s: Append gave %v", name, err)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, h := range All() {
+		if got, ok := Find(h.Name); !ok || got.Class != h.Class {
+			t.Errorf("%s is not found", h.Name)
+		}
+		for _, o := range h.Operations {
+			if o.Hook != h.Name || seen[o.Name] {
+				t.Errorf("%s: wrong hook or a name used twice", o.Name)
+			}
+			seen[o.Name] = true
+			if got, ok := FindOperation(o.Name); !ok || got.Request.Name != o.Request.Name {
+				t.Errorf("%s is not found", o.Name)
+			}
+		}
+	}
+	for _, name := range []string{"leader.v1", "machine.v1.apply", "machine.v1.query"} {
+		if !seen[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if _, ok := FindOperation("machine.v1"); ok {
+		t.Error("a hook's name is no operation's when the hook has several")
+	}
+}
+
+func TestFaultNames(t *testing.T) {
+	var b strings.Builder
+	for f := FaultNone; f.Valid(); f++ {
+		b.WriteString(f.String() + "\n")
+	}
+	golden(t, "faults", b.String())
+}
+
+func FuzzDecode(f *testing.F) {
+	names := []string{"leader.v1.request", "leader.v1.response", "machine.v1.apply.request", "machine.v1.apply.response", "machine.v1.query.request", "machine.v1.query.response"}
+	all := samples(f)
+	for i, n := range names {
+		f.Add(byte(i), all[n])
+	}
+	f.Fuzz(func(t *testing.T, which byte, b []byte) {
+		name := names[int(which)%len(names)]
+		if out, err := decodeAny(name, b); err == nil && !bytes.Equal(out, b) {
+			t.Fatalf("%s: accepted a second encoding of\n%x:\n%x", name, out, b)
+		}
+	})
+}
+
+func BenchmarkLeaderRequest(b *testing.B) {
+	r := sampleLeader(20, 20)
+	var buf []byte
+	buf, _ = r.Append(buf[:0])
+	b.Run("append", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			buf, _ = r.Append(buf[:0])
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		var got LeaderRequest
+		for b.Loop() {
+			if err := got.Decode(buf); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
