@@ -157,6 +157,9 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got LeaderRequest
+		if r.Size() != len(b) {
+			t.Errorf("Size says %d of %d bytes", r.Size(), len(b))
+		}
 		if err := got.Decode(b); err != nil || !reflect.DeepEqual(&got, r) {
 			t.Fatalf("%d validators: %v", n, err)
 		}
@@ -212,6 +215,7 @@ func TestRefusals(t *testing.T) {
 		"no validators":      func(r *LeaderRequest) { r.Validators, r.Window = nil, nil },
 		"too many":           func(r *LeaderRequest) { r.Validators = make([]Validator, ValidatorsMax+1) },
 		"zero weight":        func(r *LeaderRequest) { r.Validators[1].Weight = 0 },
+		"heavy":              func(r *LeaderRequest) { r.Validators[0].Weight, r.Validators[1].Weight = 1<<63, 1<<63 },
 		"long window":        func(r *LeaderRequest) { *r = *sampleLeader(4, 65) },
 		"long params":        func(r *LeaderRequest) { r.Params = make([]byte, ParamsMax+1) },
 		"view zero":          func(r *LeaderRequest) { r.View, r.ParentView, r.Window = 0, 0, nil },

@@ -10,6 +10,8 @@ const (
 	ValidatorsMax = 1024 // validators of one chain
 	WindowMax     = 64   // recent blocks in a request
 	ParamsMax     = 4096 // bytes of a binding's parameters
+
+	TotalWeightMax = 1 << 62 // sum of the validators' weights, so that sums never overflow
 )
 
 // LeaderRequest asks for the proposer of one view. The answer must be a function of the
@@ -128,7 +130,7 @@ func (*LeaderRequest) Layout() Layout {
 			{"56", "8", "view", "u64", "that needs a leader, at least 1"},
 			{"64", "8", "parent_height", "u64", "of the block to extend"},
 			{"72", "8", "parent_view", "u64", "below view; 0: of an earlier epoch"},
-			{"80+40i", "8", "validators[i].weight", "u64", "at least 1; i below n"},
+			{"80+40i", "8", "validators[i].weight", "u64", "at least 1, together at most 2^62; i below n"},
 			{"88+40i", "32", "validators[i].key", "bytes", "Ed25519 public key"},
 			{"80+40n+stride·j", "8", "blocks[j].height", "u64", "newest first, never rising; j below m"},
 			{"88+40n+stride·j", "8", "blocks[j].view", "u64", "strictly falling, below view"},
@@ -150,10 +152,16 @@ func (r *LeaderRequest) check() (field, problem string) {
 	if r.ParentView >= r.View {
 		return "parent_view", "must be below view"
 	}
+	var total uint64
 	for i := range r.Validators {
-		if r.Validators[i].Weight == 0 {
+		w := r.Validators[i].Weight
+		if w == 0 {
 			return "validators.weight", "must be at least 1"
 		}
+		if w > TotalWeightMax-total {
+			return "validators.weight", "must add up to at most 2^62"
+		}
+		total += w
 	}
 	for i := range r.Window {
 		b := &r.Window[i]
@@ -181,6 +189,12 @@ func (r *LeaderRequest) check() (field, problem string) {
 		}
 	}
 	return "", ""
+}
+
+// Size returns the length of the request's bytes.
+func (r *LeaderRequest) Size() int {
+	n := len(r.Validators)
+	return leaderHeader + validatorBytes*n + len(r.Window)*(blockHeader+8*((n+63)/64)) + len(r.Params)
 }
 
 // Append appends the request's bytes to b.

@@ -72,6 +72,9 @@ func (*ApplyRequest) Layout() Layout {
 	}}
 }
 
+// Size returns the length of the request's bytes.
+func (r *ApplyRequest) Size() int { return applyHeader + len(r.Payload) + len(r.Params) }
+
 // Append appends the request's bytes to b.
 func (r *ApplyRequest) Append(b []byte) ([]byte, error) {
 	if err := sizes(applyRequest, r.Payload, r.Params); err != nil {
@@ -142,6 +145,9 @@ func (*QueryRequest) Layout() Layout {
 		{"24+q", "p", "params", "bytes", "of the binding"},
 	}}
 }
+
+// Size returns the length of the request's bytes.
+func (r *QueryRequest) Size() int { return queryHeader + len(r.Payload) + len(r.Params) }
 
 // Append appends the request's bytes to b.
 func (r *QueryRequest) Append(b []byte) ([]byte, error) {
