@@ -1,0 +1,2 @@
+// Package state is authenticated key-value state.
+package state

@@ -1,0 +1,287 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/store"
+)
+
+// Limits.
+const (
+	NamespacesMax = 256       // namespaces of one state, those an overlay writes to included
+	KeyBytesMax   = 1 << 10   // and at least 1
+	ValueBytesMax = 8 << 20   // 0 is allowed: an empty value is present
+	KeysMax       = 1<<32 - 1 // keys of one namespace
+	OverlaysMax   = 1 << 10   // live overlays of one State
+	// OverlayBytesMax bounds the keys and values written to one overlay, overwritten and reverted
+	// ones included.
+	OverlayBytesMax = 256 << 20
+)
+
+// Errors that callers tell apart with errors.Is. All but ErrCorrupt and ErrNotApplied leave state
+// and overlay as they were.
+var (
+	// ErrStale: the overlay was dropped, or another one was certified in its place.
+	ErrStale = errors.New("state: stale overlay")
+	// ErrSealed: a write to a sealed overlay, or one that needs it open.
+	ErrSealed = errors.New("state: overlay is sealed")
+	// ErrNotSealed: the overlay has no root yet; call Seal first.
+	ErrNotSealed = errors.New("state: overlay is not sealed")
+	// ErrNotChild: only an overlay that sits directly on the certified state can be committed.
+	ErrNotChild = errors.New("state: overlay does not sit on the certified state")
+	// ErrLimit: a namespace, key, value or number of them is outside the limits above.
+	ErrLimit = errors.New("state: outside the limits")
+	// ErrCorrupt: the store does not hold what the certified root says. Stop; sync from a peer.
+	ErrCorrupt = errors.New("state: store contradicts the certified root")
+	// ErrNotApplied: the batch of the last Commit has not reached the store.
+	ErrNotApplied = errors.New("state: the last commit's batch was not applied to the store")
+)
+
+// Options bound the memory and the work after a crash. Zero values mean the defaults.
+type Options struct {
+	// CacheBytes is how many bytes of trie nodes stay in memory (about 150 a key), besides those
+	// that live overlays hold and the upper nodes that changed since the last flush.
+	CacheBytes int64 // default 256 MiB
+	// FlushTouched is after how many written keys the upper nodes are flushed; Open reads again
+	// the surroundings of as many keys.
+	FlushTouched int // default 32768
+}
+
+// State is the certified state over a store, and the owner of its overlays.
+type State struct {
+	store        store.Reader
+	cacheBytes   int64
+	flushTouched int
+
+	certified certified
+	root      quoin.Hash
+	mark      []byte     // the record of certified, as the store must hold it
+	base      *Overlay   // the last one committed, or nil
+	live      []*Overlay // neither dropped nor committed, parents before children
+
+	nodes    arena
+	touched  int    // keys written since the last flush
+	retired  []page // pages of the last flush that no longer stand
+	hand     hand
+	overfull bool // the sweep could not reach its target
+
+	spare   []*writes // of overlays that ended
+	ops     []op
+	loading []op
+	key     []byte
+	hashed  struct { // the last key hashed: a read is often followed by a write
+		key  []byte
+		hash quoin.Hash
+	}
+
+	loads, evictions, flushes, flushedPages uint64
+}
+
+// Root returns the certified state root.
+func (s *State) Root() quoin.Hash { return s.root }
+
+// Height returns what the last Commit was given.
+func (s *State) Height() quoin.Height { return s.certified.height }
+
+// Directory returns the certified namespaces in ascending order. The caller may keep it.
+func (s *State) Directory() []NamespaceRoot { return directoryOf(s.certified.spaces) }
+
+// Usage returns the certified size of a namespace: its keys, and the bytes of keys and values.
+func (s *State) Usage(namespace string) (keys, bytes uint64) {
+	return usageOf(s.certified.spaces, namespace)
+}
+
+func usageOf(spaces []space, name string) (keys, bytes uint64) {
+	if sp := findSpace(spaces, name); sp != nil {
+		return sp.keys, sp.bytes
+	}
+	return 0, 0
+}
+
+func findSpace(spaces []space, name string) *space {
+	for i := range spaces {
+		if spaces[i].name == name {
+			return &spaces[i]
+		}
+	}
+	return nil
+}
+
+// Get returns the certified value of a key. The slice is the caller's.
+func (s *State) Get(namespace string, key []byte) ([]byte, bool, error) {
+	if err := checkKey(namespace, key); err != nil {
+		return nil, false, err
+	}
+	hash := s.hashKey(key)
+	return s.read(namespace, &hash)
+}
+
+func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
+	s.key = appendRecordKey(s.key[:0], name, hash)
+	value, ok, err := readRecord(s.store, s.key)
+	if err != nil {
+		return nil, false, fmt.Errorf("state: read namespace %q, key hash %v: %w", name, hash, err)
+	}
+	return value, ok, nil
+}
+
+func (s *State) hashKey(key []byte) quoin.Hash {
+	if len(key) == 0 || !bytes.Equal(s.hashed.key, key) {
+		s.hashed.key = append(s.hashed.key[:0], key...)
+		s.hashed.hash = KeyHash(key)
+	}
+	return s.hashed.hash
+}
+
+func checkKey(name string, key []byte) error {
+	if !quoin.IsName(name, quoin.NamespaceMax) {
+		return fmt.Errorf("%w: namespace %q, want 1 to %d of [a-z0-9.-]", ErrLimit, name, quoin.NamespaceMax)
+	}
+	if len(key) == 0 || len(key) > KeyBytesMax {
+		return fmt.Errorf("%w: a key of %d bytes, want 1 to %d", ErrLimit, len(key), KeyBytesMax)
+	}
+	return nil
+}
+
+// checkApplied makes sure that the store shows the certified state.
+func (s *State) checkApplied() error {
+	mark, _, err := s.store.Get([]byte{storePrefix, kindMark})
+	if err != nil {
+		return fmt.Errorf("state: read the mark of the certified state: %w", err)
+	}
+	if !bytes.Equal(mark, s.mark) {
+		return fmt.Errorf("%w: it must show height %d before the state is used again", ErrNotApplied, s.certified.height)
+	}
+	return nil
+}
+
+// Commit makes the sealed overlay o, which must sit on the certified state, the certified state of
+// the given height, and adds to the batch what the store must hold for it. The caller applies the
+// batch, together with whatever belongs to the same block, before the next call of any method of
+// this State or its overlays; if it cannot, it must stop and Open again.
+//
+// Overlays that descend from o stay valid; all others are stale from here on. So is an overlay
+// committed earlier. o itself goes on to answer for the certified state.
+func (s *State) Commit(o *Overlay, height quoin.Height, batch *store.Batch) error {
+	switch {
+	case o.s != s || o.status == stale:
+		return ErrStale
+	case o.status == open:
+		return ErrNotSealed
+	case o.status == committed || o.parent != s.base:
+		return ErrNotChild
+	}
+	if err := s.checkApplied(); err != nil {
+		return err
+	}
+	s.appendRecords(o, batch)
+	s.settle(o)
+	s.retired = append(s.retired, o.retired...)
+	s.touched += len(o.writes.entries)
+	s.certified = certified{height: height, commit: s.certified.commit + 1, spaces: o.spaces}
+	s.root = o.root
+	if s.touched >= s.flushTouched || s.overfull && s.touched >= s.flushTouched/8 {
+		s.flush(batch, &s.certified)
+		s.overfull = false
+	} else if len(o.writes.entries) > 0 {
+		s.appendTouched(o, batch)
+	}
+	s.mark = s.certified.append(s.mark[:0])
+	batch.Set([]byte{storePrefix, kindMark}, s.mark)
+	if s.base != nil {
+		s.base.status, s.base.spaces = stale, nil
+	}
+	s.base = o
+	o.parent, o.status = nil, committed
+	s.recycle(o)
+	s.sweep()
+	return nil
+}
+
+// appendRecords adds the flat records that o changes.
+func (s *State) appendRecords(o *Overlay, batch *store.Batch) {
+	w := o.writes
+	var record []byte
+	for _, i := range w.sorted() {
+		e := &w.entries[i]
+		s.key = appendRecordKey(s.key[:0], w.names[e.name], &e.hash)
+		if e.deleted {
+			batch.Delete(s.key)
+			continue
+		}
+		record = appendRecord(record[:0], w.keyOf(e), w.valueOf(e))
+		batch.Set(s.key, record)
+	}
+}
+
+// settle ends every overlay that does not descend from o and gives o's nodes to the certified
+// state.
+func (s *State) settle(o *Overlay) {
+	var dead []*Overlay
+	s.live = slices.DeleteFunc(s.live, func(x *Overlay) bool {
+		if x != o && !x.descendsFrom(o) {
+			dead = append(dead, x)
+		}
+		return x == o || !x.descendsFrom(o)
+	})
+	s.end(dead)
+	for _, r := range o.replaced {
+		s.nodes.free(r)
+	}
+}
+
+// end makes overlays stale and frees what is only theirs.
+func (s *State) end(dead []*Overlay) {
+	for _, x := range dead {
+		for _, r := range x.replaced {
+			if r.isBranch() {
+				s.nodes.branch(r).pins--
+			}
+		}
+	}
+	for _, x := range dead {
+		for _, r := range x.created {
+			s.nodes.free(r)
+		}
+		x.status, x.parent, x.spaces = stale, nil, nil
+		s.recycle(x)
+	}
+}
+
+// recycle keeps the tables of an overlay that no longer needs them.
+func (s *State) recycle(o *Overlay) {
+	o.created, o.replaced, o.retired = nil, nil, nil
+	if len(s.spare) < 16 {
+		s.spare = append(s.spare, o.writes)
+	}
+	o.writes = nil
+}
+
+// appendTouched adds the heads of the key hashes that o wrote, by which Open finds what changed
+// since the last flush.
+func (s *State) appendTouched(o *Overlay, batch *store.Batch) {
+	w := o.writes
+	s.key = binary.BigEndian.AppendUint64(append(s.key[:0], storePrefix, kindTouched), s.certified.commit)
+	var record []byte
+	order := w.sorted()
+	for len(order) > 0 {
+		name := w.entries[order[0]].name
+		n := 1
+		for n < len(order) && w.entries[order[n]].name == name {
+			n++
+		}
+		record = canonical.AppendBytes8(record, w.names[name])
+		record = canonical.AppendUint32(record, uint32(n))
+		for _, i := range order[:n] {
+			record = append(record, w.entries[i].hash[:touchedBytes]...)
+		}
+		order = order[n:]
+	}
+	batch.Set(s.key, record)
+}
