@@ -8,10 +8,12 @@ import (
 	"quoin.dev/quoin/canonical"
 )
 
-// Limits of a transaction, in bytes. A chain's parameters may be tighter, never wider.
+// Limits of a transaction, in bytes. A chain's parameters may be tighter, never wider. An entry, a
+// transaction with its result, must stay below 64 KiB: bundles of the tlog-tiles layout give its
+// length in two bytes.
 const (
 	NamespaceMax        = 32
-	PayloadMax          = 64 << 10
+	PayloadMax          = 56 << 10
 	TransactionBytesMax = 1 + 32 + 8 + 8 + 1 + NamespaceMax + 4 + PayloadMax + 64
 )
 
