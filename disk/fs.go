@@ -136,12 +136,14 @@ func readFull(file File, p []byte, offset int64) error {
 	return nil
 }
 
+const temporarySuffix = ".tmp"
+
 // WriteFile gives the file new content in one durable step: after any crash it
 // holds the old content or the new one, and after WriteFile has returned nil the
 // new one. It writes to name + ".tmp", syncs, renames, and syncs the directory. A
 // leftover of that name from an earlier crash is overwritten.
 func WriteFile(fsys FS, name string, content []byte) error {
-	temporary := name + ".tmp"
+	temporary := name + temporarySuffix
 	if err := fsys.Remove(temporary); err != nil && !errors.Is(err, ErrNotExist) {
 		return err
 	}
