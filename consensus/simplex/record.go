@@ -1,0 +1,182 @@
+package simplex
+
+import (
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/consensus"
+)
+
+// Kinds of records in the vote log.
+const (
+	recordBody     byte = 'B' // canonical bytes of a block
+	recordProposed byte = 'P' // view (8), block id (32)
+	recordVote     byte = 'V' // an own Notarize, Nullify or Finalize
+	recordEntered  byte = 'E' // what opened a view, or a certificate
+)
+
+func record(kind byte, m consensus.Message) consensus.Record {
+	return m.AppendBinary([]byte{kind})
+}
+
+func proposedRecord(v quoin.View, id quoin.Hash) consensus.Record {
+	return append(canonical.AppendUint64([]byte{recordProposed}, v), id[:]...)
+}
+
+func (m *Simplex) persistVote(x consensus.Message, out *consensus.Output) {
+	if !m.c.Rules.SendBeforePersist {
+		out.Persist = append(out.Persist, record(recordVote, x))
+	}
+}
+
+func (m *Simplex) persistBody(l *link, out *consensus.Output) {
+	if !l.persisted && l.block != nil {
+		l.persisted = true
+		out.Persist = append(out.Persist, l.block.AppendBinary([]byte{recordBody}))
+	}
+}
+
+// Recover takes one record of the log, in the order in which they were persisted, before Started.
+// It fails on records that no correct machine of this epoch wrote: the log is damaged.
+func (m *Simplex) Recover(rec consensus.Record) error {
+	if len(rec) == 0 {
+		return fmt.Errorf("simplex: empty record in the vote log")
+	}
+	switch body := []byte(rec[1:]); rec[0] {
+	case recordBody:
+		b, err := quoin.DecodeBlock(body)
+		if err != nil {
+			return fmt.Errorf("simplex: a block in the vote log: %w", err)
+		}
+		if b.Header().View > m.root.view {
+			l := m.add(b)
+			l.persisted = true
+			m.need(l)
+		}
+	case recordProposed:
+		r := canonical.NewReader(body)
+		v := quoin.View(r.Uint64())
+		r.Take(32)
+		if err := r.Done(); err != nil {
+			return fmt.Errorf("simplex: a proposal in the vote log: %w", err)
+		}
+		if v > m.root.view {
+			m.round(v).proposed = true
+		}
+	case recordVote, recordEntered:
+		x, err := Decode(body)
+		if err != nil {
+			return fmt.Errorf("simplex: the vote log: %w", err)
+		}
+		if rec[0] == recordEntered {
+			return m.recoverEntered(x)
+		}
+		return m.recoverVote(x)
+	default:
+		return fmt.Errorf("simplex: record of unknown kind %q in the vote log", rec[0])
+	}
+	return nil
+}
+
+func (m *Simplex) recoverVote(x consensus.Message) error {
+	if m.c.Rules.ForgetVotesOnRecovery || !m.votes() {
+		return nil
+	}
+	switch x := x.(type) {
+	case *Notarize:
+		if x.View > m.root.view {
+			r := m.round(x.View)
+			r.voted, r.notarizes[m.c.Self] = x, x
+		}
+	case *Nullify:
+		if x.View > m.root.view {
+			r := m.round(x.View)
+			r.nullified, r.nullifies[m.c.Self] = x, x
+		}
+	case *Finalize:
+		if v := x.Checkpoint.View; v > m.root.view {
+			r := m.round(v)
+			r.finalized, r.finalizes[m.c.Self] = x, x
+		}
+	default:
+		return fmt.Errorf("simplex: a %s among the votes of the log", x.Kind())
+	}
+	return nil
+}
+
+func (m *Simplex) recoverEntered(x consensus.Message) error {
+	v := quoin.View(0)
+	switch x := x.(type) {
+	case *Notarization:
+		if v = x.View; v > m.root.view {
+			m.round(v).notarization = x
+		}
+	case *Nullification:
+		if v = x.View; v > m.root.view {
+			m.round(v).nullification = x
+		}
+	case *Certificate:
+		if v = x.Checkpoint.View; v > m.certified() {
+			m.cert = &x.Certificate
+		}
+	default:
+		return fmt.Errorf("simplex: a %s opens a view in the log", x.Kind())
+	}
+	if v >= m.view {
+		m.view, m.enteredBy = v+1, x
+	}
+	return nil
+}
+
+// start begins, after recovery: it tells others where it stands.
+func (m *Simplex) start(out *consensus.Output) {
+	m.started = true
+	for _, l := range m.order {
+		m.need(l)
+	}
+	if m.view > m.root.view+1 {
+		m.stir(m.view)
+		m.repeat(out)
+		m.missing(out)
+	}
+}
+
+// Snapshot returns the records that are still needed: what opened the view, the highest certificate,
+// own votes above it, and the uncertified bodies.
+func (m *Simplex) Snapshot() []consensus.Record {
+	var records []consensus.Record
+	for _, l := range m.order {
+		if l.persisted {
+			records = append(records, l.block.AppendBinary([]byte{recordBody}))
+		}
+	}
+	if m.cert != nil {
+		records = append(records, record(recordEntered, &Certificate{*m.cert}))
+	}
+	for v := m.root.view + 1; v <= m.view; v++ {
+		r := m.rounds[v]
+		if r == nil {
+			continue
+		}
+		if r.proposed {
+			records = append(records, proposedRecord(v, quoin.Hash{}))
+		}
+		if r.voted != nil {
+			records = append(records, record(recordVote, r.voted))
+		}
+		if r.nullified != nil {
+			records = append(records, record(recordVote, r.nullified))
+		}
+		if r.finalized != nil {
+			records = append(records, record(recordVote, r.finalized))
+		}
+		if r.notarization != nil {
+			records = append(records, record(recordEntered, r.notarization))
+		}
+		if r.nullification != nil {
+			records = append(records, record(recordEntered, r.nullification))
+		}
+	}
+	return records
+}
