@@ -197,20 +197,29 @@ func (r *LeaderRequest) Size() int {
 	return leaderHeader + validatorBytes*n + len(r.Window)*(blockHeader+8*((n+63)/64)) + len(r.Params)
 }
 
-// Append appends the request's bytes to b.
-func (r *LeaderRequest) Append(b []byte) ([]byte, error) {
+// Validate returns an error that wraps ErrLimit if Append would refuse the request.
+func (r *LeaderRequest) Validate() error {
 	n, m, p := len(r.Validators), len(r.Window), len(r.Params)
 	switch {
 	case n < 1 || n > ValidatorsMax:
-		return b, tooLarge(leaderRequest, "number of validators", n, ValidatorsMax)
+		return tooLarge(leaderRequest, "number of validators", n, ValidatorsMax)
 	case m > WindowMax:
-		return b, tooLarge(leaderRequest, "number of blocks", m, WindowMax)
+		return tooLarge(leaderRequest, "number of blocks", m, WindowMax)
 	case p > ParamsMax:
-		return b, tooLarge(leaderRequest, "length of params", p, ParamsMax)
+		return tooLarge(leaderRequest, "length of params", p, ParamsMax)
 	}
 	if field, problem := r.check(); field != "" {
-		return b, invalid(leaderRequest, field, problem)
+		return invalid(leaderRequest, field, problem)
 	}
+	return nil
+}
+
+// Append appends the request's bytes to b.
+func (r *LeaderRequest) Append(b []byte) ([]byte, error) {
+	if err := r.Validate(); err != nil {
+		return b, err
+	}
+	n, m, p := len(r.Validators), len(r.Window), len(r.Params)
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, uint32(n))
 	b = le.AppendUint32(b, uint32(m))

@@ -75,9 +75,12 @@ func (*ApplyRequest) Layout() Layout {
 // Size returns the length of the request's bytes.
 func (r *ApplyRequest) Size() int { return applyHeader + len(r.Payload) + len(r.Params) }
 
+// Validate returns an error that wraps ErrLimit if Append would refuse the request.
+func (r *ApplyRequest) Validate() error { return sizes(applyRequest, r.Payload, r.Params) }
+
 // Append appends the request's bytes to b.
 func (r *ApplyRequest) Append(b []byte) ([]byte, error) {
-	if err := sizes(applyRequest, r.Payload, r.Params); err != nil {
+	if err := r.Validate(); err != nil {
 		return b, err
 	}
 	le := binary.LittleEndian
@@ -149,9 +152,12 @@ func (*QueryRequest) Layout() Layout {
 // Size returns the length of the request's bytes.
 func (r *QueryRequest) Size() int { return queryHeader + len(r.Payload) + len(r.Params) }
 
+// Validate returns an error that wraps ErrLimit if Append would refuse the request.
+func (r *QueryRequest) Validate() error { return sizes(queryRequest, r.Payload, r.Params) }
+
 // Append appends the request's bytes to b.
 func (r *QueryRequest) Append(b []byte) ([]byte, error) {
-	if err := sizes(queryRequest, r.Payload, r.Params); err != nil {
+	if err := r.Validate(); err != nil {
 		return b, err
 	}
 	le := binary.LittleEndian

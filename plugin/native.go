@@ -1,0 +1,217 @@
+package plugin
+
+import (
+	"bytes"
+
+	"quoin.dev/quoin/hook"
+)
+
+// nativeCall is one call of native code: its fuel, its view of the state, and the first
+// thing that went wrong. It implements hook.Access.
+//
+// Native code cannot be stopped, so a fault is remembered: from then on reads find nothing,
+// writes do nothing, and the result is dropped when the code returns.
+type nativeCall struct {
+	reader  StateReader // nil: the operation has no state
+	state   State       // nil: read-only
+	fuelMax int64
+	fuel    int64 // left
+	calls   int
+	fault   hook.Fault
+	err     error // local
+	events  [][]byte
+	log     logBudget
+}
+
+var _ hook.Access = (*nativeCall)(nil)
+
+// begin prepares the call and charges for the request.
+func (c *nativeCall) begin(fuelMax uint64, requestBytes int, reader StateReader, state State) {
+	*c = nativeCall{reader: reader, state: state, fuelMax: int64(fuelMax), fuel: int64(fuelMax), log: c.log}
+	c.log.reset()
+	c.charge(chargeNative + chargeBytes(requestBytes))
+}
+
+// run calls the code, unless the request is beyond the hook's limits or not paid for. A panic
+// of the code is what a trap is for a guest.
+func (c *nativeCall) run(invalid error, code func()) {
+	if invalid != nil {
+		c.stop(hook.FaultInput)
+	}
+	if c.stopped() {
+		return
+	}
+	defer func() {
+		if recover() != nil {
+			c.stop(hook.FaultTrap)
+		}
+	}()
+	code()
+}
+
+// end charges for the response and returns how the call ended.
+func (c *nativeCall) end(responseBytes int) (Outcome, error) {
+	c.charge(chargeBytes(responseBytes))
+	if c.err != nil {
+		return Outcome{}, local("state: %w", c.err)
+	}
+	o := Outcome{Fault: c.fault, Fuel: uint64(c.fuelMax - c.fuel)}
+	if c.fault != hook.FaultNone {
+		o.Fuel = uint64(c.fuelMax)
+	}
+	o.Log, o.LogDropped = c.log.take()
+	return o, nil
+}
+
+// charge takes fuel and reports whether the call goes on.
+func (c *nativeCall) charge(units int64) bool {
+	if c.stopped() {
+		return false
+	}
+	if c.fuel < units {
+		c.fault = hook.FaultFuel
+		return false
+	}
+	c.fuel -= units
+	return true
+}
+
+// host charges for a host function and reports whether the call goes on.
+func (c *nativeCall) host(units int64, bytes int) bool {
+	if c.calls++; c.calls > HostCallsMax {
+		c.stop(hook.FaultHostCount)
+	}
+	return c.charge(chargeHostCall + units + chargeBytes(bytes))
+}
+
+func (c *nativeCall) stopped() bool { return c.fault != hook.FaultNone || c.err != nil }
+
+func (c *nativeCall) stop(f hook.Fault) {
+	if !c.stopped() {
+		c.fault = f
+	}
+}
+
+func (c *nativeCall) failed(err error) bool {
+	if err != nil && !c.stopped() {
+		c.err = err
+	}
+	return err != nil
+}
+
+// checkKey refuses a key beyond the limits.
+func (c *nativeCall) checkKey(key []byte) bool {
+	if len(key) < 1 || len(key) > hook.KeyMax {
+		c.stop(hook.FaultLimit)
+		return false
+	}
+	return true
+}
+
+// Get implements hook.Reader.
+func (c *nativeCall) Get(key []byte) ([]byte, bool) {
+	if c.reader == nil {
+		c.stop(hook.FaultImport)
+	}
+	if !c.host(chargeGet, len(key)) || !c.checkKey(key) {
+		return nil, false
+	}
+	value, ok, err := c.reader.Get(key)
+	if c.failed(err) || !ok || !c.charge(chargeBytes(len(value))) {
+		return nil, false
+	}
+	return value, true
+}
+
+// Scan implements hook.Reader.
+func (c *nativeCall) Scan(start, end []byte, visit func(key, value []byte) bool) {
+	if c.reader == nil {
+		c.stop(hook.FaultImport)
+	}
+	if !c.host(chargeScan, len(start)+len(end)) {
+		return
+	}
+	if len(start) > hook.KeyMax || len(end) > hook.KeyMax {
+		c.stop(hook.FaultLimit)
+		return
+	}
+	if end != nil && bytes.Compare(start, end) >= 0 {
+		return
+	}
+	c.failed(c.reader.Scan(start, end, func(key, value []byte) bool {
+		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
+			return false
+		}
+		return visit(key, value)
+	}))
+}
+
+// Put implements hook.Access.
+func (c *nativeCall) Put(key, value []byte) {
+	if c.state == nil {
+		c.stop(hook.FaultImport)
+	}
+	if !c.host(chargePut, len(key)+len(value)) || !c.checkKey(key) {
+		return
+	}
+	if len(value) > hook.ValueMax {
+		c.stop(hook.FaultLimit)
+		return
+	}
+	c.failed(c.state.Put(key, value))
+}
+
+// Delete implements hook.Access.
+func (c *nativeCall) Delete(key []byte) {
+	if c.state == nil {
+		c.stop(hook.FaultImport)
+	}
+	if !c.host(chargeDelete, len(key)) || !c.checkKey(key) {
+		return
+	}
+	c.failed(c.state.Delete(key))
+}
+
+// Emit implements hook.Access.
+func (c *nativeCall) Emit(event []byte) {
+	if c.state == nil {
+		c.stop(hook.FaultImport)
+	}
+	if !c.host(chargeEmit, len(event)) {
+		return
+	}
+	if len(event) > hook.EventMax || len(c.events) == hook.EventsMax {
+		c.stop(hook.FaultLimit)
+		return
+	}
+	c.events = append(c.events, bytes.Clone(event))
+}
+
+// Log implements hook.Reader.
+func (c *nativeCall) Log(message []byte) {
+	if c.host(0, len(message)) {
+		c.log.write(message)
+	}
+}
+
+// logBudget keeps the first hook.LogMax bytes of a call's messages and counts the rest.
+type logBudget struct {
+	text    []byte
+	dropped uint64
+}
+
+func (l *logBudget) reset() { l.text, l.dropped = l.text[:0], 0 }
+
+func (l *logBudget) write(b []byte) {
+	n := min(len(b), hook.LogMax-len(l.text))
+	l.text = append(l.text, b[:n]...)
+	l.dropped += uint64(len(b) - n)
+}
+
+// take returns a copy, so that the budget's buffer can serve the next call.
+func (l *logBudget) take() ([]byte, uint64) {
+	if len(l.text) == 0 {
+		return nil, l.dropped
+	}
+	return bytes.Clone(l.text), l.dropped
+}
