@@ -1,0 +1,103 @@
+package governance
+
+import (
+	"strings"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+)
+
+// RecordFault counts a fault that no client's input caused (a leader's, a pacemaker's, an
+// initialisation's) against the binding that serves a slot at height h. The FaultsMax-th in an
+// epoch quarantines the binding: the slot's return is scheduled as by a rollback. It belongs to
+// executing h, after Enact and before the commands.
+//
+// Faults of slots that have no binding at h are not counted.
+func RecordFault(env Environment, s State, slotName string, code uint32, h quoin.Height) {
+	now := ConfigurationAt(s, h)
+	binding, ok := now.Binding(slotName)
+	if !ok {
+		return
+	}
+	key := FaultKey(now.Epoch, slotName)
+	f, _ := load(s, key, readFault)
+	f.Release, f.Count, f.Code, f.Height = binding.Release, f.Count+1, code, h
+	putFault(s, key, &f)
+	if f.Count < FaultsMax {
+		return
+	}
+	slot, _ := ReadSlot(s, slotName)
+	if line, ok := ReadServed(s, slotName, slot.Serving); !ok || line.First > h {
+		return // in the epoch's last block: it has gone already
+	}
+	if ret, code := checkReturn(&env, s, slotName, CauseQuarantine, slot.Serving, h); code == OK {
+		enterReturn(s, slotName, ret)
+	}
+}
+
+// checkReturn returns the return of a slot from the history line from, requested at h, or why there
+// is none.
+func checkReturn(env *Environment, s State, slotName string, cause Cause, from HistoryNumber, h quoin.Height) (Return, Code) {
+	slot, _ := ReadSlot(s, slotName)
+	line, ok := ReadServed(s, slotName, slot.Serving)
+	switch {
+	case !ok || !line.Bound:
+		return Return{}, NoSlot
+	case from != slot.Serving:
+		return Return{}, NotServing
+	case slot.Return.Cause != 0:
+		return Return{}, AlreadyReturning
+	}
+	ret := Return{Cause: cause, From: from, To: line.Before, Requested: h, At: h + RiskReducingNotice}
+	if ret.To == 0 {
+		hook, ok := env.Hook(line.Binding.Hook)
+		if !ok || hook.Fallback == "" {
+			return Return{}, NothingBefore
+		}
+		ret.Fallback = hook.Fallback
+	}
+	target := returned(s, slotName, &ret)
+	if target.Bound && equalBindings(&target.Binding, &line.Binding) {
+		return Return{}, NothingBefore
+	}
+	return ret, OK
+}
+
+func enterReturn(s State, slotName string, ret Return) {
+	ret.Order = enter(s, ret.At, item{slot: slotName})
+	slot, _ := ReadSlot(s, slotName)
+	slot.Return = ret
+	putSlot(s, slotName, &slot)
+}
+
+// returned gives what serves after a return: the earlier line's binding with what was before it,
+// so that one return after the other goes further back and never to and fro; or the fallback,
+// without parameters and with the fuel of what it replaces.
+func returned(s State, slotName string, ret *Return) Served {
+	if ret.To != 0 {
+		return mustServed(s, slotName, ret.To)
+	}
+	hook, namespace, _ := strings.Cut(slotName, "/")
+	fuel := mustServed(s, slotName, ret.From).Binding.FuelMax
+	return Served{Bound: true, Binding: quoin.Binding{Hook: hook, Namespace: namespace, Builtin: ret.Fallback, FuelMax: fuel}}
+}
+
+// Suspend suspends a namespace in the block at height h, on evidence that the caller has judged. It
+// reports false, and changes nothing, if the namespace is suspended already, or is the kernel's or
+// none.
+func Suspend(s State, namespace string, x Suspension) bool {
+	if !quoin.IsName(namespace, quoin.NamespaceMax) || namespace == quoin.KernelNamespace {
+		return false
+	}
+	if _, already := Suspended(s, namespace); already {
+		return false
+	}
+	b := canonical.AppendUint32(canonical.AppendUint64(nil, x.Height), x.Reason)
+	s.Put(SuspendedKey(namespace), append(b, x.Evidence[:]...))
+	return true
+}
+
+// Suspended returns the suspension of a namespace.
+func Suspended(s State, namespace string) (Suspension, bool) {
+	return load(s, SuspendedKey(namespace), readSuspension)
+}

@@ -1,0 +1,136 @@
+package governance
+
+import (
+	"slices"
+
+	"quoin.dev/quoin"
+)
+
+// Limits of governance.
+const (
+	ReleaseNameMax      = quoin.NamespaceMax // bytes of a plugin's name
+	VersionMax          = 32                 // bytes of a version
+	SequenceIncreaseMax = 1_000              // between two releases of one name, and of the first
+	OpenProposalsMax    = 64                 // of a chain
+	OpenHeightsMax      = 100_000            // from proposal to schedule; afterwards any proposer may cancel
+	AheadHeightsMax     = 100_000            // from schedule to activation
+	FaultsMax           = 3                  // of one binding in one epoch that its slot does not survive
+	RiskReducingNotice  = 1                  // heights between a rollback and its activation
+)
+
+// State is the kernel's namespace, as of the transaction before. Keys are relative to the
+// namespace. The caller makes it for one goroutine; a state with more methods (a scan, say) fits
+// as well, but nothing here depends on an order of keys.
+//
+// Get returns a value that the caller of Get does not modify. Put may keep both of its arguments:
+// they are not modified afterwards.
+type State interface {
+	Get(key []byte) ([]byte, bool)
+	Put(key, value []byte)
+	Delete(key []byte)
+}
+
+// Class says what a plugin of a hook may be trusted with.
+type Class byte
+
+// The classes. Hooks of class S, safety, cannot be bound and have no value here.
+const (
+	ClassNode          Class = 'N' // a bad plugin costs one node's speed
+	ClassLiveness      Class = 'L' // it costs time
+	ClassDeterministic Class = 'D' // it costs its own namespace's results
+)
+
+// Hook is what governance knows of an extension point.
+type Hook struct {
+	Name       string // for example "leader.v1"
+	Class      Class
+	Namespaced bool     // a binding needs a namespace; otherwise it must not have one
+	Builtins   []string // names of the built-in algorithms
+	Fallback   string   // the built-in that serves when nothing served before; empty if there is none
+	FuelMax    uint64   // the most that a binding may allow one call
+}
+
+// Environment is what is constant on a chain, or rather: what may change only with the engine
+// version of its configuration, because results depend on it.
+type Environment struct {
+	Hooks          []Hook
+	ModuleBytesMax uint64
+
+	// AuthorBytes returns what an author signs to publish the release with the digest.
+	AuthorBytes func(digest quoin.Hash) []byte
+	// Verify reports whether signature is key's signature of message. It must be a pure function,
+	// the same on every node.
+	Verify func(key quoin.PublicKey, message []byte, signature quoin.Signature) bool
+}
+
+// Hook returns the hook with the name, if a plugin may serve it.
+func (e *Environment) Hook(name string) (*Hook, bool) {
+	i := slices.IndexFunc(e.Hooks, func(h Hook) bool { return h.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	switch e.Hooks[i].Class {
+	case ClassNode, ClassLiveness, ClassDeterministic:
+		return &e.Hooks[i], true
+	}
+	return nil, false
+}
+
+// Init writes what governance keeps of the genesis: epoch 1 and the bindings that it begins with.
+// The configuration has passed its Check.
+func Init(s State, genesis *quoin.Configuration) {
+	putEpoch(s, genesis)
+	for i := range genesis.Bindings {
+		b := &genesis.Bindings[i]
+		putServed(s, b.Slot(), &Served{Number: 1, Epoch: genesis.Epoch, First: genesis.First, Cause: CauseGenesis, Bound: true, Binding: *b})
+		putSlot(s, b.Slot(), &Slot{Serving: 1})
+	}
+}
+
+// Apply executes one command at height h: payload is a kernel transaction's, signer its sender,
+// whose signature the caller has verified. It is total and pure: whatever the payload, the result
+// is a code of this package's table, and on any code but OK the state is as it was. The output is
+// empty, but for the number of a new proposal and the height of a schedule (8 bytes each).
+//
+// Apply panics only if the state was not written by this package.
+func Apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, payload []byte) quoin.Result {
+	command, err := DecodeCommand(payload)
+	if err != nil {
+		return quoin.Result{Code: uint32(Malformed)}
+	}
+	x := execution{env: &env, state: s, height: h, signer: signer, configuration: ConfigurationAt(s, h)}
+	code := x.apply(command)
+	return quoin.Result{Code: uint32(code), Output: x.output}
+}
+
+// execution is one call of Apply. Its rules check everything before they write anything.
+type execution struct {
+	env           *Environment
+	state         State
+	height        quoin.Height
+	signer        quoin.PublicKey
+	configuration quoin.Configuration // in force at height
+	output        []byte
+}
+
+func (x *execution) apply(command Command) Code {
+	switch c := command.(type) {
+	case Propose:
+		return x.propose(&c)
+	case Approve:
+		return x.approve(c)
+	case Schedule:
+		return x.schedule(c)
+	case Ready:
+		return x.ready(c)
+	case Veto:
+		return x.veto(c)
+	case Rollback:
+		return x.rollback(c)
+	case Cancel:
+		return x.cancel(c)
+	case Lift:
+		return x.lift(c)
+	}
+	return Malformed
+}

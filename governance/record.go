@@ -1,0 +1,427 @@
+package governance
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+)
+
+// Status says where a proposal stands.
+type Status byte
+
+// The statuses. Numbers are stable; those left out are for steps between (precheck, shadow, trial,
+// pause) that may come.
+const (
+	StatusProposed    Status = 1  // open: waits for approvals
+	StatusApproved    Status = 3  // open: may be scheduled
+	StatusScheduled   Status = 5  // open: takes effect at its activation height, if enough are ready
+	StatusActive      Status = 7  // in effect
+	StatusRetired     Status = 9  // a later proposal took its place; a rollback may bring it back
+	StatusRejected    Status = 10 // too few were ready too often, or it would have made the configuration invalid
+	StatusVetoed      Status = 11
+	StatusRolledBack  Status = 12
+	StatusQuarantined Status = 13
+	StatusCancelled   Status = 14
+)
+
+var statusNames = map[Status]string{
+	StatusProposed: "proposed", StatusApproved: "approved", StatusScheduled: "scheduled",
+	StatusActive: "active", StatusRetired: "retired", StatusRejected: "rejected", StatusVetoed: "vetoed",
+	StatusRolledBack: "rolled-back", StatusQuarantined: "quarantined", StatusCancelled: "cancelled",
+}
+
+// String returns the stable name.
+func (s Status) String() string {
+	if name, ok := statusNames[s]; ok {
+		return name
+	}
+	return "unknown"
+}
+
+// Open reports whether the proposal can still take effect for the first time.
+func (s Status) Open() bool {
+	return s == StatusProposed || s == StatusApproved || s == StatusScheduled
+}
+
+// Proposal is a proposed change and what became of it.
+type Proposal struct {
+	Propose
+	Number     ProposalNumber
+	Status     Status
+	Proposer   quoin.PublicKey
+	Proposed   quoin.Height // the height of the block with the proposal
+	Scheduled  quoin.Height // the height of the block with the schedule; 0 without
+	Activation quoin.Height // the last height before it takes effect; 0 until scheduled
+	Order      uint64       // its place among all schedules; 0 until scheduled
+	Moves      uint64       // how often the activation was put off because too few were ready
+	Closed     quoin.Height // the height at which it ceased to be open; 0 before
+}
+
+// Expired reports whether the proposal should have been scheduled before h.
+func (p *Proposal) Expired(h quoin.Height) bool {
+	return (p.Status == StatusProposed || p.Status == StatusApproved) && h-p.Proposed > OpenHeightsMax
+}
+
+// HistoryNumber numbers what served a slot, from 1 for each slot. 0 stands for none.
+type HistoryNumber uint64
+
+// Cause says why a binding began to serve.
+type Cause byte
+
+// The causes.
+const (
+	CauseGenesis    Cause = 1
+	CauseProposal   Cause = 2
+	CauseRollback   Cause = 3
+	CauseQuarantine Cause = 4
+)
+
+// String returns the stable name.
+func (c Cause) String() string {
+	switch c {
+	case CauseGenesis:
+		return "genesis"
+	case CauseProposal:
+		return "proposal"
+	case CauseRollback:
+		return "rollback"
+	case CauseQuarantine:
+		return "quarantine"
+	}
+	return "none"
+}
+
+// Served is one line of a slot's history: what serves it from height First on.
+type Served struct {
+	Number   HistoryNumber
+	Epoch    quoin.Epoch
+	First    quoin.Height
+	Cause    Cause
+	Proposal ProposalNumber // that brought the binding; 0 for the genesis' and for a fallback
+	Before   HistoryNumber  // what a return from here brings back; 0 for the hook's fallback
+	Bound    bool           // false: nothing serves the slot
+	Binding  quoin.Binding  // if Bound
+}
+
+// Slot is what governance knows of a slot.
+type Slot struct {
+	Serving HistoryNumber  // the newest line of the history
+	Open    ProposalNumber // the open proposal
+	Return  Return
+}
+
+// Return is a scheduled return of a slot. The zero value is none.
+type Return struct {
+	Cause     Cause         // CauseRollback or CauseQuarantine; 0 for none
+	From      HistoryNumber // the return is void if this does not serve any more
+	To        HistoryNumber // 0: the fallback
+	Fallback  string        // built-in, if To is 0
+	Requested quoin.Height
+	At        quoin.Height // the last height before it takes effect
+	Order     uint64       // its place among all schedules
+}
+
+// Name is what governance knows of a plugin's name.
+type Name struct {
+	Owner    quoin.PublicKey // the author of its first release, for ever
+	Sequence uint64          // of its newest release
+	Newest   quoin.Hash
+	Open     ProposalNumber
+}
+
+// Fault counts the faults of a slot's binding in one epoch that no client's input caused.
+type Fault struct {
+	Release quoin.Hash // zero for a built-in
+	Count   uint64
+	Code    uint32 // of the last
+	Height  quoin.Height
+}
+
+// Suspension says since when and why a namespace is suspended.
+type Suspension struct {
+	Height   quoin.Height // of the block that suspended it; it acts from the next
+	Reason   uint32
+	Evidence quoin.Hash
+}
+
+// item is an entry of a schedule: a proposal, or else the return of a slot.
+type item struct {
+	order    uint64
+	proposal ProposalNumber // 0: a return
+	slot     string         // of a return
+}
+
+// counters are the last numbers given.
+type counters struct {
+	proposals ProposalNumber
+	orders    uint64
+}
+
+// Keys, relative to the kernel's namespace.
+
+// EpochKey is the key of an epoch's configuration.
+func EpochKey(e quoin.Epoch) []byte { return numbered("epoch/", e) }
+
+// ReleaseKey is the key of a release.
+func ReleaseKey(digest quoin.Hash) []byte { return []byte("release/" + digest.String()) }
+
+// ProposalKey is the key of a proposal.
+func ProposalKey(n ProposalNumber) []byte { return numbered("proposal/", n) }
+
+// ApprovalKey is the key of an approver's approval of a proposal.
+func ApprovalKey(n ProposalNumber, approver quoin.PublicKey) []byte {
+	return voiceKey(numbered("approval/", n), approver)
+}
+
+// ReadyKey is the key of a validator's readiness for a proposal.
+func ReadyKey(n ProposalNumber, validator quoin.PublicKey) []byte {
+	return voiceKey(numbered("ready/", n), validator)
+}
+
+// VetoKey is the key of a validator's veto of a proposal.
+func VetoKey(n ProposalNumber, validator quoin.PublicKey) []byte {
+	return voiceKey(numbered("veto/", n), validator)
+}
+
+// RollbackKey is the key of a validator's voice for the return of a slot from a line of its history.
+func RollbackKey(slot string, from HistoryNumber, validator quoin.PublicKey) []byte {
+	return voiceKey(numbered("rollback/"+slot+"/", from), validator)
+}
+
+// LiftKey is the key of an approver's voice for lifting the suspension that began at a height.
+func LiftKey(namespace string, since quoin.Height, approver quoin.PublicKey) []byte {
+	return voiceKey(numbered("lift/"+namespace+"/", since), approver)
+}
+
+// ScheduleKey is the key of what is due at a height.
+func ScheduleKey(h quoin.Height) []byte { return numbered("schedule/", h) }
+
+// SlotKey is the key of a slot.
+func SlotKey(slot string) []byte { return []byte("slot/" + slot) }
+
+// HistoryKey is the key of a line of a slot's history.
+func HistoryKey(slot string, n HistoryNumber) []byte { return numbered("history/"+slot+"/", n) }
+
+// NameKey is the key of a plugin's name.
+func NameKey(name string) []byte { return []byte("name/" + name) }
+
+// FaultKey is the key of the faults of a slot in an epoch.
+func FaultKey(e quoin.Epoch, slot string) []byte {
+	return append(append(numbered("fault/", e), '/'), slot...)
+}
+
+// SuspendedKey is the key of a namespace's suspension.
+func SuspendedKey(namespace string) []byte { return []byte("suspended/" + namespace) }
+
+var (
+	keyNewest   = []byte("epoch")
+	keyCounters = []byte("counters")
+	keyOpen     = []byte("open")
+)
+
+func numbered[T ~uint64](prefix string, n T) []byte {
+	return strconv.AppendUint([]byte(prefix), uint64(n), 10)
+}
+
+func voiceKey(b []byte, key quoin.PublicKey) []byte {
+	return append(append(b, '/'), key.String()...)
+}
+
+// load reads a record of our own. One that does not decode was not written by this package: the
+// state is not the chain's, and nothing sensible can follow.
+func load[T any](s State, key []byte, read func(*canonical.Reader) T) (v T, ok bool) {
+	b, ok := s.Get(key)
+	if !ok {
+		return v, false
+	}
+	r := canonical.NewReader(b)
+	v = read(r)
+	if err := r.Done(); err != nil {
+		panic(fmt.Sprintf("governance: record %q: %v", key, err))
+	}
+	return v, true
+}
+
+func readHeight(r *canonical.Reader) quoin.Height { return quoin.Height(r.Uint64()) }
+
+func putEpoch(s State, c *quoin.Configuration) {
+	s.Put(EpochKey(c.Epoch), c.AppendBinary(nil))
+	s.Put(keyNewest, canonical.AppendUint64(nil, c.Epoch))
+}
+
+func putProposal(s State, p *Proposal) {
+	b := []byte{byte(p.Status)}
+	b = append(b, p.Proposer[:]...)
+	b = canonical.AppendUint64(b, p.Proposed)
+	b = canonical.AppendUint64(b, p.Scheduled)
+	b = canonical.AppendUint64(b, p.Activation)
+	b = canonical.AppendUint64(b, p.Order)
+	b = canonical.AppendUint64(b, p.Moves)
+	b = canonical.AppendUint64(b, p.Closed)
+	s.Put(ProposalKey(p.Number), p.Propose.appendBody(b))
+}
+
+func readProposal(r *canonical.Reader) Proposal {
+	p := Proposal{Status: Status(r.Byte())}
+	r.Copy(p.Proposer[:])
+	p.Proposed = readHeight(r)
+	p.Scheduled = readHeight(r)
+	p.Activation = readHeight(r)
+	p.Order = r.Uint64()
+	p.Moves = r.Uint64()
+	p.Closed = readHeight(r)
+	p.Propose = readPropose(r)
+	return p
+}
+
+func putServed(s State, slot string, x *Served) {
+	b := canonical.AppendUint64(nil, x.Epoch)
+	b = canonical.AppendUint64(b, x.First)
+	b = append(b, byte(x.Cause))
+	b = canonical.AppendUint64(b, x.Proposal)
+	b = canonical.AppendUint64(b, x.Before)
+	b = canonical.AppendBool(b, x.Bound)
+	if x.Bound {
+		b = x.Binding.AppendBinary(b)
+	}
+	s.Put(HistoryKey(slot, x.Number), b)
+}
+
+func readServed(r *canonical.Reader) Served {
+	x := Served{Epoch: quoin.Epoch(r.Uint64()), First: readHeight(r), Cause: Cause(r.Byte())}
+	x.Proposal = ProposalNumber(r.Uint64())
+	x.Before = HistoryNumber(r.Uint64())
+	if x.Bound = r.Bool(); x.Bound {
+		x.Binding = quoin.ReadBinding(r)
+	}
+	return x
+}
+
+func putSlot(s State, slot string, x *Slot) {
+	b := canonical.AppendUint64(nil, x.Serving)
+	b = canonical.AppendUint64(b, x.Open)
+	b = append(b, byte(x.Return.Cause))
+	b = canonical.AppendUint64(b, x.Return.From)
+	b = canonical.AppendUint64(b, x.Return.To)
+	b = canonical.AppendBytes8(b, x.Return.Fallback)
+	b = canonical.AppendUint64(b, x.Return.Requested)
+	b = canonical.AppendUint64(b, x.Return.At)
+	s.Put(SlotKey(slot), canonical.AppendUint64(b, x.Return.Order))
+}
+
+func readSlot(r *canonical.Reader) Slot {
+	x := Slot{Serving: HistoryNumber(r.Uint64()), Open: ProposalNumber(r.Uint64())}
+	x.Return.Cause = Cause(r.Byte())
+	x.Return.From = HistoryNumber(r.Uint64())
+	x.Return.To = HistoryNumber(r.Uint64())
+	x.Return.Fallback = string(r.Bytes8(quoin.NamespaceMax))
+	x.Return.Requested = readHeight(r)
+	x.Return.At = readHeight(r)
+	x.Return.Order = r.Uint64()
+	return x
+}
+
+func putName(s State, name string, x *Name) {
+	b := canonical.AppendUint64(append([]byte(nil), x.Owner[:]...), x.Sequence)
+	s.Put(NameKey(name), canonical.AppendUint64(append(b, x.Newest[:]...), x.Open))
+}
+
+func readName(r *canonical.Reader) Name {
+	var x Name
+	r.Copy(x.Owner[:])
+	x.Sequence = r.Uint64()
+	r.Copy(x.Newest[:])
+	x.Open = ProposalNumber(r.Uint64())
+	return x
+}
+
+func putFault(s State, key []byte, x *Fault) {
+	b := canonical.AppendUint64(append([]byte(nil), x.Release[:]...), x.Count)
+	s.Put(key, canonical.AppendUint64(canonical.AppendUint32(b, x.Code), x.Height))
+}
+
+func readFault(r *canonical.Reader) Fault {
+	var x Fault
+	r.Copy(x.Release[:])
+	x.Count = r.Uint64()
+	x.Code = r.Uint32()
+	x.Height = readHeight(r)
+	return x
+}
+
+func readSuspension(r *canonical.Reader) Suspension {
+	x := Suspension{Height: readHeight(r), Reason: r.Uint32()}
+	r.Copy(x.Evidence[:])
+	return x
+}
+
+func putCounters(s State, x counters) {
+	s.Put(keyCounters, canonical.AppendUint64(canonical.AppendUint64(nil, x.proposals), x.orders))
+}
+
+func loadCounters(s State) counters {
+	x, _ := load(s, keyCounters, func(r *canonical.Reader) counters {
+		return counters{ProposalNumber(r.Uint64()), r.Uint64()}
+	})
+	return x
+}
+
+// putItems writes what is due at h, in ledger order.
+func putItems(s State, h quoin.Height, items []item) {
+	if len(items) == 0 {
+		s.Delete(ScheduleKey(h))
+		return
+	}
+	b := canonical.AppendUint16(nil, uint16(len(items)))
+	for _, x := range items {
+		b = canonical.AppendUint64(b, x.order)
+		b = canonical.AppendUint64(b, x.proposal)
+		b = canonical.AppendBytes8(b, x.slot)
+	}
+	s.Put(ScheduleKey(h), b)
+}
+
+func loadItems(s State, h quoin.Height) []item {
+	items, _ := load(s, ScheduleKey(h), func(r *canonical.Reader) []item {
+		items := make([]item, r.Count16(OpenProposalsMax+quoin.BindingsMax, 17))
+		for i := range items {
+			items[i] = item{r.Uint64(), ProposalNumber(r.Uint64()), string(r.Bytes8(slotMax))}
+		}
+		return items
+	})
+	return items
+}
+
+func putOpen(s State, open []ProposalNumber) {
+	b := canonical.AppendUint16(nil, uint16(len(open)))
+	for _, n := range open {
+		b = canonical.AppendUint64(b, n)
+	}
+	s.Put(keyOpen, b)
+}
+
+func loadOpen(s State) []ProposalNumber {
+	open, _ := load(s, keyOpen, func(r *canonical.Reader) []ProposalNumber {
+		open := make([]ProposalNumber, r.Count16(OpenProposalsMax, 8))
+		for i := range open {
+			open[i] = ProposalNumber(r.Uint64())
+		}
+		return open
+	})
+	return open
+}
+
+const slotMax = 2*quoin.NamespaceMax + 1
+
+// readSlotName reads the name of a slot: a hook, or a hook and a namespace.
+func readSlotName(r *canonical.Reader) string {
+	slot := string(r.Bytes8(slotMax))
+	hook, namespace, found := strings.Cut(slot, "/")
+	if r.Err() == nil && (!quoin.IsName(hook, quoin.NamespaceMax) || found && !quoin.IsName(namespace, quoin.NamespaceMax)) {
+		r.Fail("slot %q", slot)
+	}
+	return slot
+}
