@@ -1,0 +1,142 @@
+package execution
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/state"
+)
+
+// machineSlot is the slot of a namespace's machine.
+func machineSlot(namespace string) string { return hook.Machine.Name + "/" + namespace }
+
+// apply executes transaction i of a block and sets its result.
+func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
+	t, h := &o.Block.Transactions()[i], o.Block.Header()
+	if t.Kernel() {
+		if IsSuspension(t) {
+			return x.suspend(o, kernel, i)
+		} else {
+			o.Results[i] = governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
+		}
+		return nil
+	}
+	binding, ok := x.tip.Configuration.Binding(machineSlot(t.Namespace))
+	if !ok {
+		o.Results[i] = quoin.Result{Code: ResultNoMachine}
+		return nil
+	}
+	if o.isSuspended(kernel, t.Namespace) {
+		o.Results[i] = quoin.Result{Code: ResultSuspended}
+		return nil
+	}
+	q := hook.ApplyRequest{Height: uint64(h.Height), Time: uint64(h.Time), Index: uint32(i), Transaction: o.IDs[i],
+		Sender: t.Sender, Payload: t.Payload, Params: binding.Parameters}
+	mark := o.overlay.Mark()
+	r, err := x.c.Table.Apply(binding, &q, &machineState{overlay: o.overlay, namespace: t.Namespace})
+	if err != nil {
+		return fmt.Errorf("execution: %w: transaction %s: %w", ErrLocal, o.IDs[i], err)
+	}
+	if len(r.Log) > 0 {
+		o.Logs = append(o.Logs, PluginLog{Index: uint32(i), Text: bytes.Clone(r.Log), Dropped: r.LogDropped})
+	}
+	result := quoin.Result{Code: r.Code, Fuel: r.Fuel, Output: bytes.Clone(r.Output)}
+	switch {
+	case r.Fault != hook.FaultNone:
+		result = quoin.Result{Code: quoin.ResultFault + uint32(r.Fault), Fuel: r.Fuel}
+	case r.Code >= quoin.ResultFault:
+		// The kernel's codes are not a machine's to give.
+		result = quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: r.Fuel}
+	}
+	if result.Code != 0 {
+		if err := o.overlay.Revert(mark); err != nil {
+			return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+		}
+	}
+	o.Results[i] = result
+	return nil
+}
+
+func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
+	suspended, known := o.suspended[namespace]
+	if !known {
+		_, suspended = governance.Suspended(kernel, namespace)
+		o.suspended[namespace] = suspended
+	}
+	return suspended
+}
+
+// machineState is one machine's namespace of an overlay.
+type machineState struct {
+	overlay   *state.Overlay
+	namespace string
+}
+
+var _ plugin.State = (*machineState)(nil)
+
+func (m *machineState) Get(key []byte) ([]byte, bool, error) { return m.overlay.Get(m.namespace, key) }
+func (m *machineState) Put(key, value []byte) error          { return m.overlay.Put(m.namespace, key, value) }
+func (m *machineState) Delete(key []byte) error              { return m.overlay.Delete(m.namespace, key) }
+
+func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
+	return inKeyOrder(m.overlay.Scan, m.namespace, start, end, visit)
+}
+
+// Query asks a namespace's machine about the certified state. Errors wrap ErrLocal, or
+// ErrNoMachine.
+func (x *Executor) Query(namespace string, payload []byte) (plugin.QueryResult, error) {
+	binding, ok := x.tip.Configuration.Binding(machineSlot(namespace))
+	if !ok {
+		return plugin.QueryResult{}, fmt.Errorf("execution: %w: %q", ErrNoMachine, namespace)
+	}
+	q := hook.QueryRequest{Height: uint64(x.tip.Checkpoint.Height), Time: uint64(x.tip.Checkpoint.Time), Payload: payload, Params: binding.Parameters}
+	r, err := x.c.Table.Query(binding, &q, &certifiedState{x.c.State, namespace})
+	if err != nil {
+		return r, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	return r, nil
+}
+
+// certifiedState is one machine's namespace of the certified state.
+type certifiedState struct {
+	state     *state.State
+	namespace string
+}
+
+var _ plugin.StateReader = (*certifiedState)(nil)
+
+func (c *certifiedState) Get(key []byte) ([]byte, bool, error) { return c.state.Get(c.namespace, key) }
+
+func (c *certifiedState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
+	return inKeyOrder(c.state.Scan, c.namespace, start, end, visit)
+}
+
+type hashScan func(namespace string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error
+
+// inKeyOrder visits the keys of a range in ascending order, out of a scan in the order of their
+// hashes.
+func inKeyOrder(scan hashScan, namespace string, start, end []byte, visit func(key, value []byte) bool) error {
+	type pair struct{ key, value []byte }
+	var pairs []pair
+	err := scan(namespace, quoin.Hash{}, func(_ quoin.Hash, key, value []byte) bool {
+		if bytes.Compare(key, start) >= 0 && (end == nil || bytes.Compare(key, end) < 0) {
+			pairs = append(pairs, pair{bytes.Clone(key), bytes.Clone(value)})
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
+	for _, p := range pairs {
+		if !visit(p.key, p.value) {
+			break
+		}
+	}
+	return nil
+}

@@ -1,0 +1,356 @@
+// Package execution turns a block, the state after its parent and the bindings of its epoch into
+// results, writes and roots. It is deterministic: equal inputs give equal bytes on every replica,
+// or no result at all.
+//
+// An Executor follows one chain. It executes blocks on the certified tip and on one another; each
+// execution gives an Outcome with an overlay of the state, a segment of the ledger and the
+// checkpoint that results. Advance makes an outcome the certified tip; the outcomes that do not
+// descend from it are dead.
+//
+// # What a block may do
+//
+// A block is invalid as a whole if it breaks a limit of the chain's parameters, or holds a
+// transaction that is expired, beyond the window, badly signed, unsigned where that is not allowed,
+// or was seen before (KERNEL K6, at most once). What a machine makes of a valid transaction never
+// makes the block invalid: a refusal is a result with the machine's code, a fault a result with
+// quoin.ResultFault plus the fault's code, and in both cases the transaction's writes are dropped.
+//
+// A block whose execution meets a local limit (a release that is not compiled yet, a store that
+// fails) has no verdict: the error wraps ErrLocal, and the replica abstains and tries again.
+//
+// # Kernel state
+//
+// In the namespace quoin.KernelNamespace stand governance's records, and
+//
+//	block          height (8), fault of the block's leader call (4), its fuel (8)
+//	seen/<height>  digest of the block's transaction ids, while they are in the window
+//	seed           the leader seed of the epoch (32)
+//
+// An Executor is for one goroutine.
+package execution
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/ledger"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/signature"
+	"quoin.dev/quoin/state"
+)
+
+// ErrInvalid is wrapped by the reasons for which no correct replica accepts a block.
+var ErrInvalid = errors.New("invalid block")
+
+// ErrLocal is wrapped by the reasons for which this replica, for now, has no verdict.
+var ErrLocal = errors.New("no verdict here")
+
+// ErrNoMachine says that no machine serves a namespace.
+var ErrNoMachine = errors.New("no machine serves this namespace")
+
+// Codes of results that the kernel itself gives to a machine's transaction, beside the faults.
+const (
+	ResultNoMachine = quoin.ResultFault + 1024 // no machine serves the namespace
+	ResultSuspended = quoin.ResultFault + 1025 // the namespace is suspended
+	ResultEvidence  = quoin.ResultFault + 1026 // a suspension whose evidence proves nothing
+)
+
+// Config is what an executor is made of.
+type Config struct {
+	Origin      quoin.Origin
+	State       *state.State
+	Log         *ledger.Log
+	Table       *plugin.Table
+	Environment governance.Environment
+	// Verified reports whether this very transaction's signature was checked before. It may always
+	// return false.
+	Verified func(id quoin.Hash, t *quoin.Transaction) bool
+}
+
+// Tip is where an executor starts: the certified tip.
+type Tip struct {
+	Checkpoint    quoin.Checkpoint // of the tip's own block
+	Configuration quoin.Configuration
+	Seed          quoin.Hash
+	Headers       []quoin.Header // of the epoch's certified blocks, oldest first, at most 64 of them
+	Seen          *Seen
+}
+
+// Executor executes the blocks of one chain.
+type Executor struct {
+	c        Config
+	originID quoin.OriginID
+	tip      Tip
+	leads    map[leadKey]Lead
+	parents  map[quoin.Hash]*Outcome // uncertified outcomes by block id
+	requests leaderRequest
+}
+
+// New returns an executor at the certified tip.
+func New(c Config, tip Tip) *Executor {
+	return &Executor{c: c, originID: c.Origin.ID(), tip: tip, leads: map[leadKey]Lead{}, parents: map[quoin.Hash]*Outcome{}}
+}
+
+// Configuration returns the configuration of the tip's epoch: that of the next block.
+func (x *Executor) Configuration() *quoin.Configuration { return &x.tip.Configuration }
+
+// Tip returns the certified tip's checkpoint.
+func (x *Executor) Tip() *quoin.Checkpoint { return &x.tip.Checkpoint }
+
+// Seen returns the transactions of the window.
+func (x *Executor) Seen() *Seen { return x.tip.Seen }
+
+// Outcome returns the outcome of an uncertified block.
+func (x *Executor) Outcome(id quoin.Hash) (*Outcome, bool) {
+	o, ok := x.parents[id]
+	return o, ok
+}
+
+// parent finds what a block or view stands on: an uncertified outcome, or nil for the tip.
+func (x *Executor) parent(id quoin.Hash) (*Outcome, bool) {
+	if o, ok := x.parents[id]; ok {
+		return o, true
+	}
+	return nil, id == x.tip.Checkpoint.Block
+}
+
+// Execute executes a block whose parent is the tip or was executed. Errors wrap ErrInvalid or
+// ErrLocal.
+func (x *Executor) Execute(b *quoin.Block) (*Outcome, error) {
+	if o, ok := x.parents[b.ID()]; ok {
+		return o, nil
+	}
+	h := b.Header()
+	parent, ok := x.parent(h.Parent)
+	if !ok {
+		return nil, fmt.Errorf("execution: %w: the parent of block %s is not here", ErrLocal, b.ID())
+	}
+	if parent != nil && parent.Last {
+		return x.tail(b, parent), nil
+	}
+	o := &Outcome{Block: b, parent: parent}
+	if err := x.validate(o); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.overlay, err = x.c.State.NewOverlay(parent.state()); err != nil {
+		return nil, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	if err := x.run(o); err != nil {
+		o.overlay.Drop()
+		return nil, err
+	}
+	x.parents[b.ID()] = o
+	return o, nil
+}
+
+func (o *Outcome) state() *state.Overlay {
+	if o == nil {
+		return nil
+	}
+	return o.overlay
+}
+
+// tail gives a tail block its parent's results under its own view and id.
+func (x *Executor) tail(b *quoin.Block, parent *Outcome) *Outcome {
+	o := &Outcome{Block: b, parent: parent, overlay: parent.overlay, edge: parent.edge, Last: true, Next: parent.Next,
+		Checkpoint: parent.Checkpoint}
+	o.Checkpoint.View, o.Checkpoint.Block = b.Header().View, b.ID()
+	x.parents[b.ID()] = o
+	return o
+}
+
+// validate checks what makes a block invalid as a whole, and computes the ids.
+func (x *Executor) validate(o *Outcome) error {
+	h, p := o.Block.Header(), &x.tip.Configuration.Parameters
+	transactions := o.Block.Transactions()
+	kernel := uint64(0)
+	o.IDs = make([]quoin.Hash, len(transactions))
+	o.seen = make(map[quoin.Hash]uint32, len(transactions))
+	var ids []quoin.Hash
+	var unverified []quoin.Transaction
+	for i := range transactions {
+		t := &transactions[i]
+		if t.Kernel() {
+			kernel++
+		}
+		id := t.ID(x.originID)
+		o.IDs[i] = id
+		if t.Expiry < h.Height || uint64(t.Expiry) > uint64(h.Height)+p.ExpiryWindowHeights {
+			return invalid("transaction %s with expiry %d at height %d", id, t.Expiry, h.Height)
+		}
+		if _, ok := o.seen[id]; ok || o.parent.has(id) {
+			return invalid("transaction %s a second time", id)
+		}
+		if _, ok := x.tip.Seen.Place(id); ok {
+			return invalid("transaction %s a second time", id)
+		}
+		o.seen[id] = uint32(i)
+		switch {
+		case !t.Signed():
+			if !p.UnsignedTransactions() && !IsSuspension(t) {
+				return invalid("transaction %s is unsigned", id)
+			}
+		case x.c.Verified == nil || !x.c.Verified(id, t):
+			ids, unverified = append(ids, id), append(unverified, *t)
+		}
+	}
+	if uint64(o.Block.BodySize()) > p.BlockMaxBytes || kernel > p.KernelMaxTransactions || uint64(len(transactions))-kernel > p.BlockMaxTransactions {
+		return invalid("%d transactions, %d of them the kernel's, %d bytes", len(transactions), kernel, o.Block.BodySize())
+	}
+	for i, ok := range signature.VerifyTransactions(ids, unverified) {
+		if !ok {
+			return invalid("the signature of transaction %s does not verify", ids[i])
+		}
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("execution: %w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// run executes the transactions in order and seals the outcome.
+func (x *Executor) run(o *Outcome) error {
+	h := o.Block.Header()
+	kernel := &kernelState{overlay: o.overlay}
+	change := governance.Decide(kernel, h.Height) // on the state after the block before
+	o.suspended = map[string]bool{}
+
+	if err := x.recordLeader(o, kernel); err != nil {
+		return err
+	}
+	edge := x.edge(o.parent)
+	o.segment = ledger.NewSegment(&edge)
+	transactions := o.Block.Transactions()
+	o.Results = make([]quoin.Result, len(transactions))
+	for i := range transactions {
+		if err := x.apply(o, kernel, i); err != nil {
+			return err
+		}
+		o.segment.Append(&transactions[i], &o.Results[i])
+	}
+	o.edge = *o.segment.Edge()
+
+	window := quoin.Height(x.tip.Configuration.Parameters.ExpiryWindowHeights)
+	if len(transactions) > 0 {
+		digest := seenDigest(o.IDs)
+		kernel.Put(seenKey(h.Height), digest[:])
+	}
+	if h.Height > window {
+		kernel.Delete(seenKey(h.Height - window))
+	}
+	governance.Enact(kernel, change)
+	if change.Next != nil {
+		o.Last, o.Next = true, change.Next
+		seed := nextSeed(x.tip.Seed, o.Block.ID())
+		kernel.Put([]byte("seed"), seed[:])
+	}
+	if kernel.err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, kernel.err)
+	}
+	root, err := o.overlay.Seal()
+	if err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	o.Checkpoint = quoin.Checkpoint{Origin: x.c.Origin, Size: o.edge.Size(), Ledger: o.edge.Root(), Epoch: h.Epoch,
+		Height: h.Height, View: h.View, Block: o.Block.ID(), State: root, Time: h.Time}
+	return nil
+}
+
+func (x *Executor) edge(parent *Outcome) ledger.Edge {
+	if parent == nil {
+		return x.c.Log.Edge()
+	}
+	return parent.edge
+}
+
+// recordLeader makes the block's own leader call a fact of the state (KERNEL K5), and counts a
+// fault against the binding.
+func (x *Executor) recordLeader(o *Outcome, kernel *kernelState) error {
+	h := o.Block.Header()
+	lead, err := x.Lead(h.View, h.Parent)
+	if err != nil {
+		return err
+	}
+	o.Leader = lead
+	b := canonical.AppendUint64(nil, h.Height)
+	b = canonical.AppendUint32(b, uint32(lead.Fault))
+	kernel.Put([]byte("block"), canonical.AppendUint64(b, lead.Fuel))
+	if lead.Fault != 0 {
+		governance.RecordFault(x.c.Environment, kernel, leaderSlot, uint32(lead.Fault), h.Height)
+	}
+	return nil
+}
+
+// Advance makes o, which must stand on the tip, the certified tip. The caller has committed its
+// overlay and segment.
+func (x *Executor) Advance(o *Outcome) {
+	h := o.Block.Header()
+	if !o.Tail() {
+		x.tip.Checkpoint = o.Checkpoint
+		x.tip.Seen.Add(h.Height, o.IDs)
+		x.tip.Headers = append(x.tip.Headers, *h)
+		if n := len(x.tip.Headers); n > 2*leaderWindow {
+			x.tip.Headers = append([]quoin.Header(nil), x.tip.Headers[n-leaderWindow:]...)
+		}
+		if o.Next != nil {
+			x.tip.Configuration, x.tip.Headers = *o.Next, nil
+			x.tip.Seed = nextSeed(x.tip.Seed, o.Block.ID())
+			x.tip.Seen.window = o.Next.Parameters.ExpiryWindowHeights
+		}
+	}
+	x.forget(o)
+}
+
+// forget drops what does not descend from the new tip.
+func (x *Executor) forget(tip *Outcome) {
+	dead := func(o *Outcome) bool {
+		for ; o != nil; o = o.parent {
+			if o == tip {
+				return false
+			}
+		}
+		return true
+	}
+	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool { return o == tip || dead(o) })
+	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
+		if o.parent == tip && !tip.Last {
+			o.parent = nil
+		}
+		return false
+	})
+	maps.DeleteFunc(x.leads, func(k leadKey, _ Lead) bool { return tip.Last || k.view <= tip.Block.Header().View })
+}
+
+// kernelState is the kernel's namespace of an overlay. It remembers the first error, after which
+// nothing that was computed may be used.
+type kernelState struct {
+	overlay *state.Overlay
+	err     error
+}
+
+var _ governance.State = (*kernelState)(nil)
+
+func (k *kernelState) note(err error) {
+	if k.err == nil {
+		k.err = err
+	}
+}
+
+func (k *kernelState) Get(key []byte) ([]byte, bool) {
+	v, ok, err := k.overlay.Get(quoin.KernelNamespace, key)
+	if err != nil {
+		k.note(err)
+	}
+	return v, ok
+}
+
+func (k *kernelState) Put(key, value []byte) {
+	k.note(k.overlay.Put(quoin.KernelNamespace, key, value))
+}
+func (k *kernelState) Delete(key []byte) { k.note(k.overlay.Delete(quoin.KernelNamespace, key)) }

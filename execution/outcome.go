@@ -1,0 +1,55 @@
+package execution
+
+import (
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/ledger"
+	"quoin.dev/quoin/state"
+)
+
+// Outcome is what executing a block on its parent gave. It is immutable.
+type Outcome struct {
+	Block      *quoin.Block
+	Checkpoint quoin.Checkpoint
+	IDs        []quoin.Hash
+	Results    []quoin.Result
+	Last       bool                 // the last block of its epoch, or a tail block
+	Next       *quoin.Configuration // of the epoch that begins after a last block, nil otherwise
+	Leader     Lead                 // who was asked for the proposer, and what it cost
+	Suspended  string               // a namespace that the block suspended
+	Logs       []PluginLog          // for people
+
+	parent  *Outcome // nil on the certified tip
+	overlay *state.Overlay
+	segment *ledger.Segment
+	edge    ledger.Edge
+	seen    map[quoin.Hash]uint32
+	// suspended keeps which namespaces were suspended before the block: suspension acts from the
+	// next block on.
+	suspended map[string]bool
+}
+
+// PluginLog is what a plugin logged while it applied a transaction.
+type PluginLog struct {
+	Index   uint32
+	Text    []byte
+	Dropped uint64
+}
+
+// Tail reports whether the outcome is that of a tail block.
+func (o *Outcome) Tail() bool { return o.parent != nil && o.segment == nil }
+
+// Segment returns the entries that the block adds to the ledger; nil for a tail block.
+func (o *Outcome) Segment() *ledger.Segment { return o.segment }
+
+// Overlay returns the state after the block.
+func (o *Outcome) Overlay() *state.Overlay { return o.overlay }
+
+// has looks for a transaction in this block and its uncertified ancestors.
+func (o *Outcome) has(id quoin.Hash) bool {
+	for ; o != nil; o = o.parent {
+		if _, ok := o.seen[id]; ok {
+			return true
+		}
+	}
+	return false
+}
