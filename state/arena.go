@@ -13,26 +13,25 @@ func (r ref) isLeaf() bool { return r&leafBit != 0 }
 // isBranch also holds for a stub, which is a branch whose children are not in memory.
 func (r ref) isBranch() bool { return r != 0 && r&leafBit == 0 }
 
-// child is a subtree as its parent sees it. The hash of a node stands beside every ref to it, not
-// in the node, so that walking a path touches one node per level and never the siblings.
+// child is a subtree as its parent sees it. The hash and the size of a node stand beside every ref
+// to it, not in the node, so that walking a path touches one node per level and never a sibling.
 type child struct {
 	ref  ref
+	keys uint32
 	hash quoin.Hash
 }
 
 // branch is an interior node, or a stub: the place of one whose subtree was evicted.
 type branch struct {
-	hash  [2]quoin.Hash // of the children; meaningless in a stub
-	kid   [2]ref
-	count uint32 // leaves below, at least 2
-	pins  uint16 // live overlays that replaced this node and may still use what is below it
+	kids  [2]child // none in a stub
+	pins  uint16   // live overlays that replaced this node and may still use what is below it
 	flags uint16
 }
 
 const (
 	// flagStub: the subtree is only in the store, and the store's records give its hash.
 	flagStub = 1 << iota
-	// flagFlushed: of branches above bucketMax; what the last flush wrote is this very subtree.
+	// flagFlushed: of branches over more than bucketMax keys; what the last flush wrote is this very subtree.
 	flagFlushed
 	// flagRecent: used since the sweep last came by.
 	flagRecent
@@ -47,7 +46,7 @@ type leaf struct {
 }
 
 const (
-	branchBytes = 80
+	branchBytes = 84
 	leafBytes   = 36
 	slabShift   = 12
 	slabSize    = 1 << slabShift
@@ -61,8 +60,8 @@ type arena struct {
 	leaves      []*[slabSize]leaf
 	branchNext  ref // first slot never used
 	leafNext    ref
-	branchFree  ref // list through kid[0]
-	leafFree    ref // list through size
+	branchFree  []ref // a stack beside the slots: taking one does not wait for its memory
+	leafFree    []ref
 	branchCount int // in use
 	leafCount   int
 }
@@ -84,10 +83,10 @@ func (a *arena) bytes() int64 {
 // newBranch returns a slot whose content is stale: the caller sets every field.
 func (a *arena) newBranch() (ref, *branch) {
 	a.branchCount++
-	if r := a.branchFree; r != 0 {
-		b := a.branch(r)
-		a.branchFree = b.kid[0]
-		return r, b
+	if n := len(a.branchFree); n > 0 {
+		r := a.branchFree[n-1]
+		a.branchFree = a.branchFree[:n-1]
+		return r, a.branch(r)
 	}
 	if a.branchNext == 0 {
 		a.branchNext = 1 // slot 0 would be the empty subtree
@@ -105,9 +104,9 @@ func (a *arena) newBranch() (ref, *branch) {
 
 func (a *arena) newLeaf(key *quoin.Hash, size uint32) ref {
 	a.leafCount++
-	r := a.leafFree
-	if r != 0 {
-		a.leafFree = ref(a.leaf(r).size)
+	var r ref
+	if n := len(a.leafFree); n > 0 {
+		r, a.leafFree = a.leafFree[n-1], a.leafFree[:n-1]
 	} else {
 		r = a.leafNext
 		if r >= leafBit-1 {
@@ -127,15 +126,11 @@ func (a *arena) newLeaf(key *quoin.Hash, size uint32) ref {
 // free gives one slot back, not what is below it.
 func (a *arena) free(r ref) {
 	if r.isLeaf() {
-		a.leaf(r).size = uint32(a.leafFree)
-		a.leafFree = r
+		a.leafFree = append(a.leafFree, r)
 		a.leafCount--
 		return
 	}
-	b := a.branch(r)
-	b.kid[0] = a.branchFree
-	b.flags = 0
-	a.branchFree = r
+	a.branchFree = append(a.branchFree, r)
 	a.branchCount--
 }
 
@@ -144,12 +139,17 @@ func (a *arena) freeBelow(b *branch) {
 	if b.is(flagStub) {
 		return
 	}
-	for _, kid := range b.kid {
-		if kid.isBranch() {
-			a.freeBelow(a.branch(kid))
-		}
-		if kid != 0 {
-			a.free(kid)
-		}
+	for i := range b.kids {
+		a.freeAll(b.kids[i].ref)
+	}
+}
+
+// freeAll gives back a subtree that nothing else refers to.
+func (a *arena) freeAll(r ref) {
+	if r.isBranch() {
+		a.freeBelow(a.branch(r))
+	}
+	if r != 0 {
+		a.free(r)
 	}
 }

@@ -135,7 +135,7 @@ func (s *State) recover(flushed *certified, touched []touchedSpace) error {
 				heads = t.heads
 			}
 		}
-		root, keys, err := s.recoverSpace(from, heads)
+		root, err := s.recoverSpace(from, heads)
 		if err != nil {
 			return err
 		}
@@ -143,103 +143,85 @@ func (s *State) recover(flushed *certified, touched []touchedSpace) error {
 		if to == nil {
 			to = &space{}
 		}
-		if root.hash != to.root.hash || keys != to.keys {
+		if root.hash != to.root.hash || root.keys != to.root.keys {
 			return fmt.Errorf("%w: namespace %q at height %d has root %v over %d keys; the records, with the upper nodes of height %d and %d places written since, give %v over %d",
-				ErrCorrupt, from.name, s.certified.height, to.root.hash, to.keys, flushed.height, len(heads), root.hash, keys)
+				ErrCorrupt, from.name, s.certified.height, to.root.hash, to.root.keys, flushed.height, len(heads), root.hash, root.keys)
 		}
 		to.root.ref = root.ref
 	}
 	for i := range s.certified.spaces {
 		if sp := &s.certified.spaces[i]; sp.root.ref == 0 {
 			return fmt.Errorf("%w: namespace %q at height %d has root %v over %d keys, but neither the upper nodes of height %d nor later writes know it",
-				ErrCorrupt, sp.name, s.certified.height, sp.root.hash, sp.keys, flushed.height)
+				ErrCorrupt, sp.name, s.certified.height, sp.root.hash, sp.root.keys, flushed.height)
 		}
 	}
 	return nil
 }
 
-func (s *State) recoverSpace(from *space, heads []uint64) (child, uint64, error) {
+func (s *State) recoverSpace(from *space, heads []uint64) (root child, err error) {
 	e := editor{s: s, name: from.name}
-	root, path := from.root, quoin.Hash{}
+	root = from.root
 	switch {
-	case from.keys > KeysMax:
-		return child{}, 0, fmt.Errorf("%w: namespace %q has %d keys", ErrCorrupt, from.name, from.keys)
-	case from.keys > bucketMax:
-		root.ref = s.newStub(uint32(from.keys), flagStub|flagFlushed)
-	case from.keys > 1:
-		root.ref = s.newStub(uint32(from.keys), flagStub)
+	case root.keys > bucketMax:
+		root.ref = s.newStub(flagFlushed)
+	case root.keys > 1:
+		root.ref = s.newStub(0)
 	default: // one leaf has no stub; read it, or what there is by now
-		n, keys, err := s.loadRecords(from.name, 0, &path, s.recordsMax())
-		if err != nil {
-			err = fmt.Errorf("state: namespace %q: %w", from.name, err)
-		}
-		return n, uint64(keys), err
+		err = e.reread(&root, 0, &quoin.Hash{})
+		return root, err
 	}
-	n, grew, err := e.rebuild(root, int(from.keys), 0, path, heads)
+	err = e.rebuild(&root, 0, quoin.Hash{}, heads)
 	s.retired = append(s.retired, e.retired...)
-	return n, uint64(int64(from.keys) + int64(grew)), err
+	return root, err
 }
 
-// recordsMax bounds the records below a place that held at most bucketMax at the last flush.
-func (s *State) recordsMax() int { return bucketMax + s.touched }
+// reread makes c, which had at most bucketMax keys at the last flush, what the records now say.
+func (e *editor) reread(c *child, depth int, path *quoin.Hash) error {
+	e.s.nodes.freeAll(c.ref)
+	n, err := e.s.loadRecords(e.name, depth, path, bucketMax+e.s.touched)
+	if err != nil {
+		return fmt.Errorf("state: read namespace %q below the first %d bits of %v: %w", e.name, depth, maskPath(path, depth), err)
+	}
+	*c = n
+	return nil
+}
 
-// rebuild returns the subtree c of the last flush, which had the given number of keys, as the
-// records now have it, and by how much it grew: a path that a touched head follows is taken down
-// to where the flush knows no nodes, and built again from there. No overlay exists yet, so what is
-// replaced is freed at once.
-func (e *editor) rebuild(c child, keys, depth int, path quoin.Hash, heads []uint64) (child, int, error) {
+// rebuild makes c, a subtree of the last flush, what the records now say: a path that a touched
+// head follows is taken down to where the flush knows no nodes, and built again from there. No
+// overlay exists yet, so what is replaced is freed at once.
+func (e *editor) rebuild(c *child, depth int, path quoin.Hash, heads []uint64) error {
 	if len(heads) == 0 {
-		return c, 0, nil
+		return nil
 	}
-	nodes := &e.s.nodes
-	if keys <= bucketMax {
-		e.s.discard(c)
-		n, now, err := e.s.loadRecords(e.name, depth, &path, e.s.recordsMax())
-		if err != nil {
-			err = fmt.Errorf("state: namespace %q: %w", e.name, err)
-		}
-		return n, now - keys, err
+	if c.keys <= bucketMax {
+		return e.reread(c, depth, &path)
 	}
-	b := nodes.branch(c.ref)
+	b := e.s.nodes.branch(c.ref)
 	if b.is(flagStub) {
 		if err := e.s.load(e.name, c, depth, &path); err != nil {
-			return child{}, 0, err
+			return err
 		}
 	}
 	left, right := splitHeads(heads, depth)
-	var sides [2]child
-	grew := 0
-	for i, heads := range [2][]uint64{left, right} {
-		if i == 1 {
-			path[depth>>3] |= 0x80 >> (depth & 7)
-		}
-		n, more, err := e.rebuild(child{b.kid[i], b.hash[i]}, nodes.keys(b.kid[i]), depth+1, path, heads)
-		if err != nil {
-			return child{}, 0, err
-		}
-		sides[i] = n
-		grew += more
+	kids := b.kids
+	if err := e.rebuild(&kids[0], depth+1, path, left); err != nil {
+		return err
 	}
-	if sides[0].hash == b.hash[0] && sides[1].hash == b.hash[1] {
-		b.kid[0], b.kid[1] = sides[0].ref, sides[1].ref
-		return c, grew, nil
+	up := path
+	up[depth>>3] |= 0x80 >> (depth & 7)
+	if err := e.rebuild(&kids[1], depth+1, up, right); err != nil {
+		return err
 	}
-	if depth%pageLevels == 0 && keys+grew <= bucketMax {
-		e.retired = append(e.retired, page{e.name, depth, maskPath(&path, depth)})
+	if kids[0].hash == b.kids[0].hash && kids[1].hash == b.kids[1].hash {
+		b.kids = kids
+		return nil
 	}
-	nodes.free(c.ref)
-	return e.join(sides[0], sides[1], keys+grew), grew, nil
-}
-
-// keys returns the number of keys in the subtree of r.
-func (a *arena) keys(r ref) int {
-	switch {
-	case r == 0:
-		return 0
-	case r.isLeaf():
-		return 1
+	if depth%pageLevels == 0 && kids[0].keys+kids[1].keys <= bucketMax {
+		e.retired = append(e.retired, page{e.name, depth, path})
 	}
-	return int(a.branch(r).count)
+	e.s.nodes.free(c.ref)
+	e.join(c, &kids)
+	return nil
 }
 
 // splitHeads divides heads by their bit at depth. Below their end, both sides are touched.

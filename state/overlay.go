@@ -157,6 +157,9 @@ func (o *Overlay) write(namespace string, key, value []byte, deleted bool) error
 	if len(w.data)+len(key)+len(value) > OverlayBytesMax {
 		return fmt.Errorf("%w: more than %d bytes written to one overlay", ErrLimit, OverlayBytesMax)
 	}
+	if len(w.entries) >= OverlayKeysMax {
+		return fmt.Errorf("%w: %d keys written to one overlay", ErrLimit, OverlayKeysMax)
+	}
 	name := slices.Index(w.names, namespace)
 	if name < 0 {
 		if err := o.checkNamespaces(namespace); err != nil {
@@ -258,7 +261,7 @@ func (o *Overlay) seal() error {
 		}
 		order = o.s.gather(w, order)
 		err = e.apply(&sp, o.s.ops)
-		if sp.keys > 0 {
+		if sp.root.keys > 0 {
 			o.spaces = append(o.spaces, sp)
 		}
 	}
@@ -289,18 +292,16 @@ func (s *State) gather(w *writes, order []uint32) []uint32 {
 
 // apply changes one namespace.
 func (e *editor) apply(sp *space, ops []op) error {
+	if uint64(sp.root.keys)+uint64(len(ops)) > KeysMax {
+		return fmt.Errorf("%w: %d keys written to namespace %q, which has %d of at most %d", ErrLimit, len(ops), sp.name, sp.root.keys, uint64(KeysMax))
+	}
 	e.name, e.bytes = sp.name, 0
-	root, grew, err := e.update(sp.root, 0, ops)
-	if err != nil {
-		return err
+	if len(ops) <= warmGroup {
+		e.warm(sp.root.ref, 0, ops)
 	}
-	sp.root = root
-	sp.keys = uint64(int64(sp.keys) + int64(grew))
+	_, err := e.update(&sp.root, 0, ops)
 	sp.bytes = uint64(int64(sp.bytes) + e.bytes)
-	if sp.keys > KeysMax {
-		return fmt.Errorf("%w: namespace %q has %d keys, at most %d", ErrLimit, sp.name, sp.keys, uint64(KeysMax))
-	}
-	return nil
+	return err
 }
 
 // Root returns the state root of a sealed overlay, and whether there is one.

@@ -51,11 +51,7 @@ type pendingPage struct {
 
 // unflushed reports whether c is an upper node that the store does not hold as it is.
 func (w *pageWriter) unflushed(c child) bool {
-	if !c.ref.isBranch() {
-		return false
-	}
-	b := w.s.nodes.branch(c.ref)
-	return b.count > bucketMax && !b.is(flagFlushed)
+	return c.keys > bucketMax && !w.s.nodes.branch(c.ref).is(flagFlushed)
 }
 
 // write adds the page of c and all changed pages below it.
@@ -85,50 +81,49 @@ func (w *pageWriter) encode(c child, depth int, p page) {
 		w.bytes = binary.BigEndian.AppendUint32(w.bytes, l.size)
 		return
 	}
-	b := w.s.nodes.branch(c.ref)
-	if b.count <= bucketMax || depth == p.depth+pageLevels {
+	if c.keys <= bucketMax || depth == p.depth+pageLevels {
 		tag := byte(pageBucket)
-		if b.count > bucketMax {
+		if c.keys > bucketMax {
 			tag = pageBelow
-			if !b.is(flagFlushed) {
+			if w.unflushed(c) {
 				w.below = append(w.below, pendingPage{c, page{p.name, depth, p.path}})
 			}
 		}
 		w.bytes = append(append(w.bytes, tag), c.hash[:]...)
-		w.bytes = binary.BigEndian.AppendUint32(w.bytes, b.count)
+		w.bytes = binary.BigEndian.AppendUint32(w.bytes, c.keys)
 		return
 	}
+	b := w.s.nodes.branch(c.ref)
 	if b.is(flagStub) {
 		panic("state: an upper node was evicted by itself, not with its page")
 	}
 	b.flags |= flagFlushed
 	w.bytes = append(w.bytes, pageBranch)
-	w.encode(child{b.kid[0], b.hash[0]}, depth+1, p)
+	w.encode(b.kids[0], depth+1, p)
 	p.path[depth>>3] |= 0x80 >> (depth & 7)
-	w.encode(child{b.kid[1], b.hash[1]}, depth+1, p)
+	w.encode(b.kids[1], depth+1, p)
 }
 
 // loadPage reads the upper nodes of one page. Its caller checks the hash.
-func (s *State) loadPage(name string, depth int, path *quoin.Hash) (child, int, error) {
+func (s *State) loadPage(name string, depth int, path *quoin.Hash) (child, error) {
 	p := page{name, depth, *path}
 	record, ok, err := s.store.Get(p.appendKey(nil))
 	if err != nil {
-		return child{}, 0, err
+		return child{}, err
 	}
 	if !ok {
-		return child{}, 0, fmt.Errorf("%w: the page of its upper nodes is not there", ErrCorrupt)
+		return child{}, fmt.Errorf("%w: the page of its upper nodes is not there", ErrCorrupt)
 	}
 	d := pageReader{s: s, e: editor{s: s, name: name}, r: canonical.NewReader(record)}
-	n, keys := d.decode(0)
+	if len(record) > 0 && record[0] != pageBranch {
+		d.r.Fail("page begins with a node of kind %d", record[0])
+	}
+	n := d.decode(0)
 	if err := d.r.Done(); err != nil {
-		s.discard(n)
-		return child{}, 0, fmt.Errorf("%w: its page of upper nodes: %w", ErrCorrupt, err)
+		s.nodes.freeAll(n.ref)
+		return child{}, fmt.Errorf("%w: its page of upper nodes: %w", ErrCorrupt, err)
 	}
-	if !n.ref.isBranch() || s.nodes.branch(n.ref).is(flagStub) {
-		s.discard(n)
-		return child{}, 0, fmt.Errorf("%w: its page holds one node", ErrCorrupt)
-	}
-	return n, keys, nil
+	return n, nil
 }
 
 type pageReader struct {
@@ -138,7 +133,7 @@ type pageReader struct {
 }
 
 // decode reads one node, level levels below the page's root, with all below it in the page.
-func (d *pageReader) decode(level int) (c child, keys int) {
+func (d *pageReader) decode(level int) (c child) {
 	switch tag := d.r.Byte(); tag {
 	case pageEmpty:
 	case pageLeaf:
@@ -147,51 +142,47 @@ func (d *pageReader) decode(level int) (c child, keys int) {
 		d.r.Copy(c.hash[:])
 		size := d.r.Uint32()
 		if d.r.Err() == nil {
-			c.ref = d.s.nodes.newLeaf(&key, size)
+			c.ref, c.keys = d.s.nodes.newLeaf(&key, size), 1
 		}
-		return c, 1
 	case pageBucket, pageBelow:
 		d.r.Copy(c.hash[:])
-		count := d.r.Uint32()
-		if count < 2 || (tag == pageBucket) != (count <= bucketMax) || tag == pageBelow && level != pageLevels {
-			d.r.Fail("node of kind %d with %d keys at level %d", tag, count, level)
+		c.keys = d.r.Uint32()
+		if c.keys < 2 || (tag == pageBucket) != (c.keys <= bucketMax) || tag == pageBelow && level != pageLevels {
+			d.r.Fail("node of kind %d with %d keys at level %d", tag, c.keys, level)
 		}
 		if d.r.Err() == nil {
-			flags := uint16(flagStub)
+			flags := uint16(0)
 			if tag == pageBelow {
-				flags |= flagFlushed
+				flags = flagFlushed
 			}
-			c.ref = d.s.newStub(count, flags)
+			c.ref = d.s.newStub(flags)
 		}
-		return c, int(count)
 	case pageBranch:
 		if level >= pageLevels {
 			d.r.Fail("branch at level %d", level)
 			break
 		}
-		left, keysLeft := d.decode(level + 1)
-		right, keysRight := d.decode(level + 1)
-		keys = keysLeft + keysRight
-		if d.r.Err() == nil && keys <= bucketMax {
+		kids := [2]child{d.decode(level + 1), d.decode(level + 1)}
+		keys := uint64(kids[0].keys) + uint64(kids[1].keys)
+		if d.r.Err() == nil && (keys <= bucketMax || keys > KeysMax) {
 			d.r.Fail("branch over %d keys", keys)
 		}
 		if d.r.Err() != nil {
-			d.s.discard(left)
-			d.s.discard(right)
-			return child{}, 0
+			d.s.nodes.freeAll(kids[0].ref)
+			d.s.nodes.freeAll(kids[1].ref)
+			break
 		}
-		c = d.e.join(left, right, keys)
+		d.e.join(&c, &kids)
 		d.s.nodes.branch(c.ref).flags = flagFlushed
-		return c, keys
 	default:
 		d.r.Fail("node of kind %d", tag)
 	}
-	return child{}, 0
+	return c
 }
 
-func (s *State) newStub(count uint32, flags uint16) ref {
+func (s *State) newStub(flags uint16) ref {
 	r, b := s.nodes.newBranch()
-	*b = branch{count: count, flags: flags | flagStub}
+	*b = branch{flags: flags | flagStub}
 	return r
 }
 

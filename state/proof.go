@@ -275,14 +275,14 @@ func (s *State) descend(sp *space, hash *quoin.Hash) (c child, siblings []quoin.
 	for depth := 0; c.ref.isBranch(); depth++ {
 		b := s.nodes.branch(c.ref)
 		if b.is(flagStub) {
-			if err := s.load(sp.name, c, depth, hash); err != nil {
+			if err := s.load(sp.name, &c, depth, hash); err != nil {
 				return c, nil, err
 			}
 		}
 		b.flags |= flagRecent
 		side := bit(hash, depth)
-		siblings = append(siblings, b.hash[1-side])
-		c = child{b.kid[side], b.hash[side]}
+		siblings = append(siblings, b.kids[1-side].hash)
+		c = b.kids[side]
 	}
 	return c, siblings, nil
 }

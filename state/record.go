@@ -101,7 +101,6 @@ func maskPath(path *quoin.Hash, depth int) quoin.Hash {
 type space struct {
 	name  string
 	root  child
-	keys  uint64
 	bytes uint64 // of keys and values
 }
 
@@ -130,7 +129,7 @@ func (c *certified) append(dst []byte) []byte {
 	for i := range c.spaces {
 		s := &c.spaces[i]
 		dst = append(canonical.AppendBytes8(dst, s.name), s.root.hash[:]...)
-		dst = canonical.AppendUint64(canonical.AppendUint64(dst, s.keys), s.bytes)
+		dst = canonical.AppendUint64(canonical.AppendUint32(dst, s.root.keys), s.bytes)
 	}
 	return dst
 }
@@ -142,13 +141,13 @@ func parseCertified(record []byte) (c certified, err error) {
 	}
 	c.height = quoin.Height(r.Uint64())
 	c.commit = r.Uint64()
-	c.spaces = make([]space, r.Count16(NamespacesMax, 1+32+16))
+	c.spaces = make([]space, r.Count16(NamespacesMax, 1+1+32+12))
 	for i := range c.spaces {
 		s := &c.spaces[i]
 		s.name = string(r.Bytes8(quoin.NamespaceMax))
 		r.Copy(s.root.hash[:])
-		s.keys, s.bytes = r.Uint64(), r.Uint64()
-		if r.Err() == nil && (!quoin.IsName(s.name, quoin.NamespaceMax) || s.keys == 0 || i > 0 && c.spaces[i-1].name >= s.name) {
+		s.root.keys, s.bytes = r.Uint32(), r.Uint64()
+		if r.Err() == nil && (!quoin.IsName(s.name, quoin.NamespaceMax) || s.root.keys == 0 || i > 0 && c.spaces[i-1].name >= s.name) {
 			r.Fail("namespace %q is empty, ill-named or out of order", s.name)
 		}
 	}

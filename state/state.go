@@ -21,7 +21,8 @@ const (
 	OverlaysMax   = 1 << 10   // live overlays of one State
 	// OverlayBytesMax bounds the keys and values written to one overlay, overwritten and reverted
 	// ones included.
-	OverlayBytesMax = 256 << 20
+	OverlayBytesMax = 128 << 20
+	OverlayKeysMax  = 1 << 20 // distinct keys written to one overlay
 )
 
 // Errors that callers tell apart with errors.Is. All but ErrCorrupt and ErrNotApplied leave state
@@ -99,7 +100,7 @@ func (s *State) Usage(namespace string) (keys, bytes uint64) {
 
 func usageOf(spaces []space, name string) (keys, bytes uint64) {
 	if sp := findSpace(spaces, name); sp != nil {
-		return sp.keys, sp.bytes
+		return uint64(sp.root.keys), sp.bytes
 	}
 	return 0, 0
 }

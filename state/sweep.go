@@ -18,12 +18,12 @@ func (s *State) sweep() {
 		start++
 	}
 	if start < len(spaces) && spaces[start].name == s.hand.name {
-		w.walk(spaces[start].root.ref, 0, s.hand.path, true)
+		w.walk(&spaces[start].root, 0, s.hand.path, true)
 		start++
 	}
 	for i := 0; i < 2*len(spaces)+1 && !w.done(); i++ {
 		s.hand = hand{name: spaces[(start+i)%len(spaces)].name}
-		w.walk(spaces[(start+i)%len(spaces)].root.ref, 0, quoin.Hash{}, false)
+		w.walk(&spaces[(start+i)%len(spaces)].root, 0, quoin.Hash{}, false)
 	}
 	s.overfull = !w.done()
 }
@@ -44,18 +44,18 @@ func (w *sweeper) done() bool { return w.s.nodes.bytes() <= w.target }
 // walk sweeps the subtree at path, where the first depth bits count. With resume, path leads on
 // below depth to the place where the last sweep stopped, and what is before it is left out. It
 // reports whether anything in memory remains below that was used or left out.
-func (w *sweeper) walk(r ref, depth int, path quoin.Hash, resume bool) (hot bool) {
-	if !r.isBranch() {
+func (w *sweeper) walk(c *child, depth int, path quoin.Hash, resume bool) (hot bool) {
+	if !c.ref.isBranch() {
 		return false
 	}
-	b := w.s.nodes.branch(r)
+	b := w.s.nodes.branch(c.ref)
 	if b.is(flagStub) {
 		return false
 	}
 	if w.done() {
 		return true
 	}
-	if b.count <= bucketMax {
+	if c.keys <= bucketMax {
 		if !resume {
 			w.s.hand.path = path
 		}
@@ -67,7 +67,7 @@ func (w *sweeper) walk(r ref, depth int, path quoin.Hash, resume bool) (hot bool
 			w.evict(b)
 			return false
 		}
-		if b.count < bucketMax/4 {
+		if c.keys < bucketMax/4 {
 			return true // too little to gain
 		}
 	}
@@ -84,11 +84,11 @@ func (w *sweeper) walk(r ref, depth int, path quoin.Hash, resume bool) (hot bool
 				down[depth>>3] |= 0x80 >> (depth & 7)
 			}
 		}
-		if w.walk(b.kid[i], depth+1, down, on) {
+		if w.walk(&b.kids[i], depth+1, down, on) {
 			hot = true
 		}
 	}
-	if b.count <= bucketMax {
+	if c.keys <= bucketMax {
 		return true
 	}
 	if depth%pageLevels == 0 {
@@ -105,6 +105,7 @@ func (w *sweeper) walk(r ref, depth int, path quoin.Hash, resume bool) (hot bool
 
 func (w *sweeper) evict(b *branch) {
 	w.s.nodes.freeBelow(b)
+	b.kids = [2]child{}
 	b.flags = b.flags&flagFlushed | flagStub
 	w.s.evictions++
 }

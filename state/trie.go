@@ -28,109 +28,138 @@ type editor struct {
 	replaced []ref
 	retired  []page
 	bytes    int64 // change of the namespace's size
+	warmed   byte  // keeps the reads of warm from being left out
 }
 
-// update returns the subtree c, whose root is at the given depth, after the ops, and by how much
-// the number of its keys grew. If nothing changes it returns c itself.
-func (e *editor) update(c child, depth int, ops []op) (child, int, error) {
+// update makes c, whose root is at the given depth, the subtree after the ops, and reports whether
+// that is another one.
+func (e *editor) update(c *child, depth int, ops []op) (changed bool, err error) {
 	if len(ops) == 0 {
-		return c, 0, nil
+		return false, nil
 	}
 	if !c.ref.isBranch() {
-		keys := 0
-		if c.ref != 0 {
-			keys = -1
-		}
-		n, after := e.build(ops, c, depth)
-		return n, keys + after, nil
+		before := *c
+		e.build(c, depth, ops)
+		return *c != before, nil
 	}
 	b := e.s.nodes.branch(c.ref)
 	if b.is(flagStub) {
 		if err := e.s.load(e.name, c, depth, &ops[0].hash); err != nil {
-			return c, 0, err
+			return false, err
 		}
 	}
 	at := split(ops, depth)
-	left, grewLeft, err := e.update(child{b.kid[0], b.hash[0]}, depth+1, ops[:at])
-	if err != nil {
-		return c, 0, err
+	parts := [2][]op{ops[:at], ops[at:]}
+	if len(ops) > warmGroup {
+		for i := range parts {
+			if len(parts[i]) <= warmGroup {
+				e.warm(b.kids[i].ref, depth+1, parts[i])
+			}
+		}
 	}
-	right, grewRight, err := e.update(child{b.kid[1], b.hash[1]}, depth+1, ops[at:])
-	if err != nil {
-		return c, 0, err
+	kids := b.kids
+	for i := range parts {
+		differs, err := e.update(&kids[i], depth+1, parts[i])
+		if err != nil {
+			return false, err
+		}
+		changed = changed || differs
 	}
-	if left.ref == b.kid[0] && right.ref == b.kid[1] && left.hash == b.hash[0] && right.hash == b.hash[1] {
-		return c, 0, nil
+	if changed {
+		if after := kids[0].keys + kids[1].keys; depth%pageLevels == 0 && c.keys > bucketMax && after <= bucketMax {
+			e.retired = append(e.retired, page{e.name, depth, maskPath(&ops[0].hash, depth)})
+		}
+		e.drop(c.ref)
+		e.join(c, &kids)
 	}
-	count := int(b.count) + grewLeft + grewRight
-	if depth%pageLevels == 0 && b.count > bucketMax && count <= bucketMax {
-		e.retired = append(e.retired, page{e.name, depth, maskPath(&ops[0].hash, depth)})
-	}
-	e.drop(c.ref)
-	return e.join(left, right, count), grewLeft + grewRight, nil
+	return changed, nil
 }
 
-// build returns the subtree of one old leaf, or of the empty subtree, after the ops, and the
-// number of its keys.
-func (e *editor) build(ops []op, old child, depth int) (child, int) {
+// warmGroup is how many paths warm walks side by side: enough to hide the memory's latency, few
+// enough that their nodes stay in the nearest cache until update comes.
+const warmGroup = 32
+
+// warm walks the paths of at most warmGroup ops below r level by level, so that the processor
+// fetches the nodes of all at once. Else update, which goes down one path after the other, waits
+// for the memory at each level of each path. It changes nothing.
+func (e *editor) warm(r ref, depth int, ops []op) {
+	var walk [warmGroup]ref
+	nodes := &e.s.nodes
+	for i := range ops {
+		walk[i] = r
+	}
+	for more := r.isBranch(); more; depth++ {
+		more = false
+		for i := range ops {
+			if r := walk[i]; r.isBranch() {
+				b := nodes.branch(r)
+				e.warmed += byte(b.flags) // the end of the node, in another cache line than its beginning
+				walk[i] = b.kids[bit(&ops[i].hash, depth)].ref
+				more = true
+			}
+		}
+	}
+	for i := range ops {
+		if walk[i].isLeaf() {
+			e.warmed += nodes.leaf(walk[i]).key[0]
+		}
+	}
+}
+
+// build makes c, one leaf or the empty subtree, the subtree after the ops.
+func (e *editor) build(c *child, depth int, ops []op) {
 	if len(ops) == 0 {
-		if old.ref == 0 {
-			return old, 0
-		}
-		return old, 1
+		return
 	}
-	if len(ops) == 1 {
-		o := &ops[0]
-		if old.ref != 0 {
-			l := e.s.nodes.leaf(old.ref)
-			switch {
-			case l.key != o.hash:
-				if o.deleted {
-					return old, 1
-				}
-			case !o.deleted && l.size == o.size:
-				return child{old.ref, o.leaf}, 1
-			default:
-				e.bytes -= int64(l.size)
-				e.drop(old.ref)
-				old = child{}
-			}
-		}
-		if old.ref == 0 {
-			if o.deleted {
-				return child{}, 0
-			}
-			r := e.s.nodes.newLeaf(&o.hash, o.size)
-			e.bytes += int64(o.size)
-			e.made(r)
-			return child{r, o.leaf}, 1
-		}
+	if len(ops) == 1 && (c.ref == 0 || e.s.nodes.leaf(c.ref).key == ops[0].hash) {
+		e.setLeaf(c, &ops[0])
+		return
+	}
+	if len(ops) == 1 && ops[0].deleted {
+		return
 	}
 	at := split(ops, depth)
-	var sides [2]child
-	if old.ref != 0 {
-		sides[bit(&e.s.nodes.leaf(old.ref).key, depth)] = old
+	var kids [2]child
+	if c.ref != 0 {
+		kids[bit(&e.s.nodes.leaf(c.ref).key, depth)] = *c
 	}
-	left, keysLeft := e.build(ops[:at], sides[0], depth+1)
-	right, keysRight := e.build(ops[at:], sides[1], depth+1)
-	return e.join(left, right, keysLeft+keysRight), keysLeft + keysRight
+	e.build(&kids[0], depth+1, ops[:at])
+	e.build(&kids[1], depth+1, ops[at:])
+	e.join(c, &kids)
 }
 
-// join returns the subtree of two children: a leaf alone stands in its parent's place.
-func (e *editor) join(left, right child, count int) child {
-	if left.ref == 0 && !right.ref.isBranch() {
-		return right
+// setLeaf applies o to c, which is empty or the leaf of the same key.
+func (e *editor) setLeaf(c *child, o *op) {
+	if c.ref != 0 {
+		size := e.s.nodes.leaf(c.ref).size
+		if !o.deleted && size == o.size {
+			c.hash = o.leaf // the node holds neither value nor hash
+			return
+		}
+		e.bytes -= int64(size)
+		e.drop(c.ref)
+		*c = child{}
 	}
-	if right.ref == 0 && left.ref.isLeaf() {
-		return left
+	if !o.deleted {
+		e.bytes += int64(o.size)
+		*c = child{e.s.nodes.newLeaf(&o.hash, o.size), 1, o.leaf}
+		e.made(c.ref)
+	}
+}
+
+// join makes c the subtree of two children: a leaf alone stands in its parent's place.
+func (e *editor) join(c *child, kids *[2]child) {
+	for i := range kids {
+		if kids[i].ref == 0 && !kids[1-i].ref.isBranch() {
+			*c = kids[1-i]
+			return
+		}
 	}
 	r, b := e.s.nodes.newBranch()
-	*b = branch{
-		kid:  [2]ref{left.ref, right.ref},
-		hash: [2]quoin.Hash{left.hash, right.hash}, count: uint32(count), flags: flagRecent,
-	}
+	b.kids, b.pins, b.flags = *kids, 0, flagRecent
 	e.made(r)
-	return child{r, branchHash(&left.hash, &right.hash)}
+	c.ref, c.keys = r, kids[0].keys+kids[1].keys
+	c.hash = branchHash(&kids[0].hash, &kids[1].hash)
 }
 
 func (e *editor) made(r ref) {
@@ -166,36 +195,30 @@ func split(ops []op, depth int) int {
 
 // load brings the subtree of a stub back into its place. Whoever reaches a stub reaches it through
 // nodes of the certified state, so the store, which holds that state, has its very subtree.
-func (s *State) load(name string, c child, depth int, path *quoin.Hash) error {
-	b := s.nodes.branch(c.ref)
-	var (
-		n    child
-		keys int
-		err  error
-	)
+func (s *State) load(name string, c *child, depth int, path *quoin.Hash) error {
 	s.loads++
-	if b.count > bucketMax {
-		n, keys, err = s.loadPage(name, depth, path)
+	var n child
+	var err error
+	if c.keys > bucketMax {
+		n, err = s.loadPage(name, depth, path)
 	} else {
-		n, keys, err = s.loadRecords(name, depth, path, int(b.count))
+		n, err = s.loadRecords(name, depth, path, int(c.keys))
 	}
-	if err == nil && (n.hash != c.hash || keys != int(b.count)) {
-		s.discard(n)
-		err = fmt.Errorf("%w: the trie has %v over %d keys, the store %v over %d", ErrCorrupt, c.hash, b.count, n.hash, keys)
+	if err == nil && (n.hash != c.hash || n.keys != c.keys) {
+		s.nodes.freeAll(n.ref)
+		err = fmt.Errorf("%w: the trie has %v over %d keys, the store %v over %d", ErrCorrupt, c.hash, c.keys, n.hash, n.keys)
 	}
 	if err != nil {
 		return fmt.Errorf("state: load namespace %q below the first %d bits of %v: %w", name, depth, maskPath(path, depth), err)
 	}
-	loaded := s.nodes.branch(n.ref) // two keys or more, as in the stub
-	pins := b.pins
-	*b = *loaded
-	b.pins, b.flags = pins, loaded.flags|flagRecent
+	stub, loaded := s.nodes.branch(c.ref), s.nodes.branch(n.ref) // two keys or more, as in the stub
+	stub.kids, stub.flags = loaded.kids, loaded.flags|flagRecent
 	s.nodes.free(n.ref)
 	return nil
 }
 
 // loadRecords builds a subtree from all records below a place, of which there are at most limit.
-func (s *State) loadRecords(name string, depth int, path *quoin.Hash, limit int) (child, int, error) {
+func (s *State) loadRecords(name string, depth int, path *quoin.Hash, limit int) (child, error) {
 	from, to := subtreeRange(name, path, depth)
 	ops := s.loading[:0]
 	var bad error
@@ -222,19 +245,10 @@ func (s *State) loadRecords(name string, depth int, path *quoin.Hash, limit int)
 		err = bad
 	}
 	if err != nil {
-		return child{}, 0, err
+		return child{}, err
 	}
 	e := editor{s: s, name: name}
-	n, keys := e.build(ops, child{}, depth)
-	return n, keys, nil
-}
-
-// discard frees a whole subtree that nothing else refers to.
-func (s *State) discard(c child) {
-	if c.ref.isBranch() {
-		s.nodes.freeBelow(s.nodes.branch(c.ref))
-	}
-	if c.ref != 0 {
-		s.nodes.free(c.ref)
-	}
+	var c child
+	e.build(&c, depth, ops)
+	return c, nil
 }
