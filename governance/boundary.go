@@ -29,7 +29,7 @@ type Fate byte
 const (
 	FateActivate Fate = iota + 1 // it takes effect after the height
 	FateMove                     // too few are ready: it moves to a later height
-	FateReject                   // too few were ready too often, or the configuration would be invalid
+	FateReject                   // too few were ready too often, its life ended, or the configuration would be invalid
 	FateVeto                     // by the weights of the present set, it is vetoed
 	FateVoid                     // a return whose binding does not serve any more
 )
@@ -53,7 +53,7 @@ func Decide(s State, h quoin.Height) Decision {
 		return d
 	}
 	now := CurrentConfiguration(s)
-	j := judgement{state: s, now: &now, next: now, proposals: make([]Proposal, len(items))}
+	j := judgement{state: s, height: h, now: &now, next: now, proposals: make([]Proposal, len(items))}
 	for i, it := range items {
 		if it.proposal != 0 {
 			j.proposals[i] = mustProposal(s, it.proposal)
@@ -84,6 +84,7 @@ func Decide(s State, h quoin.Height) Decision {
 // judgement is one call of Decide.
 type judgement struct {
 	state     State
+	height    quoin.Height
 	now       *quoin.Configuration
 	next      quoin.Configuration
 	proposals []Proposal // of the items; zero for a return
@@ -101,7 +102,10 @@ func (j *judgement) proposal(p *Proposal, set *quoin.ValidatorSet) Fate {
 	if vetoed(j.state, &j.now.Validators, p.Number) {
 		return FateVeto
 	}
-	if !ready(j.state, set, p.Number) {
+	if p.pastLife(j.height) {
+		return FateReject
+	}
+	if !set.IsQuorum(readyWeight(j.state, j.now, set, p)) {
 		if p.Moves >= j.now.Parameters.ActivationRetries {
 			return FateReject
 		}

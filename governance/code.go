@@ -49,6 +49,7 @@ const (
 	NothingBefore
 	AlreadyReturning
 	NotSuspended
+	EndOfLife
 	codeEnd
 )
 
@@ -57,7 +58,7 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"not-proposer", "the sender does not hold the proposer role, which this command needs"},
 	{"not-approver", "the sender does not hold the approver role, which this command needs"},
 	{"not-validator", "the sender is no validator (for readiness: of the present set or a proposed one)"},
-	{"bad-name", "a plugin's name and version are 1 to 32 of [a-z0-9.-]"},
+	{"bad-name", "a plugin's name is 1 to 32 of [a-z0-9.-], its version 1 to 32 of [a-z0-9.+-]"},
 	{"not-owner", "the plugin's name belongs to the key that signed its first release"},
 	{"bad-sequence", "a release's sequence must exceed its predecessor's by 1 to 1000; a release proposed again must be the newest of its name"},
 	{"digest-taken", "the digest was proposed before under another name, or with other facts"},
@@ -86,6 +87,7 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"nothing-before", "there is no earlier binding or fallback to return to"},
 	{"already-returning", "the slot's return is scheduled already"},
 	{"not-suspended", "the namespace is not suspended"},
+	{"end-of-life", "the release's end of life comes before it would serve"},
 }
 
 // String returns the stable name.

@@ -45,11 +45,12 @@ const (
 // Release is one immutable build of a plugin, as its proposal states it. That the module with the
 // digest says the same of itself is what a validator's readiness attests.
 type Release struct {
-	Digest    quoin.Hash // of the module's file
-	Name      string     // 1 to ReleaseNameMax of [a-z0-9.-]; belongs to its first author
-	Version   string     // for people: 1 to VersionMax of [a-z0-9.-]
-	Sequence  uint64     // for machines: grows from release to release of a name
-	Size      uint64     // of the module's file, in bytes
+	Digest    quoin.Hash   // of the module's file
+	Name      string       // 1 to ReleaseNameMax of [a-z0-9.-]; belongs to its first author
+	Version   string       // for people: 1 to VersionMax of [a-z0-9.+-]
+	Sequence  uint64       // for machines: grows from release to release of a name
+	EndOfLife quoin.Height // from which on it must not be activated; 0 for never
+	Size      uint64       // of the module's file, in bytes
 	Author    quoin.PublicKey
 	Signature quoin.Signature // the author's, over Environment.AuthorBytes(Digest)
 }
@@ -110,7 +111,8 @@ type Schedule struct {
 
 // Ready is a validator's attestation that it can run what the proposal brings: the module with the
 // digest is there, says of itself what the proposal says, passed every check and is compiled; for
-// a validator set, that it has the state and every release in use. It may be repeated.
+// a validator set, that it has the state and every release in use, which has to be said again in
+// every epoch. It may be repeated.
 type Ready struct{ Proposal ProposalNumber }
 
 // Veto is a validator's objection.
@@ -262,6 +264,7 @@ func (x *Release) appendFacts(b []byte) []byte {
 	b = canonical.AppendBytes8(b, x.Name)
 	b = canonical.AppendBytes8(b, x.Version)
 	b = canonical.AppendUint64(b, x.Sequence)
+	b = canonical.AppendUint64(b, x.EndOfLife)
 	b = canonical.AppendUint64(b, x.Size)
 	b = append(b, x.Author[:]...)
 	return append(b, x.Signature[:]...)
@@ -272,6 +275,7 @@ func readFacts(r *canonical.Reader, digest quoin.Hash) Release {
 	x.Name = string(r.Bytes8(ReleaseNameMax))
 	x.Version = string(r.Bytes8(VersionMax))
 	x.Sequence = r.Uint64()
+	x.EndOfLife = quoin.Height(r.Uint64())
 	x.Size = r.Uint64()
 	r.Copy(x.Author[:])
 	r.Copy(x.Signature[:])

@@ -38,9 +38,9 @@
 //     none of them its proposer or author; nor less than the notice after it was scheduled; nor
 //     without a quorum of readiness in the next validator set as of the state after H-1; nor
 //     against vetoes of more than f of the present set.
-//   - A proposal is counted ready in the next set; one that is short moves by the activation delay,
-//     at most as often as the configuration says, and is then rejected. H is an ordinary block if
-//     nothing is left.
+//   - What is short of readiness moves by the activation delay, at most as often as the
+//     configuration says, and is then rejected. H is an ordinary block if nothing is left.
+//   - Readiness for a validator set counts only in the epoch in which it was attested.
 //   - Several changes at one H apply in ledger order of their schedules.
 //   - A return brings back what served before the binding that it names, and is void if that does
 //     not serve any more. A return after a return goes further back, never to and fro.
@@ -53,17 +53,17 @@
 // A command is the payload of a transaction in the kernel's namespace. One kind byte, then the
 // fields in canonical bytes; integers have 8 bytes, strings their length in 1.
 //
-//	 1 propose   subject (1): 1 release, 2 built-in, 3 validators
-//	             1: binding, name, version, sequence, size, author key (32), author signature (64)
-//	             2: binding
-//	             3: validator set
-//	 2 approve   proposal, height (0, or schedule at this height as well)
-//	 3 schedule  proposal, height
-//	 4 ready     proposal
-//	 5 veto      proposal
-//	 6 rollback  slot, history number that must be serving
-//	 7 cancel    proposal
-//	 8 lift      namespace
+//	1 propose   subject (1): 1 release, 2 built-in, 3 validators
+//	            1: binding, name, version, sequence, end of life, size, author key (32), author signature (64)
+//	            2: binding
+//	            3: validator set
+//	2 approve   proposal, height (0, or schedule at this height as well)
+//	3 schedule  proposal, height
+//	4 ready     proposal
+//	5 veto      proposal
+//	6 rollback  slot, history number that must be serving
+//	7 cancel    proposal
+//	8 lift      namespace
 //
 // Kinds from 0x80 are other kernel transactions'. Results are the codes of Codes; their text never
 // enters state.
@@ -80,7 +80,7 @@
 //	history/<slot>/<n>            epoch (8), first height (8), cause (1: 1 genesis, 2 proposal, 3
 //	                              rollback, 4 quarantine), proposal (8), before (8), bound (1), then the
 //	                              binding if bound is 1
-//	release/<digest>              name, version, sequence (8), size (8), author (32), signature (64),
+//	release/<digest>              name, version, sequence (8), end of life (8), size (8), author (32), signature (64),
 //	                              newest proposal (8)
 //	name/<name>                   owner (32), newest sequence (8), newest digest (32), open proposal (8)
 //	proposal/<n>                  status (1), proposer (32), heights of proposal, schedule and

@@ -65,21 +65,23 @@ type Tally struct {
 	VetoWeight        uint64 // more than f stops the proposal
 }
 
-// Count counts the voices on a proposal by the newest configuration's roles and a validator set.
-func Count(s State, n ProposalNumber, set quoin.ValidatorSet) Tally {
+// Count counts the voices on a proposal by the newest configuration's roles and a validator set:
+// the present one for vetoes, the next one for readiness.
+func Count(s State, p *Proposal, set quoin.ValidatorSet) Tally {
 	c := CurrentConfiguration(s)
 	return Tally{
-		Approvals:         approvals(s, &c, n),
+		Approvals:         approvals(s, &c, p.Number),
 		ApprovalsRequired: required(&c),
-		ReadyWeight:       voices(s, &set, func(k quoin.PublicKey) []byte { return ReadyKey(n, k) }),
-		VetoWeight:        voices(s, &set, func(k quoin.PublicKey) []byte { return VetoKey(n, k) }),
+		ReadyWeight:       readyWeight(s, &c, &set, p),
+		VetoWeight:        voices(s, &set, func(k quoin.PublicKey) []byte { return VetoKey(p.Number, k) }),
 	}
 }
 
-// Attested reports whether a validator attested its readiness for a proposal.
-func Attested(s State, n ProposalNumber, validator quoin.PublicKey) bool {
-	_, ok := s.Get(ReadyKey(n, validator))
-	return ok
+// Attested reports whether a validator's readiness for a proposal counts in the newest epoch. As
+// long as the proposal is open and this is false, a validator that is ready should say so.
+func Attested(s State, p *Proposal, validator quoin.PublicKey) bool {
+	c := CurrentConfiguration(s)
+	return isReady(s, &c, p, validator)
 }
 
 // ReleaseRecord is a release with the newest proposal that was made of it.

@@ -20,7 +20,7 @@ const (
 	StatusScheduled   Status = 5  // open: takes effect at its activation height, if enough are ready
 	StatusActive      Status = 7  // in effect
 	StatusRetired     Status = 9  // a later proposal took its place; a rollback may bring it back
-	StatusRejected    Status = 10 // too few were ready too often, or it would have made the configuration invalid
+	StatusRejected    Status = 10 // at its activation: see FateReject
 	StatusVetoed      Status = 11
 	StatusRolledBack  Status = 12
 	StatusQuarantined Status = 13
@@ -63,6 +63,12 @@ type Proposal struct {
 // Expired reports whether the proposal should have been scheduled before h.
 func (p *Proposal) Expired(h quoin.Height) bool {
 	return (p.Status == StatusProposed || p.Status == StatusApproved) && h-p.Proposed > OpenHeightsMax
+}
+
+// pastLife reports whether the release's end of life comes before it would serve if h were the last
+// height before.
+func (p *Proposal) pastLife(h quoin.Height) bool {
+	return p.Subject == SubjectRelease && p.Release.EndOfLife != 0 && h+1 >= p.Release.EndOfLife
 }
 
 // HistoryNumber numbers what served a slot, from 1 for each slot. 0 stands for none.

@@ -3,6 +3,7 @@ package governance
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -82,7 +83,7 @@ func (x *execution) checkChange(p *Propose) Code {
 func (x *execution) checkRelease(r *Release) (Name, Code) {
 	name, known := ReadName(x.state, r.Name)
 	switch {
-	case !quoin.IsName(r.Name, ReleaseNameMax) || !quoin.IsName(r.Version, VersionMax):
+	case !quoin.IsName(r.Name, ReleaseNameMax) || !isVersion(r.Version):
 		return name, BadName
 	case r.Size == 0 || r.Size > x.env.ModuleBytesMax:
 		return name, ModuleSize
@@ -105,6 +106,12 @@ func (x *execution) checkRelease(r *Release) (Name, Code) {
 		return name, AuthorSignature
 	}
 	return name, OK
+}
+
+// isVersion reports whether s is 1 to VersionMax of the characters of a name and '+', which semantic
+// versions have before build metadata.
+func isVersion(s string) bool {
+	return quoin.IsName(strings.ReplaceAll(s, "+", "-"), VersionMax)
 }
 
 func (x *execution) approve(c Approve) Code {
@@ -167,6 +174,8 @@ func (x *execution) checkSchedule(p *Proposal, at quoin.Height) Code {
 		return NoticeTooShort
 	case at-x.height > AheadHeightsMax:
 		return TooFarAhead
+	case p.pastLife(at):
+		return EndOfLife
 	}
 	return OK
 }
@@ -354,9 +363,22 @@ func vetoed(s State, set *quoin.ValidatorSet, n ProposalNumber) bool {
 	return voices(s, set, func(k quoin.PublicKey) []byte { return VetoKey(n, k) }) > set.FaultBound()
 }
 
-// ready reports whether a quorum of the set attested readiness.
-func ready(s State, set *quoin.ValidatorSet, n ProposalNumber) bool {
-	return set.IsQuorum(voices(s, set, func(k quoin.PublicKey) []byte { return ReadyKey(n, k) }))
+// readyWeight returns the weight of the set's validators whose readiness for p counts in the epoch
+// of now. For a validator set, only attestations of this epoch do: earlier ones could not speak for
+// the releases that it brought into use.
+func readyWeight(s State, now *quoin.Configuration, set *quoin.ValidatorSet, p *Proposal) uint64 {
+	weight := uint64(0)
+	for _, v := range set.All() {
+		if isReady(s, now, p, v.Key) {
+			weight += v.Weight
+		}
+	}
+	return weight
+}
+
+func isReady(s State, now *quoin.Configuration, p *Proposal, validator quoin.PublicKey) bool {
+	at, ok := load(s, ReadyKey(p.Number, validator), readHeight)
+	return ok && (p.Subject != SubjectValidators || at >= now.First)
 }
 
 // voices returns the weight of the set's validators under whose key there is a record.

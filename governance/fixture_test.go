@@ -1,0 +1,94 @@
+package governance
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"testing"
+
+	"quoin.dev/quoin"
+)
+
+// key gives a person of the tests a key. Signatures here are hashes: who verifies what matters, not
+// the curve.
+func key(name string) quoin.PublicKey { return sha256.Sum256([]byte("key of " + name)) }
+
+func sign(k quoin.PublicKey, message []byte) quoin.Signature {
+	h := sha256.Sum256(append(k[:], message...))
+	var s quoin.Signature
+	copy(s[:], h[:])
+	copy(s[32:], h[:])
+	return s
+}
+
+func testEnvironment() Environment {
+	return Environment{
+		Hooks: []Hook{
+			{Name: "leader.v1", Class: ClassLiveness, Builtins: []string{"round-robin", "weighted"}, Fallback: "round-robin", FuelMax: 1_000_000},
+			{Name: "machine.v1", Class: ClassDeterministic, Namespaced: true, Builtins: []string{"kv"}, FuelMax: 1_000_000},
+			{Name: "quorum.v1", Class: 'S', Builtins: []string{"majority"}, FuelMax: 1},
+		},
+		ModuleBytesMax: 4 << 20,
+		AuthorBytes:    func(digest quoin.Hash) []byte { return append([]byte("author\n"), digest[:]...) },
+		Verify: func(k quoin.PublicKey, message []byte, s quoin.Signature) bool {
+			return s == sign(k, message)
+		},
+	}
+}
+
+var (
+	validatorNames = []string{"v1", "v2", "v3", "v4"}
+	proposerNames  = []string{"ann", "pat"}
+	approverNames  = []string{"bea", "bob", "bil", "pat"} // pat holds both roles
+)
+
+func keysOf(names []string) []quoin.PublicKey {
+	var keys []quoin.PublicKey
+	for _, n := range names {
+		keys = append(keys, key(n))
+	}
+	quoin.SortKeys(keys)
+	return keys
+}
+
+func testSet(t testing.TB, names ...string) quoin.ValidatorSet {
+	t.Helper()
+	var members []quoin.Validator
+	for _, n := range names {
+		members = append(members, quoin.Validator{Name: n, Key: key(n), Weight: 1})
+	}
+	set, err := quoin.NewValidatorSet(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func testGenesis(t testing.TB) *quoin.Configuration {
+	t.Helper()
+	c := quoin.Configuration{Epoch: 1, First: 1, Validators: testSet(t, validatorNames...), Parameters: quoin.DefaultParameters()}
+	c.Parameters.NoticeHeights, c.Parameters.ActivationDelayHeights, c.Parameters.ActivationRetries = 3, 4, 2
+	c.Roles = quoin.Roles{Proposers: keysOf(proposerNames), Approvers: keysOf(approverNames), ApprovalsRequired: 2}
+	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "weighted", FuelMax: 1000})
+	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv", FuelMax: 1000})
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return &c
+}
+
+func testRelease(env *Environment, author, name, version string, sequence uint64) Release {
+	r := Release{Digest: sha256.Sum256([]byte(name + "/" + version)), Name: name, Version: version, Sequence: sequence, Size: 1000, Author: key(author)}
+	r.Signature = sign(r.Author, env.AuthorBytes(r.Digest))
+	return r
+}
+
+// dump returns the keys and values of a state in order.
+func (m memory) dump() []byte {
+	var b bytes.Buffer
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		b.WriteString(k + " " + string(m[k]) + "\n")
+	}
+	return b.Bytes()
+}
