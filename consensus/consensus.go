@@ -86,12 +86,14 @@ type (
 		Verdict    Verdict
 		Checkpoint quoin.Checkpoint // what the block results in, if Verdict is Valid
 		Last       bool             // the block is the last of its epoch, if Verdict is Valid
+		Withhold   bool             // valid, but this replica does not vote to notarize it
 	}
 
 	// Built answers a Build demand.
 	Built struct {
 		View         quoin.View
 		Transactions []quoin.Transaction
+		Nothing      bool // there is nothing to propose after all; not an answer to a Build that Must
 	}
 
 	// Wanted says whether there is a reason to make blocks: a pending transaction, a scheduled
@@ -178,6 +180,7 @@ type Build struct {
 	Time   quoin.Time
 	Empty  bool // without transactions, kernel transactions apart
 	Tail   bool // without any
+	Must   bool // a block is needed even if it is empty
 }
 
 // Certified reports that Blocks, oldest first, are final: Certificate is one of the last of them,

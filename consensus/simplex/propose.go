@@ -87,7 +87,11 @@ func (m *Simplex) propose(now quoin.Time, out *consensus.Output) {
 		return
 	}
 	p := m.parent()
-	if p == nil || !m.due(p) {
+	if p == nil {
+		return
+	}
+	must := m.troubled(p)
+	if !must && (!m.wanted || m.nothing || p.last) {
 		return
 	}
 	if _, _, ok := m.proof(p); !ok {
@@ -102,15 +106,13 @@ func (m *Simplex) propose(now quoin.Time, out *consensus.Output) {
 		t = p.time
 	}
 	out.Build = append(out.Build, consensus.Build{View: m.view, Parent: p.id, Time: t,
-		Empty: m.depth(p) >= m.c.Parameters.PipelineMaxBlocks, Tail: p.last})
+		Empty: m.depth(p) >= m.c.Parameters.PipelineMaxBlocks, Tail: p.last, Must: must})
 }
 
-func (m *Simplex) due(parent *link) bool {
-	if m.wanted && !parent.last {
-		return true
-	}
-	_, troubled := m.enteredBy.(*Nullification)
-	return troubled && parent.view > m.certified()
+// troubled reports whether a block is needed only to certify its parent.
+func (m *Simplex) troubled(parent *link) bool {
+	_, nullified := m.enteredBy.(*Nullification)
+	return nullified && parent.view > m.certified()
 }
 
 // depth counts the blocks above the highest certified one up to l.
@@ -129,6 +131,10 @@ func (m *Simplex) built(now quoin.Time, in consensus.Built, out *consensus.Outpu
 	m.building = false
 	if m.ended || !asked || in.View != m.view || p == nil {
 		return // the view has passed; the transactions stay pending
+	}
+	if in.Nothing {
+		m.nothing = true // until the view ends or the driver says Wanted again
+		return
 	}
 	parent, voters, ok := m.proof(p)
 	if !ok {

@@ -85,6 +85,7 @@ type Simplex struct {
 	timer    uint64
 	armed    bool
 	building bool
+	nothing  bool // a Build of this view found nothing to propose
 	ticks    uint64
 	asked    answer // the last Need that was sent
 	answered []answer
@@ -104,6 +105,7 @@ type link struct {
 	needed     bool // its result matters: notarized, proposed in the current view, or an ancestor
 	abstained  bool
 	diverged   bool
+	withheld   bool // not to be voted for
 	persisted  bool
 	checkpoint quoin.Checkpoint
 	digest     quoin.Hash
@@ -194,7 +196,7 @@ func (m *Simplex) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 	case consensus.Built:
 		m.built(now, in, out)
 	case consensus.Wanted:
-		m.wanted = in.Wanted
+		m.wanted, m.nothing = in.Wanted, false
 	case consensus.Fetched:
 		m.fetched(in, out)
 	case consensus.Retry:
@@ -251,7 +253,7 @@ func (m *Simplex) enter(v quoin.View, by consensus.Message, out *consensus.Outpu
 		return
 	}
 	m.view, m.enteredBy = v, by
-	m.armed, m.building = false, false
+	m.armed, m.building, m.nothing = false, false, false
 	out.Persist = append(out.Persist, record(recordEntered, by))
 	m.report(out, consensus.EnteredView, v, quoin.Hash{})
 }

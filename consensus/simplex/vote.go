@@ -49,7 +49,7 @@ func (m *Simplex) stir(v quoin.View) { m.stirred = max(m.stirred, v) }
 // never after Nullify (KERNEL K2; Simplex §3: "on seeing the first valid proposal").
 func (m *Simplex) vote(r *round, out *consensus.Output) {
 	l := r.proposal
-	if !m.votes() || l.stage != valid || r.nullified != nil || r.voted != nil && !(m.c.Rules.VoteTwice && r.voted.Block != l.id) {
+	if !m.votes() || l.stage != valid || l.withheld || r.nullified != nil || r.voted != nil && !(m.c.Rules.VoteTwice && r.voted.Block != l.id) {
 		return
 	}
 	v := &Notarize{View: m.view, Block: l.id, Checkpoint: l.digest}
@@ -324,7 +324,7 @@ func (m *Simplex) executed(in consensus.Executed, out *consensus.Output) {
 		return
 	}
 	l.stage, l.diverged, l.abstained = valid, false, false
-	l.checkpoint, l.last = in.Checkpoint, in.Last
+	l.checkpoint, l.last, l.withheld = in.Checkpoint, in.Last, in.Withhold
 	l.digest = l.checkpoint.Digest()
 	m.finalize(l.view, out)
 }
