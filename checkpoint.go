@@ -149,8 +149,8 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	if c.Text() != text || c.Origin == "" {
-		return Checkpoint{}, fmt.Errorf("%w: the text is not in its canonical form", ErrCheckpoint)
+	if c.Text() != text || c.Origin == "" || len(c.Origin) > OriginMax {
+		return Checkpoint{}, fmt.Errorf("%w: the text is not in its canonical form, or its origin not 1 to %d bytes", ErrCheckpoint, OriginMax)
 	}
 	return c, nil
 }

@@ -111,6 +111,9 @@ func (g *Genesis) UnmarshalJSON(b []byte) error {
 	if len(b) > GenesisBytesMax {
 		return fmt.Errorf("%w: %d bytes, limit %d", ErrGenesis, len(b), GenesisBytesMax)
 	}
+	if !json.Valid(b) { // a Decoder alone stops after the first value
+		return fmt.Errorf("%w: it is not one JSON value", ErrGenesis)
+	}
 	var f genesisFile
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

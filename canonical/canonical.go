@@ -168,7 +168,7 @@ func (r *Reader) bounded(n, limit int) []byte {
 }
 
 func (r *Reader) count(n, limit, itemBytes int) int {
-	if n > limit {
+	if n < 0 || n > limit { // below zero where an int has 32 bits
 		r.Fail("list of %d items, limit %d", n, limit)
 		return 0
 	}
