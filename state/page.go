@@ -41,7 +41,6 @@ type pageWriter struct {
 	key   []byte
 	bytes []byte
 	below []pendingPage
-	pages int
 }
 
 type pendingPage struct {
@@ -61,7 +60,6 @@ func (w *pageWriter) write(c child, p page) {
 	w.encode(c, p.depth, p)
 	w.key = p.appendKey(w.key[:0])
 	w.batch.Set(w.key, w.bytes)
-	w.pages++
 	to := len(w.below)
 	for i := from; i < to; i++ {
 		w.write(w.below[i].child, w.below[i].page)
@@ -106,6 +104,7 @@ func (w *pageWriter) encode(c child, depth int, p page) {
 
 // loadPage reads the upper nodes of one page. Its caller checks the hash.
 func (s *State) loadPage(name string, depth int, path *quoin.Hash) (child, error) {
+	s.pageLoads++
 	p := page{name, depth, *path}
 	record, ok, err := s.store.Get(p.appendKey(nil))
 	if err != nil {
@@ -204,5 +203,4 @@ func (s *State) flush(batch *store.Batch, c *certified) {
 	batch.DeleteRange(touched, store.PrefixEnd(touched))
 	s.touched = 0
 	s.flushes++
-	s.flushedPages += uint64(w.pages)
 }

@@ -81,7 +81,7 @@ type State struct {
 		hash quoin.Hash
 	}
 
-	loads, evictions, flushes, flushedPages uint64
+	loads, pageLoads, evictions, flushes uint64 // figures for tests
 }
 
 // Root returns the certified state root.

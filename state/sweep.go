@@ -8,7 +8,7 @@ import "quoin.dev/quoin"
 // everything else below the certified root is reached only through it, so a stub in its place is
 // seen by all.
 func (s *State) sweep() {
-	if s.nodes.bytes() <= s.cacheBytes {
+	if s.nodes.bytes() <= s.cacheBytes || len(s.certified.spaces) == 0 {
 		return
 	}
 	w := sweeper{s: s, target: s.cacheBytes - s.cacheBytes/16}

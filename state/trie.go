@@ -93,7 +93,7 @@ func (e *editor) warm(r ref, depth int, ops []op) {
 		for i := range ops {
 			if r := walk[i]; r.isBranch() {
 				b := nodes.branch(r)
-				e.warmed += byte(b.flags) // the end of the node, in another cache line than its beginning
+				e.warmed += b.kids[1].hash[0] + byte(b.flags) // a node spans two or three cache lines
 				walk[i] = b.kids[bit(&ops[i].hash, depth)].ref
 				more = true
 			}
