@@ -54,7 +54,8 @@
 // fields in canonical bytes; integers have 8 bytes, strings their length in 1.
 //
 //	1 propose   subject (1): 1 release, 2 built-in, 3 validators
-//	            1: binding, name, version, sequence, end of life, size, author key (32), author signature (64)
+//	            1: binding, name, version, sequence, end of life, size, author key (32), author
+//	             signature (64)
 //	            2: binding
 //	            3: validator set
 //	2 approve   proposal, height (0, or schedule at this height as well)
@@ -80,8 +81,8 @@
 //	history/<slot>/<n>            epoch (8), first height (8), cause (1: 1 genesis, 2 proposal, 3
 //	                              rollback, 4 quarantine), proposal (8), before (8), bound (1), then the
 //	                              binding if bound is 1
-//	release/<digest>              name, version, sequence (8), end of life (8), size (8), author (32), signature (64),
-//	                              newest proposal (8)
+//	release/<digest>              name, version, sequence (8), end of life (8), size (8), author (32),
+//	                              signature (64), newest proposal (8)
 //	name/<name>                   owner (32), newest sequence (8), newest digest (32), open proposal (8)
 //	proposal/<n>                  status (1), proposer (32), heights of proposal, schedule and
 //	                              activation (8 each), order (8), moves (8), height of the end (8), then

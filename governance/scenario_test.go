@@ -102,6 +102,22 @@ func (s *scenario) run(w []string) {
 		s.say("%d in epoch %d", f.Count, c.Epoch)
 	case "suspend":
 		s.say("%v", Suspend(s.state, w[1], Suspension{s.height, 9, sha256.Sum256([]byte("evidence"))}))
+	case "repeat": // the words with % as 1, 2, ...; only the last is told
+		for i := range s.number(w[1]) {
+			words := slices.Clone(w[2:])
+			for j := range words {
+				words[j] = strings.ReplaceAll(words[j], "%", strconv.FormatUint(i+1, 10))
+			}
+			told := s.out
+			s.out = &strings.Builder{}
+			s.run(words)
+			if i+1 == s.number(w[1]) {
+				told.WriteString(s.out.String())
+			}
+			s.out = told
+		}
+	case "encode":
+		s.say("%x", s.payload(w[1], w[2:]))
 	case "show":
 		s.show(w[1:])
 	case "dump":
@@ -136,6 +152,15 @@ func (s *scenario) begin() {
 }
 
 func (s *scenario) send(who, verb string, w []string) {
+	x := Apply(s.env, s.state, s.height, key(who), s.payload(verb, w))
+	if len(x.Output) == 8 {
+		s.say("%s %d", Code(x.Code), binary.BigEndian.Uint64(x.Output))
+	} else {
+		s.say("%s", Code(x.Code))
+	}
+}
+
+func (s *scenario) payload(verb string, w []string) []byte {
 	option := func(name, otherwise string) string {
 		if i := slices.Index(w, name); i >= 0 {
 			return w[i+1]
@@ -144,35 +169,28 @@ func (s *scenario) send(who, verb string, w []string) {
 	}
 	proposal := func() ProposalNumber { return ProposalNumber(s.number(w[0])) }
 	height := func() quoin.Height { return quoin.Height(s.number(option("at", "0"))) }
-	var payload []byte
 	switch verb {
 	case "propose":
-		payload = Encode(s.proposal(w, option))
+		return Encode(s.proposal(w, option))
 	case "approve":
-		payload = Encode(Approve{proposal(), height()})
+		return Encode(Approve{proposal(), height()})
 	case "schedule":
-		payload = Encode(Schedule{proposal(), height()})
+		return Encode(Schedule{proposal(), height()})
 	case "ready":
-		payload = Encode(Ready{proposal()})
+		return Encode(Ready{proposal()})
 	case "veto":
-		payload = Encode(Veto{proposal()})
+		return Encode(Veto{proposal()})
 	case "cancel":
-		payload = Encode(Cancel{proposal()})
+		return Encode(Cancel{proposal()})
 	case "rollback":
-		payload = Encode(Rollback{w[0], HistoryNumber(s.number(option("from", "0")))})
+		return Encode(Rollback{w[0], HistoryNumber(s.number(option("from", "0")))})
 	case "lift":
-		payload = Encode(Lift{w[0]})
+		return Encode(Lift{w[0]})
 	case "bytes":
-		payload = []byte(w[0])
-	default:
-		s.t.Fatalf("verb %q", verb)
+		return []byte(w[0])
 	}
-	x := Apply(s.env, s.state, s.height, key(who), payload)
-	if len(x.Output) == 8 {
-		s.say("%s %d", Code(x.Code), binary.BigEndian.Uint64(x.Output))
-	} else {
-		s.say("%s", Code(x.Code))
-	}
+	s.t.Fatalf("verb %q", verb)
+	return nil
 }
 
 // proposal reads "NAME VERSION SEQUENCE by AUTHOR for SLOT ...", "builtin NAME for SLOT ..." or
