@@ -310,7 +310,6 @@ func (c *candidate) refuse(err error) {
 }
 
 func (c *candidate) reasonOf(err error) Reason {
-	var alert tls.AlertError
 	switch {
 	case errors.Is(err, wire.ErrCertificate):
 		return RefusedCertificate
@@ -320,7 +319,7 @@ func (c *candidate) reasonOf(err error) Reason {
 		return RefusedHandshakeBytes
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return RefusedTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.As(err, &alert):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), alertOf(err) != "":
 		return RefusedAbandoned
 	case c.claimed != nil:
 		return RefusedWrongIdentity

@@ -240,16 +240,25 @@ func (p *peer) dial(ctx context.Context) (*outbound, error) {
 // errWrongIdentity: another node than the one pinned answered.
 var errWrongIdentity = errors.New("another identity than the pinned one")
 
-// alertNoApplicationProtocol is how a server says that it shares no protocol (RFC 7301, 3.2).
-const alertNoApplicationProtocol = tls.AlertError(120)
+// alertOf returns the alert by which the other side ended a TLS connection, as text, or "".
+// (crypto/tls has a type for it only where it serves QUIC; the texts are the same.)
+func alertOf(err error) string {
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote.Err.Error()
+	}
+	return ""
+}
+
+// alertNoProtocol is how a server says that it shares no protocol (RFC 7301, 3.2).
+var alertNoProtocol = tls.AlertError(120).Error()
 
 // dialReason sorts the errors of an outgoing handshake that are the other side's fault.
 func dialReason(err error) (Reason, bool) {
-	var alert tls.AlertError
 	switch {
 	case errors.Is(err, errWrongIdentity):
 		return RefusedWrongIdentity, true
-	case errors.Is(err, wire.ErrNetwork), errors.As(err, &alert) && alert == alertNoApplicationProtocol:
+	case errors.Is(err, wire.ErrNetwork), alertOf(err) == alertNoProtocol:
 		return RefusedWrongNetwork, true
 	case errors.Is(err, wire.ErrCertificate):
 		return RefusedCertificate, true
@@ -279,9 +288,10 @@ func (o *outbound) Read(b []byte) (int, error) {
 
 // explain returns err, or a better explanation of it.
 func (o *outbound) explain(ctx context.Context, err error) error {
-	var alert tls.AlertError
-	if failed := o.failed.Load(); failed != nil && errors.As(*failed, &alert) {
-		return fmt.Errorf("peer refuses this node: %w", alert)
+	if failed := o.failed.Load(); failed != nil {
+		if alert := alertOf(*failed); alert != "" {
+			return fmt.Errorf("peer refuses this node: %s", alert)
+		}
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

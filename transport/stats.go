@@ -97,7 +97,7 @@ const (
 	RefusedCertificate
 	// RefusedOldTLS: it does not speak TLS 1.3.
 	RefusedOldTLS
-	// RefusedHandshake: what it sent is not a handshake.
+	// RefusedHandshake: what it sent is not a handshake, or it showed no certificate.
 	RefusedHandshake
 	// RefusedHandshakeBytes: its handshake was longer than HandshakeBytesMax.
 	RefusedHandshakeBytes
