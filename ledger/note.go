@@ -139,6 +139,23 @@ func CosignerVerifierKey(origin quoin.Origin, v quoin.Validator) string {
 	return verifierKey(name, quoin.CosignatureKeyID(name, v.Key), keyTypeCosignature, v.Key)
 }
 
+// WitnessPolicy returns the policy under which stock tools take a note of the chain for final: the
+// log key, and q of the validators as witnesses (ValidatorSet.QuorumCount). The URLs, which the format
+// wants, lead nowhere. Tools built on golang.org/x/mod refuse notes of more than 100 signatures.
+func WitnessPolicy(origin quoin.Origin, set quoin.ValidatorSet) (string, error) {
+	vkey, err := LogVerifierKey(origin)
+	if err != nil {
+		return "", err
+	}
+	policy := fmt.Sprintf("log %s\n", vkey)
+	group := fmt.Sprintf("group validators %d", set.QuorumCount())
+	for i, v := range set.All() {
+		policy += fmt.Sprintf("witness v%d %s https://%s.invalid/\n", i, CosignerVerifierKey(origin, v), v.Name)
+		group += fmt.Sprintf(" v%d", i)
+	}
+	return policy + group + "\nquorum validators\n", nil
+}
+
 // Key types of C2SP signed-note and tlog-cosignature.
 const (
 	keyTypeEd25519     = 0x01

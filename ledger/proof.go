@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/base64"
 	"fmt"
 
 	"quoin.dev/quoin"
@@ -57,6 +58,20 @@ func (p *EntryProof) Verify(origin quoin.Origin, set quoin.ValidatorSet) (quoin.
 		return quoin.Entry{}, fmt.Errorf("%w: the entry: %w", ErrProof, err)
 	}
 	return entry, nil
+}
+
+// TLogProof renders the proof in the C2SP tlog-proof format, for tools that know it. It proves the
+// same, about the leaf whose bytes are p.Entry.
+func (p *EntryProof) TLogProof(set quoin.ValidatorSet) ([]byte, error) {
+	note, err := SignedNote(&p.Certificate, set)
+	if err != nil {
+		return nil, err
+	}
+	b := fmt.Appendf(nil, "c2sp.org/tlog-proof@v1\nindex %d\n", p.Index)
+	for i := range p.Path {
+		b = append(base64.StdEncoding.AppendEncode(b, p.Path[i][:]), '\n')
+	}
+	return append(append(b, '\n'), note...), nil
 }
 
 // AppendBinary appends the canonical bytes.
