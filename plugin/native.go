@@ -21,6 +21,7 @@ type nativeCall struct {
 	err     error // local
 	events  [][]byte
 	log     logBudget
+	busy    bool // a state that calls the table from within a call
 }
 
 var _ hook.Access = (*nativeCall)(nil)
@@ -41,7 +42,9 @@ func (c *nativeCall) run(invalid error, code func()) {
 	if c.stopped() {
 		return
 	}
+	c.busy = true
 	defer func() {
+		c.busy = false
 		if recover() != nil {
 			c.stop(hook.FaultTrap)
 		}

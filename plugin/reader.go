@@ -162,7 +162,8 @@ func splitSections(file []byte) ([]section, error) {
 		if len(list) == sectionsMax {
 			return nil, refuse(CodeCount, r.at, "more than %d sections", sectionsMax)
 		}
-		s := section{start: r.at, id: r.byte()}
+		s := section{start: r.at}
+		s.id = r.byte()
 		n := r.u32()
 		if uint64(n) > uint64(r.end-r.at) {
 			r.fail(CodeMalformed, "a section of %d bytes, %d are left", n, r.end-r.at)

@@ -33,3 +33,41 @@ const (
 
 // chargeBytes is what n bytes cost.
 func chargeBytes(n int) int64 { return int64(n+1<<chargeByteShift-1) >> chargeByteShift }
+
+// Charges of instructions, in units of about one simple instruction. block, loop, else, end,
+// nop and drop are free. A block of straight code is paid when it is entered.
+const (
+	costSimple       = 1
+	costMultiply     = 2
+	costCount        = 2
+	costDivide       = 10
+	costLoad         = 3
+	costStore        = 3
+	costGlobal       = 2
+	costBranch       = 2
+	costBranchTable  = 6
+	costCall         = 8 // beside the callee's entry
+	costIndirect     = 12
+	costEntry        = 4 // of a function, beside one for each 4 locals
+	costLoop         = 3 // each time round
+	costSelect       = 2
+	costFloat        = 6 // with the check for NaN
+	costFloatCompare = 3
+	costFloatRound   = 8
+	costFloatDivide  = 14
+	costFloatRoot    = 20
+	costConvert      = 4
+	costTruncate     = 8
+	costBulk         = 30    // memory.copy and memory.fill, beside one for each 8 bytes
+	costBulkShift    = 3     //
+	costGrow         = 1_000 // memory.grow, beside costPage for each page asked for
+	costPage         = 1_024
+)
+
+// Stack of one call. A frame costs at least frameLeast, so that FramesMax also bounds the
+// number of frames, which the interpreter needs.
+const (
+	StackBytesMax = 16 << 20
+	FramesMax     = 1_500
+	frameLeast    = StackBytesMax / FramesMax
+)

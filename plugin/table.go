@@ -15,12 +15,6 @@ type Table struct {
 	native   nativeCall
 }
 
-// guest is a release and this table's instance of it, made at the first call.
-type guest struct {
-	release  *Release
-	instance *instance
-}
-
 // NewTable returns a table of the built-ins, usually Builtins(). Two of one name, or a name
 // beyond the rules, are a mistake of the program's and refused.
 func NewTable(builtins []Builtin) (*Table, error) {
@@ -71,8 +65,9 @@ func (t *Table) Ready(b *quoin.Binding) error {
 	return nil
 }
 
-// Lead asks the binding for the proposer of a view.
+// Lead asks the binding for the proposer of a view. Like Apply and Query it sets q.Params.
 func (t *Table) Lead(b *quoin.Binding, q *hook.LeaderRequest) (LeadResult, error) {
+	q.Params = b.Parameters
 	if !b.Release.IsZero() {
 		return t.leadGuest(b, q)
 	}
@@ -96,6 +91,7 @@ func (t *Table) Lead(b *quoin.Binding, q *hook.LeaderRequest) (LeadResult, error
 
 // Apply asks the binding to apply a transaction to the namespace behind state.
 func (t *Table) Apply(b *quoin.Binding, q *hook.ApplyRequest, state State) (ApplyResult, error) {
+	q.Params = b.Parameters
 	if !b.Release.IsZero() {
 		return t.applyGuest(b, q, state)
 	}
@@ -123,6 +119,7 @@ func (t *Table) Apply(b *quoin.Binding, q *hook.ApplyRequest, state State) (Appl
 
 // Query asks the binding about the namespace behind state.
 func (t *Table) Query(b *quoin.Binding, q *hook.QueryRequest, state StateReader) (QueryResult, error) {
+	q.Params = b.Parameters
 	if !b.Release.IsZero() {
 		return t.queryGuest(b, q, state)
 	}
@@ -150,8 +147,11 @@ func (t *Table) builtin(b *quoin.Binding, hookName string) (*Builtin, Outcome, e
 	if n == nil {
 		return nil, Outcome{}, t.Ready(b)
 	}
-	if !n.serves(hookName) {
+	switch {
+	case !n.serves(hookName):
 		return nil, Outcome{Fault: hook.FaultMissing, Fuel: fuelLimit(b, nil)}, nil
+	case t.native.busy:
+		return nil, Outcome{Fault: hook.FaultReentrant, Fuel: fuelLimit(b, nil)}, nil
 	}
 	return n, Outcome{}, nil
 }

@@ -1,0 +1,168 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"quoin.dev/quoin/hook"
+)
+
+// call is one call of a guest, as the host functions see it. It is the context of the call:
+// wazero hands it to host functions as it is, so that they need no search.
+//
+// A host function ends the call by stop: the fuel becomes negative, and the check that the
+// instrumentation puts after every call of a host function leaves the guest.
+type call struct {
+	context.Context
+	fuelGlobal api.MutableGlobal
+	memory     api.Memory
+
+	operation hook.Operation
+	request   []byte
+	response  []byte
+	answered  bool
+	manifest  *Manifest
+	reader    StateReader // nil: the operation has no state
+	state     State       // nil: read-only
+	timeNS    uint64      // the clock
+	random    randomBytes
+
+	calls  int
+	fault  hook.Fault
+	err    error // local
+	events [][]byte
+	log    logBudget
+}
+
+// begin clears what the last call left; the caller sets what the call is about.
+func (c *call) begin(fuel uint64) {
+	c.response, c.answered = c.response[:0], false
+	c.calls, c.fault, c.err, c.events = 0, hook.FaultNone, nil, nil
+	c.log.reset()
+	c.fuelGlobal.Set(fuel)
+}
+
+func (c *call) stopped() bool { return c.fault != hook.FaultNone || c.err != nil }
+
+// stop ends the call with a fault, unless it has ended already.
+func (c *call) stop(f hook.Fault) {
+	if !c.stopped() {
+		c.fault = f
+	}
+	c.leave()
+}
+
+// leave makes the guest return to the host.
+func (c *call) leave() { c.fuelGlobal.Set(1 << 63) }
+
+// failed ends the call with a local error, if there is one.
+func (c *call) failed(err error) bool {
+	if err != nil {
+		if !c.stopped() {
+			c.err = err
+		}
+		c.leave()
+	}
+	return err != nil
+}
+
+// charge takes fuel and reports whether the call goes on.
+func (c *call) charge(units int64) bool {
+	if c.stopped() {
+		c.leave()
+		return false
+	}
+	left := int64(c.fuelGlobal.Get())
+	if left < units {
+		c.stop(hook.FaultFuel)
+		return false
+	}
+	c.fuelGlobal.Set(uint64(left - units))
+	return true
+}
+
+// enter counts and charges a host function.
+func (c *call) enter() bool {
+	if c.calls++; c.calls > HostCallsMax {
+		c.stop(hook.FaultHostCount)
+		return false
+	}
+	return c.charge(chargeHostCall)
+}
+
+// view returns the guest's bytes at a pointer, charged for; a range outside the memory ends
+// the call. The view is the memory itself and is valid until the guest runs on.
+func (c *call) view(pointer, length uint64, longest int, beyond hook.Fault) ([]byte, bool) {
+	n := uint32(length)
+	if uint64(n) > uint64(longest) {
+		c.stop(beyond)
+		return nil, false
+	}
+	b, ok := c.memory.Read(uint32(pointer), n)
+	if !ok {
+		c.stop(hook.FaultBounds)
+		return nil, false
+	}
+	return b, c.charge(chargeBytes(int(n)))
+}
+
+// deliver writes b to the guest's buffer, if it fits, and returns b's length: the guest owns
+// all buffers, and a too small one gets nothing but the length that is needed.
+func (c *call) deliver(b []byte, pointer, capacity uint64) uint64 {
+	if !c.charge(chargeBytes(len(b))) {
+		return 0
+	}
+	if uint64(len(b)) > uint64(uint32(capacity)) {
+		return uint64(len(b))
+	}
+	if !c.memory.Write(uint32(pointer), b) {
+		c.stop(hook.FaultBounds)
+		return 0
+	}
+	return uint64(len(b))
+}
+
+// key returns the key at a pointer.
+func (c *call) key(pointer, length uint64) ([]byte, bool) {
+	k, ok := c.view(pointer, length, hook.KeyMax, hook.FaultLimit)
+	if ok && len(k) == 0 {
+		c.stop(hook.FaultLimit)
+		return nil, false
+	}
+	return k, ok
+}
+
+// readable and writable end the call of an operation that must not use the state so.
+func (c *call) readable() bool {
+	if c.reader == nil {
+		c.stop(hook.FaultImport)
+	}
+	return c.reader != nil
+}
+
+func (c *call) writable() bool {
+	if c.state == nil {
+		c.stop(hook.FaultImport)
+	}
+	return c.state != nil
+}
+
+// answer keeps the guest's response.
+func (c *call) answer(b []byte) {
+	if c.answered {
+		c.stop(hook.FaultOutput)
+		return
+	}
+	c.answered = true
+	c.response = append(c.response[:0], b...)
+}
+
+func (c *call) emit(event []byte) {
+	if len(c.events) == hook.EventsMax {
+		c.stop(hook.FaultLimit)
+		return
+	}
+	c.events = append(c.events, bytes.Clone(event))
+}

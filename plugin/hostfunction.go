@@ -1,0 +1,247 @@
+package plugin
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"quoin.dev/quoin/hook"
+)
+
+// hostFunction is a function that a guest may import. run gets the arguments in stack and
+// leaves the result in stack[0].
+type hostFunction struct {
+	module, name string
+	params       []valueType
+	results      []valueType
+	capability   string // without which a module that imports the function is refused
+	run          func(c *call, stack []uint64)
+}
+
+func (f *hostFunction) functionType() functionType { return functionType{f.params, f.results} }
+
+const hostModule = "quoin.v1"
+
+var (
+	noTypes = []valueType{}
+	i32x1   = []valueType{typeI32}
+	i32x2   = []valueType{typeI32, typeI32}
+	i32x3   = []valueType{typeI32, typeI32, typeI32}
+	i32x4   = []valueType{typeI32, typeI32, typeI32, typeI32}
+	i32x7   = []valueType{typeI32, typeI32, typeI32, typeI32, typeI32, typeI32, typeI32}
+)
+
+// hostFunctions is the allow-list: a module that imports anything else is refused.
+var hostFunctions = append([]hostFunction{
+	{hostModule, "input", i32x2, i32x1, "", hostInput},
+	{hostModule, "output", i32x2, noTypes, "", hostOutput},
+	{hostModule, "state_get", i32x4, i32x1, CapabilityState, hostStateGet},
+	{hostModule, "state_put", i32x4, noTypes, CapabilityState, hostStatePut},
+	{hostModule, "state_delete", i32x2, noTypes, CapabilityState, hostStateDelete},
+	{hostModule, "state_scan", i32x7, i32x1, CapabilityState, hostStateScan},
+	{hostModule, "emit", i32x2, noTypes, CapabilityEvents, hostEmit},
+	{hostModule, "log", i32x2, noTypes, "", hostLog},
+	{hostModule, "granted", i32x2, i32x1, "", hostGranted},
+	{"env", "abort", i32x4, noTypes, "", func(c *call, _ []uint64) { c.stop(hook.FaultAbort) }},
+}, wasiFunctions...)
+
+func findHostFunction(module, name string) *hostFunction {
+	for i := range hostFunctions {
+		if f := &hostFunctions[i]; f.name == name && f.module == module {
+			return f
+		}
+	}
+	return nil
+}
+
+// installHostFunctions instantiates the host modules in the runtime.
+func installHostFunctions(ctx context.Context, r wazero.Runtime) error {
+	for _, module := range []string{hostModule, "env", wasiModule} {
+		b := r.NewHostModuleBuilder(module)
+		for i := range hostFunctions {
+			f := &hostFunctions[i]
+			if f.module != module {
+				continue
+			}
+			b = b.NewFunctionBuilder().WithGoModuleFunction(f.goFunction(), apiTypes(f.params), apiTypes(f.results)).Export(f.name)
+		}
+		if _, err := b.Instantiate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func apiTypes(types []valueType) []api.ValueType {
+	list := make([]api.ValueType, len(types))
+	for i, t := range types {
+		list[i] = api.ValueType(t)
+	}
+	return list
+}
+
+// goFunction wraps run: it counts, charges, and turns a panic, which would be a defect of
+// the host or of the state, into the fault host.
+func (f *hostFunction) goFunction() api.GoModuleFunc {
+	hasResult := len(f.results) > 0
+	return func(ctx context.Context, _ api.Module, stack []uint64) {
+		c, ok := ctx.(*call)
+		if !ok {
+			return // guests are only ever called with a *call
+		}
+		defer func() {
+			if recover() != nil {
+				c.stop(hook.FaultHost)
+			}
+			if hasResult && c.stopped() {
+				stack[0] = 0
+			}
+		}()
+		if c.enter() {
+			f.run(c, stack)
+		}
+	}
+}
+
+// input(pointer, capacity) -> length
+func hostInput(c *call, s []uint64) { s[0] = c.deliver(c.request, s[0], s[1]) }
+
+// output(pointer, length)
+func hostOutput(c *call, s []uint64) {
+	if b, ok := c.view(s[0], s[1], c.operation.Response.Max, hook.FaultOutput); ok {
+		c.answer(b)
+	}
+}
+
+const notFound = 0xffffffff // -1
+
+// state_get(key, keyLength, value, capacity) -> length or -1
+func hostStateGet(c *call, s []uint64) {
+	if !c.readable() {
+		return
+	}
+	k, ok := c.key(s[0], s[1])
+	if !ok || !c.charge(chargeGet) {
+		return
+	}
+	v, found, err := c.reader.Get(k)
+	if c.failed(err) {
+		return
+	}
+	if !found {
+		s[0] = notFound
+		return
+	}
+	s[0] = c.deliver(v, s[2], s[3])
+}
+
+// state_put(key, keyLength, value, valueLength)
+func hostStatePut(c *call, s []uint64) {
+	if !c.writable() {
+		return
+	}
+	k, ok := c.key(s[0], s[1])
+	if !ok {
+		return
+	}
+	v, ok := c.view(s[2], s[3], hook.ValueMax, hook.FaultLimit)
+	if ok && c.charge(chargePut) {
+		c.failed(c.state.Put(k, v))
+	}
+}
+
+// state_delete(key, keyLength)
+func hostStateDelete(c *call, s []uint64) {
+	if !c.writable() {
+		return
+	}
+	if k, ok := c.key(s[0], s[1]); ok && c.charge(chargeDelete) {
+		c.failed(c.state.Delete(k))
+	}
+}
+
+// state_scan(start, startLength, end, endLength, limit, buffer, capacity) -> length
+func hostStateScan(c *call, s []uint64) {
+	if !c.readable() {
+		return
+	}
+	start, ok := c.view(s[0], s[1], hook.KeyMax, hook.FaultLimit)
+	if !ok {
+		return
+	}
+	end, ok := c.view(s[2], s[3], hook.KeyMax, hook.FaultLimit)
+	if !ok || !c.charge(chargeScan) {
+		return
+	}
+	limit, capacity := uint32(s[4]), uint32(s[6])
+	buffer, ok := c.memory.Read(uint32(s[5]), capacity)
+	if !ok {
+		c.stop(hook.FaultBounds)
+		return
+	}
+	if len(end) == 0 {
+		end = nil
+	}
+	s[0] = 0
+	if limit == 0 || end != nil && string(start) >= string(end) {
+		return
+	}
+	// The buffer may overlap the bounds: the state may still be comparing with them.
+	start, end = append([]byte(nil), start...), append([]byte(nil), end...)
+	if len(end) == 0 {
+		end = nil
+	}
+	at := 0
+	err := c.reader.Scan(start, end, func(key, value []byte) bool {
+		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
+			return false
+		}
+		need := 8 + len(key) + len(value)
+		if at+need > len(buffer) {
+			if at == 0 {
+				s[0] = uint64(uint32(-int32(need)))
+			}
+			return false
+		}
+		binary.LittleEndian.PutUint32(buffer[at:], uint32(len(key)))
+		binary.LittleEndian.PutUint32(buffer[at+4:], uint32(len(value)))
+		copy(buffer[at+8:], key)
+		copy(buffer[at+8+len(key):], value)
+		at += need
+		s[0] = uint64(at)
+		limit--
+		return limit > 0
+	})
+	c.failed(err)
+}
+
+// emit(pointer, length)
+func hostEmit(c *call, s []uint64) {
+	if !c.writable() || !c.charge(chargeEmit) {
+		return
+	}
+	if b, ok := c.view(s[0], s[1], hook.EventMax, hook.FaultLimit); ok {
+		c.emit(b)
+	}
+}
+
+// log(pointer, length)
+func hostLog(c *call, s []uint64) {
+	if b, ok := c.view(s[0], s[1], 1<<20, hook.FaultLimit); ok {
+		c.log.write(b)
+	}
+}
+
+// granted(name, length) -> 1 or 0
+func hostGranted(c *call, s []uint64) {
+	name, ok := c.view(s[0], s[1], 64, hook.FaultLimit)
+	if !ok {
+		return
+	}
+	s[0] = 0
+	if c.manifest.Grants(string(name)) {
+		s[0] = 1
+	}
+}

@@ -1,0 +1,51 @@
+package plugin
+
+// Limits are the bounds of the static check. They are part of what EngineVersion names:
+// every node of a chain uses the same.
+type Limits struct {
+	Types         int // function types
+	Params        int // of one function or block type
+	Results       int
+	Imports       int
+	Functions     int    // defined in the module
+	Globals       int    //
+	Exports       int    //
+	TableEntries  uint32 // of the one table
+	Segments      int    // element and data segments, each kind
+	DataBytes     int    // of all data segments
+	Locals        int    // of one function, parameters included
+	Nesting       int    // of blocks
+	BranchTargets int    // of one br_table
+	BranchesAll   int    // br_table targets of the module
+	BodyBytes     int    // of one function
+	Complexity    int    // locals × (1 + control operators) of one function
+	ComplexityAll int    // of the module
+	PagesMax      uint32 // of memory, 64 KiB each: the host's own cap
+}
+
+// DefaultLimits returns the limits of EngineVersion. Measured on guests of the Go toolchain
+// (the largest that is at hand: nesting 549, bodies of 29 KB, 21 locals, complexity 6,500),
+// and far below what makes the compiler slow: 36 bytes that declare a hundred million locals
+// take 5 seconds, 100,000 nested blocks 35.
+func DefaultLimits() Limits {
+	return Limits{
+		Types:         2_048,
+		Params:        64,
+		Results:       16,
+		Imports:       64,
+		Functions:     16_384,
+		Globals:       256,
+		Exports:       256,
+		TableEntries:  4_096,
+		Segments:      8_192,
+		DataBytes:     FileMax,
+		Locals:        1_024,
+		Nesting:       1_024,
+		BranchTargets: 1_024,
+		BranchesAll:   65_536,
+		BodyBytes:     128 << 10,
+		Complexity:    65_536,
+		ComplexityAll: 8 << 20,
+		PagesMax:      256,
+	}
+}
