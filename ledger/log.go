@@ -38,12 +38,12 @@ func (l *Log) Size() uint64 { return l.edge.size }
 func (l *Log) Root() quoin.Hash { return l.edge.Root() }
 
 // Append adds the records of a certified block's segment to the batch, and advances the log. The
-// segment must begin where the log ends, else ErrRange; that it also agrees on the entries before is
-// what its certificate says. After Append the batch must be applied, in order: if that fails, the log
-// is as unusable as the store.
+// segment must have been made on top of the log's edge, else ErrRange. After Append the batch must be
+// applied, in order: if that fails, the log is as unusable as the store.
 func (l *Log) Append(b *store.Batch, s *Segment) error {
-	if s.first != l.edge.size {
-		return fmt.Errorf("%w: a segment from entry %d on, the log has %d", ErrRange, s.first, l.edge.size)
+	if s.parent != l.edge {
+		return fmt.Errorf("%w: a segment on top of %d entries with root %s, the log has %d with root %s",
+			ErrRange, s.parent.size, s.parent.Root(), l.edge.size, l.edge.Root())
 	}
 	if s.Len() == 0 {
 		return nil
@@ -55,8 +55,8 @@ func (l *Log) Append(b *store.Batch, s *Segment) error {
 	return nil
 }
 
-// Restart makes the log begin at edge, which a certificate has vouched for: the records before it
-// are deleted, and what they held is answered with ErrPruned. A node that synchronises state
+// Restart makes the log begin at edge, whose size and root the caller has compared with those of a
+// certificate: together they leave no choice of peaks. The records before it are deleted, and what they held is answered with ErrPruned. A node that synchronises state
 // without history calls it.
 func (l *Log) Restart(b *store.Batch, edge Edge) {
 	for _, prefix := range []string{hashPrefix, entryPrefix} {
@@ -89,7 +89,7 @@ func writeEntries(b *store.Batch, s *Segment) {
 	start := uint32(0)
 	for i, end := range s.ends {
 		if end-start >= chunkBytes || i == len(s.ends)-1 {
-			b.Set(appendEntryKey(key[:0], s.first+uint64(i)+1), s.framed[start:end])
+			b.Set(appendEntryKey(key[:0], s.First()+uint64(i)+1), s.framed[start:end])
 			start = end
 		}
 	}

@@ -301,6 +301,15 @@ func TestSegmentMustFollow(t *testing.T) {
 	if err := w.log.Append(&b, s); !errors.Is(err, ErrRange) || b.Len() > 0 {
 		t.Errorf("a segment from the wrong place: %v", err)
 	}
+	var fork Edge
+	for range 10 {
+		fork.Append(quoin.Hash{1})
+	}
+	s = NewSegment(&fork)
+	s.AppendEntry([]byte("x"))
+	if err := w.log.Append(&b, s); !errors.Is(err, ErrRange) || b.Len() > 0 {
+		t.Errorf("a segment on top of another history: %v", err)
+	}
 }
 
 func TestSegmentKeepsItsEntries(t *testing.T) {

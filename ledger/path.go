@@ -113,7 +113,7 @@ func readNote(r store.Reader) ([]byte, error) {
 }
 
 // ReadTile returns the bytes of a tile: its hashes, 32 bytes each, or its entries, each after its
-// length in two bytes.
+// length in two bytes. A full bundle of the largest entries has 15 MiB.
 func ReadTile(r store.Reader, t Tile) ([]byte, error) {
 	if t.Width == 0 || t.Width > tileWidth || t.Level >= sizeBits/tileHeight || t.N > SizeMax/tileWidth || t.Entries && t.Level > 0 {
 		return nil, fmt.Errorf("%w: %+v", ErrPath, t)
@@ -138,8 +138,15 @@ func ReadTile(r store.Reader, t Tile) ([]byte, error) {
 	}
 	body := make([]byte, 0, (to-from)*32)
 	err = scanHashes(r, t.Level, from, to, func(_ uint64, hash []byte) { body = append(body, hash...) })
-	if err == nil && uint64(len(body)) < (to-from)*32 {
-		return nil, fmt.Errorf("%w: %s", ErrPruned, t.Path())
+	if err != nil || uint64(len(body)) == (to-from)*32 {
+		return body, err
 	}
-	return body, err
+	base, err := readEdgeAt(r, baseKey)
+	switch {
+	case err != nil:
+		return nil, err
+	case from < base.size>>(tileHeight*t.Level):
+		return nil, fmt.Errorf("%w: %s; it begins at entry %d", ErrPruned, t.Path(), base.size)
+	}
+	return nil, fmt.Errorf("%w: %s has gaps", ErrCorrupt, t.Path())
 }

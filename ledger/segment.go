@@ -14,7 +14,7 @@ const frame = 3
 
 // Segment is the entries that one block adds to the log, encoded once and hashed once.
 type Segment struct {
-	first  uint64
+	parent Edge
 	edge   Edge
 	framed []byte       // all entries, each after its frame
 	ends   []uint32     // ends[i] is where entry i ends in framed
@@ -31,7 +31,7 @@ func NewSegment(parent *Edge) *Segment {
 
 // Reset makes s an empty segment on top of parent and keeps its memory for the next use.
 func (s *Segment) Reset(parent *Edge) {
-	*s = Segment{first: parent.size, edge: *parent,
+	*s = Segment{parent: *parent, edge: *parent,
 		framed: s.framed[:0], ends: s.ends[:0], hashes: s.hashes[:0], risen: s.risen[:0]}
 }
 
@@ -66,7 +66,7 @@ func (s *Segment) seal(start int) {
 }
 
 // First returns the leaf number of the segment's first entry, which is the size of the tree before.
-func (s *Segment) First() uint64 { return s.first }
+func (s *Segment) First() uint64 { return s.parent.size }
 
 // Len returns the number of entries.
 func (s *Segment) Len() int { return len(s.hashes) }

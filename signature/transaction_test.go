@@ -147,6 +147,67 @@ func TestBatchAgreesWithSingles(t *testing.T) {
 	}
 }
 
+// TestSmallOrderIsValid pins the verdict that ZIP-215 gives on its own test vectors: with S = 0, every
+// encoding of a point of small order is a valid key and a valid R, for any message.
+func TestSmallOrderIsValid(t *testing.T) {
+	b := new(batch)
+	for i, A := range smallOrderEncodings() {
+		for j, R := range smallOrderEncodings() {
+			if key := quoin.PublicKey(A); !key.IsZero() {
+				b.add(quoin.Transaction{Sender: key, Salt: uint64(i*100 + j), Namespace: "kv"},
+					func([]byte) (sig quoin.Signature) { copy(sig[:], R); return sig })
+			}
+		}
+	}
+	if len(b.ids) != 13*14 {
+		t.Fatalf("%d vectors", len(b.ids))
+	}
+	if slices.Contains(b.singles(), false) || slices.Contains(VerifyTransactions(b.ids, b.transactions), false) {
+		t.Error("a vector is refused")
+	}
+	// The standard library's rules refuse some of them: the two rule sets are two.
+	refused := 0
+	for i := range b.ids {
+		if !Verify(b.transactions[i].Sender, quoin.TransactionSigningBytes(b.ids[i]), b.transactions[i].Signature) {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("the rules for votes accept all vectors too")
+	}
+}
+
+// FuzzVerdicts changes keys, messages and signatures: votes are judged as crypto/ed25519 judges
+// them, and a transaction alone as in a batch of five with honest ones.
+func FuzzVerdicts(f *testing.F) {
+	rng := random(f)
+	others := honest(f, rng, 4)
+	for i := range 8 {
+		c := newCrook(f, rng, i)
+		id := quoin.Hash{byte(i)}
+		sig := c.sign(f, rng, quoin.TransactionSigningBytes(id), 7-i)
+		f.Add(c.A, id[:], sig[:])
+		f.Add(smallOrderEncodings()[i], id[:], append(smallOrderEncodings()[13-i][:32:32], scalarEncodings()[i]...))
+	}
+	f.Fuzz(func(t *testing.T, key, id, sig []byte) {
+		if len(key) != 32 || len(id) != 32 || len(sig) != 64 || quoin.PublicKey(key).IsZero() {
+			return
+		}
+		tx := quoin.Transaction{Sender: quoin.PublicKey(key), Signature: quoin.Signature(sig)}
+		message := quoin.TransactionSigningBytes(quoin.Hash(id))
+		if got, want := Verify(tx.Sender, message, tx.Signature), ed25519.Verify(key, message, sig); got != want {
+			t.Errorf("vote: %v, crypto/ed25519 says %v", got, want)
+		} else if NewKeys([]quoin.PublicKey{tx.Sender}).Verify(0, message, tx.Signature) != want {
+			t.Errorf("vote: prepared keys say otherwise than %v", want)
+		}
+		single := VerifyTransaction(quoin.Hash(id), &tx)
+		batch := VerifyTransactions(append(others.ids[:4:4], quoin.Hash(id)), append(others.transactions[:4:4], tx))
+		if want := []bool{true, true, true, true, single}; !slices.Equal(batch, want) {
+			t.Errorf("alone %v, in a batch %v", single, batch)
+		}
+	})
+}
+
 // TestCulpritsAreNamed puts one false signature at each place of a batch.
 func TestCulpritsAreNamed(t *testing.T) {
 	rng := random(t)
