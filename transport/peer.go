@@ -59,6 +59,9 @@ func newPeer(t *Transport, key Key) *peer {
 func (p *peer) stop() {
 	p.cancel()
 	p.inbound.close()
+	for _, q := range p.queues {
+		q.close()
+	}
 }
 
 // move sets the peer's address. It is called under Transport.mu.

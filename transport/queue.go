@@ -21,6 +21,7 @@ type queue struct {
 	bytes    int
 	sent     Traffic
 	dropped  [dropCount]uint64
+	closed   bool
 }
 
 func newQueue(class Class, limits ClassLimits) *queue {
@@ -32,6 +33,11 @@ func (q *queue) put(message []byte) bool {
 	q.mu.Lock()
 	if len(message) == 0 || len(message) > q.limits.MessageBytesMax {
 		q.dropped[DroppedUnfit]++
+		q.mu.Unlock()
+		return false
+	}
+	if q.closed {
+		q.dropped[DroppedLink]++
 		q.mu.Unlock()
 		return false
 	}
@@ -71,6 +77,15 @@ func (q *queue) take(batch [][]byte) [][]byte {
 		batch = append(batch, q.pop())
 	}
 	return batch
+}
+
+// close lets go of what waits, and refuses what comes.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.dropped[DroppedLink] += uint64(q.messages)
+	q.ring, q.head, q.messages, q.bytes = nil, 0, 0, 0
 }
 
 // settle counts a batch as sent, or as lost if the link broke under it.

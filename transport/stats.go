@@ -66,7 +66,7 @@ const (
 	DroppedFull
 	// DroppedUnfit: it was empty or too long for its class.
 	DroppedUnfit
-	// DroppedLink: the link broke while it was being sent.
+	// DroppedLink: the link broke while it was being sent, or the transport was closed.
 	DroppedLink
 
 	dropCount = 4

@@ -165,8 +165,9 @@ func (t *Transport) Key() Key { return t.key }
 func (t *Transport) Addr() net.Addr { return t.admission.Addr() }
 
 // Send queues a message for a peer and reports whether it was queued. It never blocks. It is
-// false if the message is empty or too long, the peer is unknown, or the queue is full in a
-// class that refuses rather than drops its oldest (see Class); all of it is counted. The message
+// false if the message is empty or too long, the peer is unknown, the transport is closed, or the
+// queue is full in a class that refuses rather than drops its oldest (see Class); all of it is
+// counted. The message
 // is shared with the network and other receivers: it must never be modified afterwards.
 func (t *Transport) Send(to Key, class Class, message []byte) bool {
 	p := t.roster.Load().byKey[to]
