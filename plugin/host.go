@@ -115,20 +115,23 @@ func (h *Host) Compile(file []byte) (r *Release, err error) {
 		return nil, local("the engine refuses a module that passed the check: %w", err)
 	}
 	r = &Release{host: h, report: c.report, compiled: compiled, mutable: mutable}
-	if err := r.initialise(); err != nil {
+	if err := r.initialise(c.module.data); err != nil {
 		_ = compiled.Close(context.Background())
 		return nil, err
 	}
 	return r, nil
 }
 
-// initialise runs _initialize, if there is one, and takes the image.
-func (r *Release) initialise() error {
+// initialise loads the data, runs _initialize, if there is one, and takes the image.
+func (r *Release) initialise(data []activeSegment) error {
 	i, err := r.start()
 	if err != nil {
 		return err
 	}
 	defer i.close()
+	for _, d := range data {
+		copy(i.paged.bytes[d.offset:], d.data)
+	}
 	if r.report.Initialises {
 		i.call.operation = hook.Operation{}
 		i.call.timeNS = clockStartNS

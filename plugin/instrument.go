@@ -13,7 +13,8 @@ const (
 )
 
 // instrument returns the rewritten module and the numbers of the original's mutable globals,
-// which it exports so that the host can restore them. Custom sections are left out.
+// which it exports so that the host can restore them. Custom sections are left out, and so is
+// the data, which the host copies into the memory itself.
 func (c *checked) instrument() (out []byte, mutable []int, refusal *Refusal) {
 	m := c.module
 	globals := uint32(len(m.globals))
@@ -44,7 +45,6 @@ func (c *checked) instrument() (out []byte, mutable []int, refusal *Refusal) {
 	if code != nil && m.sections[10] != nil {
 		out = appendSection(out, 10, code)
 	}
-	out = m.copySection(out, 11)
 	return out, mutable, nil
 }
 

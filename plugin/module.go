@@ -366,7 +366,7 @@ func (m *module) parseStart(r *reader, _ *Limits) {
 }
 
 func (m *module) parseElements(r *reader, l *Limits) {
-	for n := r.count("element segments", l.Segments); n > 0 && !r.failed(); n-- {
+	for n := r.count("element segments", l.Elements); n > 0 && !r.failed(); n-- {
 		if flag := r.u32(); flag != 0 && !r.failed() {
 			r.fail(CodeFeature, "an element segment of kind %d, only active ones of the first kind are accepted", flag)
 		}
@@ -387,7 +387,7 @@ func (m *module) parseElements(r *reader, l *Limits) {
 }
 
 func (m *module) parseDataCount(r *reader, l *Limits) {
-	m.dataCount = r.count("data segments", l.Segments)
+	m.dataCount = r.count("data segments", l.Data)
 }
 
 func (m *module) parseCode(r *reader, l *Limits) {
@@ -404,7 +404,7 @@ func (m *module) parseCode(r *reader, l *Limits) {
 
 func (m *module) parseData(r *reader, l *Limits) {
 	total := 0
-	for n := r.count("data segments", l.Segments); n > 0 && !r.failed(); n-- {
+	for n := r.count("data segments", l.Data); n > 0 && !r.failed(); n-- {
 		if flag := r.u32(); flag != 0 && !r.failed() {
 			r.fail(CodeFeature, "a data segment of kind %d, only active ones are accepted", flag)
 		}
