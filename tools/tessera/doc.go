@@ -3,7 +3,7 @@
 // github.com/transparency-dev/formats. It is a module of its own, so that their dependencies are not
 // the product's.
 //
-// TestLog serves a log from memory over HTTP. TestLiveLog verifies a running network's; it needs
+// Most tests serve a log from memory over HTTP. TestLiveLog verifies a running network's; it needs
 //
 //	QUOIN_LOG_URL   where its log is served: <url>/checkpoint, <url>/tile/...
 //	QUOIN_GENESIS   the path of its genesis file, the anchor of trust

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +36,7 @@ type server struct {
 	log     *ledger.Log
 	keys    []ed25519.PrivateKey
 	set     quoin.ValidatorSet
+	genesis *quoin.Genesis
 	origin  quoin.Origin
 	entries [][]byte
 	damage  func(path string, body []byte) []byte // may lie
@@ -41,7 +44,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{store: store.NewMemory(), origin: quoin.NewOrigin("test", "main", quoin.Hash{7})}
+	s := &server{store: store.NewMemory()}
 	byKey := make(map[quoin.PublicKey]ed25519.PrivateKey)
 	var members []quoin.Validator
 	for i := range 4 {
@@ -56,6 +59,9 @@ func newServer(t *testing.T) *server {
 	for _, v := range s.set.All() {
 		s.keys = append(s.keys, byKey[v.Key])
 	}
+	s.genesis = &quoin.Genesis{Network: "test", Chain: "main", Configuration: quoin.Configuration{
+		Epoch: 1, First: 1, Validators: s.set, Parameters: quoin.DefaultParameters()}}
+	s.origin = s.genesis.Origin()
 	if s.log, err = ledger.Open(s.store); err != nil {
 		t.Fatal(err)
 	}
@@ -258,6 +264,42 @@ func TestLiveLog(t *testing.T) {
 	if address == "" || path == "" {
 		t.Skip("QUOIN_LOG_URL and QUOIN_GENESIS are not set: no network to verify")
 	}
+	verifyLive(t, address, path)
+}
+
+// TestLiveVerification runs the same against a log in memory that grows meanwhile.
+func TestLiveVerification(t *testing.T) {
+	s := newServer(t)
+	path := filepath.Join(t.TempDir(), "genesis.json")
+	file, err := json.Marshal(s.genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.certify(t, 500, 0, 1, 2)
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+				s.certify(t, 100, 0, 2, 3)
+			}
+		}
+	})
+	defer wait.Wait()
+	defer close(stop)
+	verifyLive(t, s.URL, path)
+}
+
+// verifyLive verifies consistency, inclusion and finality of the log at an address, whose anchor of
+// trust is the genesis file at path, while it grows or for five seconds if it does not.
+func verifyLive(t *testing.T, address, path string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	g, err := readGenesis(path)
@@ -268,9 +310,8 @@ func TestLiveLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := a.tracker.Latest().Size
-	t.Logf("log %s has %d entries", a.origin, first)
-	for tries := 0; ; tries++ { // until it has grown, if somebody uses it
+	t.Logf("log %s has %d entries", a.origin, a.tracker.Latest().Size)
+	for tries := 0; ; tries++ {
 		grown, err := a.update(ctx)
 		if err != nil {
 			t.Fatal(err)
