@@ -1,0 +1,81 @@
+package main
+
+import (
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugins/internal/sandbox"
+	"quoin.dev/quoin/sdk/leader"
+	"quoin.dev/quoin/sdk/plugintest"
+)
+
+var seed = flag.Uint64("seed", 0, "of the generated requests; 0: another one each time")
+
+// TestSandboxEqualsNative asks the module and the native code the same questions.
+func TestSandboxEqualsNative(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay: go test -run TestSandboxEqualsNative ./plugins/reputation-leader -seed %d", s)
+	rng := rand.New(rand.NewPCG(s, 2))
+	table, guest, native := sandbox.Open(t, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
+	var most uint64
+	for i := range 1500 {
+		validatorsMax := 24
+		if i%50 == 0 {
+			validatorsMax = hook.ValidatorsMax
+		}
+		r := plugintest.RandomRequest(rng, validatorsMax)
+		if len(r.Params) > 1 {
+			r.Params = r.Params[:1]
+		}
+		want, err := table.Lead(native, r)
+		if err != nil || want.Fault != hook.FaultNone {
+			t.Fatalf("request %d, native: %v, %v", i, want.Fault, err)
+		}
+		got, err := table.Lead(guest, r)
+		if err != nil || got.Fault != hook.FaultNone {
+			t.Fatalf("request %d (%d validators, %d blocks), sandbox: %v, %v, %s", i, len(r.Validators), len(r.Window), got.Fault, err, got.Log)
+		}
+		if got.Proposer != want.Proposer {
+			t.Fatalf("request %d: the sandbox names %d, native code %d", i, got.Proposer, want.Proposer)
+		}
+		most = max(most, got.Fuel)
+	}
+	t.Logf("most fuel of one call: %d", most)
+}
+
+// BenchmarkLead is one call for a network of four, with a window of 64 blocks.
+func BenchmarkLead(b *testing.B) {
+	table, guest, native := sandbox.Open(b, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
+	chain := plugintest.Chain{Weights: []uint64{1, 1, 1, 1}}
+	for range 100 {
+		chain.Step(leader.Served())
+	}
+	r := chain.Request()
+	b.Run("sandbox", func(b *testing.B) {
+		b.ReportAllocs()
+		var fuel uint64
+		for b.Loop() {
+			result, err := table.Lead(guest, r)
+			if err != nil || result.Fault != hook.FaultNone {
+				b.Fatal(result.Fault, err)
+			}
+			fuel = result.Fuel
+		}
+		b.ReportMetric(float64(fuel), "fuel/op")
+	})
+	b.Run("native", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if result, err := table.Lead(native, r); err != nil || result.Fault != hook.FaultNone {
+				b.Fatal(result.Fault, err)
+			}
+		}
+	})
+}
