@@ -9,7 +9,9 @@
 //   - Votes, checkpoints and releases: exactly the rules of Go's crypto/ed25519. The equation has no
 //     cofactor, R is compared as bytes, S is below the group's order, A may be of small order and
 //     encoded in any way. Stock note tools verify with that package, so a certificate that we
-//     accept they accept too. Verify, VerifyEach, Keys, VerifyCertificate.
+//     accept they accept too. One exception: the key of all zeros, a point of small order for which
+//     anybody can sign, is nobody's and verifies nothing; no validator set takes it either. Verify,
+//     VerifyEach, Keys, VerifyCertificate.
 //   - Transactions: ZIP-215. The equation is multiplied by the cofactor, R and A may be encoded in
 //     any way, S is below the group's order. These are the only known rules under which a batch and
 //     a single verification always agree. VerifyTransaction, VerifyTransactions.
