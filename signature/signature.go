@@ -90,8 +90,8 @@ func VerifyEach(statements []Statement) []bool {
 	return valid
 }
 
-// Keys verifies for a fixed list of keys, usually a validator set, about twice as fast as Verify:
-// each key is unpacked and multiplied once (1.5 KiB a key).
+// Keys verifies for a fixed list of keys, usually a validator set, about an eighth faster than Verify
+// and without allocating: each key is unpacked and its multiples are computed once (1.5 KiB a key).
 type Keys struct {
 	keys     []quoin.PublicKey
 	expanded []*voi.ExpandedPublicKey // nil for a key that is no point of the curve
