@@ -135,8 +135,8 @@ func newWorld(seed uint64, keys int, planted bug) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 0)), bug: planted, keys: keys, history: []model{{}}, counters: map[string]int{}}
 	for _, o := range []Options{
 		{},
-		{CacheBytes: 1, FlushTouched: 50},
-		{CacheBytes: 20_000, FlushTouched: 700},
+		{CacheBytes: 1, ValueBytes: 1, FlushTouched: 50},
+		{CacheBytes: 20_000, ValueBytes: 20_000, FlushTouched: 700},
 		{CacheBytes: 1, FlushTouched: 1 << 20},
 		{FlushTouched: 1},
 	} {
@@ -329,6 +329,9 @@ func (w *world) read() error {
 		want, there = b.content[name][key]
 		for i, o := range b.overlays {
 			got, ok, err := o.Get(name, []byte(key))
+			if has, err := o.Has(name, []byte(key)); err != nil || has != there {
+				return fmt.Errorf("side %d: has %s/%s: %v %v, want %v", i, name, key, has, err, there)
+			}
 			if err != nil || ok != there || string(got) != want {
 				return fmt.Errorf("side %d: %s/%s is %q %v %v, want %q %v", i, name, key, got, ok, err, want, there)
 			}

@@ -21,6 +21,10 @@ func Open(r store.Reader, o Options) (*State, error) {
 	if s.cacheBytes <= 0 {
 		s.cacheBytes = 256 << 20
 	}
+	if o.ValueBytes <= 0 {
+		o.ValueBytes = 32 << 20
+	}
+	s.values = newValues(o.ValueBytes)
 	if s.flushTouched <= 0 {
 		s.flushTouched = 32 << 10
 	}

@@ -130,6 +130,24 @@ func (o *Overlay) get(name string, hash *quoin.Hash) ([]byte, bool, error) {
 	return o.s.read(name, hash)
 }
 
+// Has reports whether a key is there as of the writes so far. Unlike Get it rarely asks the store,
+// so it is the cheap way to see that a key is absent.
+func (o *Overlay) Has(namespace string, key []byte) (bool, error) {
+	if err := o.check(o.s); err != nil {
+		return false, err
+	}
+	if err := checkKey(namespace, key); err != nil {
+		return false, err
+	}
+	hash := o.s.hashKey(key)
+	for x := o; x != nil && x.status != committed; x = x.parent {
+		if e := x.writes.find(namespace, &hash); e != nil {
+			return !e.deleted, nil
+		}
+	}
+	return o.s.has(namespace, &hash)
+}
+
 // Put sets a key's value; both are copied. Errors: ErrStale, ErrSealed, ErrLimit.
 func (o *Overlay) Put(namespace string, key, value []byte) error {
 	if len(value) > ValueBytesMax {

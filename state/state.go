@@ -49,6 +49,8 @@ type Options struct {
 	// CacheBytes is how many bytes of trie nodes stay in memory (about 150 a key), besides those
 	// that live overlays hold and the upper nodes that changed since the last flush.
 	CacheBytes int64 // default 256 MiB
+	// ValueBytes is how many bytes of values stay in memory for reads.
+	ValueBytes int64 // default 32 MiB
 	// FlushTouched is after how many written keys the upper nodes are flushed; Open reads again
 	// the surroundings of as many keys.
 	FlushTouched int // default 32768
@@ -72,6 +74,7 @@ type State struct {
 	hand     hand
 	overfull bool // the sweep could not reach its target
 
+	values  values
 	spare   []*writes // of overlays that ended
 	ops     []op
 	loading []op
@@ -114,7 +117,7 @@ func findSpace(spaces []space, name string) *space {
 	return nil
 }
 
-// Get returns the certified value of a key. The slice is the caller's.
+// Get returns the certified value of a key. The slice must not be changed; it stays as it is.
 func (s *State) Get(namespace string, key []byte) ([]byte, bool, error) {
 	if err := checkKey(namespace, key); err != nil {
 		return nil, false, err
@@ -124,12 +127,35 @@ func (s *State) Get(namespace string, key []byte) ([]byte, bool, error) {
 }
 
 func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
+	if value, ok, known := s.values.get(name, hash); known {
+		return value, ok, nil
+	}
 	s.key = appendRecordKey(s.key[:0], name, hash)
 	value, ok, err := readRecord(s.store, s.key)
 	if err != nil {
 		return nil, false, fmt.Errorf("state: read namespace %q, key hash %v: %w", name, hash, err)
 	}
+	s.values.set(name, hash, value, ok)
 	return value, ok, nil
+}
+
+// has reports whether a key is certified. As a rule the trie in memory knows; the store is asked
+// only below a stub.
+func (s *State) has(name string, hash *quoin.Hash) (bool, error) {
+	sp := findSpace(s.certified.spaces, name)
+	if sp == nil {
+		return false, nil
+	}
+	c := &sp.root
+	for depth := 0; c.ref.isBranch(); depth++ {
+		b := s.nodes.branch(c.ref)
+		if b.is(flagStub) {
+			_, ok, err := s.read(name, hash)
+			return ok, err
+		}
+		c = &b.kids[bit(hash, depth)]
+	}
+	return c.ref != 0 && s.nodes.leaf(c.ref).key == *hash, nil
 }
 
 func (s *State) hashKey(key []byte) quoin.Hash {
@@ -201,17 +227,19 @@ func (s *State) Commit(o *Overlay, height quoin.Height, batch *store.Batch) erro
 	s.base = o
 	o.parent, o.status = nil, committed
 	s.recycle(o)
+	s.values.seed = s.root
 	s.sweep()
 	return nil
 }
 
-// appendRecords adds the flat records that o changes.
+// appendRecords adds the flat records that o changes, and keeps their values for reads.
 func (s *State) appendRecords(o *Overlay, batch *store.Batch) {
 	w := o.writes
 	var record []byte
 	for _, i := range w.sorted() {
 		e := &w.entries[i]
 		s.key = appendRecordKey(s.key[:0], w.names[e.name], &e.hash)
+		s.values.set(w.names[e.name], &e.hash, w.valueOf(e), !e.deleted)
 		if e.deleted {
 			batch.Delete(s.key)
 			continue
