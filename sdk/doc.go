@@ -39,7 +39,7 @@
 // A module starts every call from the memory that it had after its initialisation: package
 // variables and init are free, and nothing that a call leaves behind is seen by the next.
 // The packages import neither fmt nor os nor crypto, and a plugin does well to do the same: each
-// adds half a megabyte. A panic ends the call with the fault exit, a request that cannot be
+// adds half a megabyte. A panic ends the call with the fault trap, a request that cannot be
 // decoded or a hook that nobody serves with the fault status, a response beyond its limits
 // with the fault output.
 package sdk

@@ -11,7 +11,7 @@ import (
 	"quoin.dev/quoin/hook"
 )
 
-//go:embed doc.go internal leader machine plugintest
+//go:embed doc.go internal/guest internal/sha256 leader machine plugintest
 var files embed.FS
 
 // Source returns the files that a plugin needs to be compiled, by their paths in this module:
@@ -25,6 +25,9 @@ func Source() (map[string]string, error) {
 		files fs.FS
 	}{{"hook", hook.Source()}, {"sdk", files}} {
 		err := fs.WalkDir(tree.files, ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "testdata" {
+				return fs.SkipDir
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || path.Base(name) == "source.go" {
 				return err
 			}

@@ -8,9 +8,9 @@ import (
 
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
-	"quoin.dev/quoin/plugins/internal/sandbox"
 	"quoin.dev/quoin/sdk/leader"
 	"quoin.dev/quoin/sdk/plugintest"
+	"quoin.dev/quoin/sdk/sandboxtest"
 )
 
 var seed = flag.Uint64("seed", 0, "of the generated requests; 0: another one each time")
@@ -23,7 +23,7 @@ func TestSandboxEqualsNative(t *testing.T) {
 	}
 	t.Logf("replay: go test -run TestSandboxEqualsNative ./plugins/reputation-leader -seed %d", s)
 	rng := rand.New(rand.NewPCG(s, 2))
-	table, guest, native := sandbox.Open(t, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
+	table, guest, native := sandboxtest.Open(t, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
 	var most uint64
 	for i := range 1500 {
 		validatorsMax := 24
@@ -52,7 +52,7 @@ func TestSandboxEqualsNative(t *testing.T) {
 
 // BenchmarkLead is one call for a network of four, with a window of 64 blocks.
 func BenchmarkLead(b *testing.B) {
-	table, guest, native := sandbox.Open(b, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
+	table, guest, native := sandboxtest.Open(b, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
 	chain := plugintest.Chain{Weights: []uint64{1, 1, 1, 1}}
 	for range 100 {
 		chain.Step(leader.Served())

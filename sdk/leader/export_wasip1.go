@@ -5,11 +5,19 @@ import (
 	"quoin.dev/quoin/sdk/internal/guest"
 )
 
-// request is decoded into again and again: it has room from initialisation on, so that a call
-// for a small network allocates nothing.
-var request = hook.LeaderRequest{
-	Validators: make([]hook.Validator, 0, 16),
-	Window:     make([]hook.WindowBlock, 0, hook.WindowMax),
+// request is decoded into again and again. It has room from initialisation on for what all but
+// the largest networks ask, so that a call allocates nothing: some 60 sets of voters would
+// cost more than most algorithms.
+var request = prepare()
+
+func prepare() hook.LeaderRequest {
+	const validators, words = 128, 128 / 64
+	window := make([]hook.WindowBlock, hook.WindowMax)
+	voters := make([]uint64, words*len(window))
+	for i := range window {
+		window[i].Voters = voters[words*i : words*i : words*(i+1)]
+	}
+	return hook.LeaderRequest{Validators: make([]hook.Validator, 0, validators), Window: window[:0]}
 }
 
 //go:wasmexport leader.v1

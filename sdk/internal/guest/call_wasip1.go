@@ -23,7 +23,7 @@ func output(buffer unsafe.Pointer, length uint32)
 func abi() {}
 
 var (
-	request  = make([]byte, 4<<10)
+	request  = make([]byte, 12<<10)
 	response = make([]byte, 0, 1<<10)
 )
 

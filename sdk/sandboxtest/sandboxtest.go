@@ -1,6 +1,6 @@
-// Package sandbox runs a plugin of this repository as its own tests need it: built by the Go
+// Package sandboxtest runs a plugin of this repository as its tests need it: built by the Go
 // toolchain, compiled by the host, beside the same algorithm as native code.
-package sandbox
+package sandboxtest
 
 import (
 	"bytes"
