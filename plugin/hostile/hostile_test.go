@@ -1,0 +1,185 @@
+package hostile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"testing"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+)
+
+// bench is a compiling and an interpreting engine side by side; they must agree.
+type bench struct{ hosts [2]*plugin.Host }
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{}
+	for i := range b.hosts {
+		h, err := plugin.NewHost(plugin.Options{Interpreter: i == 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { h.Close() })
+		b.hosts[i] = h
+	}
+	return b
+}
+
+func (b *bench) load(t *testing.T, f *Fixture) (tables [2]*plugin.Table, binding *quoin.Binding) {
+	t.Helper()
+	file := f.Release(quoin.PublicKey{1})
+	if _, err := plugin.Check(file, plugin.DefaultLimits()); err != nil {
+		t.Fatalf("a fixture must pass the check, or it never gets to do harm: %v", err)
+	}
+	for i, h := range b.hosts {
+		r, err := h.Compile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tables[i], err = plugin.NewTable(nil); err != nil {
+			t.Fatal(err)
+		}
+		tables[i].Add(r)
+	}
+	return tables, &quoin.Binding{Hook: f.Hook, Release: plugin.Digest(file)}
+}
+
+type state map[string]string
+
+func (s state) Get(key []byte) ([]byte, bool, error) {
+	v, ok := s[string(key)]
+	return []byte(v), ok, nil
+}
+
+func (s state) Scan(_, _ []byte, visit func(key, value []byte) bool) error {
+	for k, v := range s {
+		if !visit([]byte(k), []byte(v)) {
+			break
+		}
+	}
+	return nil
+}
+
+func (s state) Put(key, value []byte) error { s[string(key)] = string(value); return nil }
+
+func (s state) Delete(key []byte) error { delete(s, string(key)); return nil }
+
+func leaderRequest(n int, params []byte) *hook.LeaderRequest {
+	r := &hook.LeaderRequest{View: 7, ParentView: 6, ParentHeight: 100, Params: params}
+	for range n {
+		r.Validators = append(r.Validators, hook.Validator{Weight: 1})
+	}
+	return r
+}
+
+func TestCorpus(t *testing.T) {
+	b := newBench(t)
+	names := map[string]bool{}
+	for _, f := range Corpus() {
+		t.Run(f.Name, func(t *testing.T) {
+			if names[f.Name] || f.About == "" {
+				t.Fatal("a name twice, or no word about it")
+			}
+			names[f.Name] = true
+			if again, ok := Find(f.Name); !ok || !bytes.Equal(again.Module, f.Module) {
+				t.Fatal("built twice, different bytes")
+			}
+			tables, binding := b.load(t, &f)
+			for i, table := range tables {
+				for range 2 { // the second call is of an instance that has faulted
+					var o plugin.Outcome
+					if f.Hook == hook.Leader.Name {
+						r, err := table.Lead(binding, leaderRequest(4, make([]byte, 8)))
+						if err != nil {
+							t.Fatal(err)
+						}
+						o = r.Outcome
+						if f.Name == LeaderTimeBomb { // a height of 0 has been reached
+							f.Want = hook.FaultFuel
+						}
+					} else {
+						r, err := table.Apply(binding, &hook.ApplyRequest{Height: 1, Time: 1, Payload: []byte("x")}, state{})
+						if err != nil {
+							t.Fatal(err)
+						}
+						o = r.Outcome
+					}
+					if o.Fault != f.Want {
+						t.Fatalf("engine %d: fault %v, want %v", i, o.Fault, f.Want)
+					}
+					if o.Fault != hook.FaultNone && o.Fuel != FuelMax {
+						t.Errorf("engine %d: the fault costs %d, not the limit", i, o.Fuel)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestLeadersThatAnswer(t *testing.T) {
+	b := newBench(t)
+	lead := func(name string, r *hook.LeaderRequest) plugin.LeadResult {
+		f, _ := Find(name)
+		tables, binding := b.load(t, &f)
+		result, err := tables[0].Lead(binding, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	for i := range uint32(5) {
+		got := lead(LeaderParameter, leaderRequest(4, binary.LittleEndian.AppendUint32(nil, i)))
+		if i < 4 && (got.Fault != hook.FaultNone || got.Proposer != i) || i == 4 && got.Fault != hook.FaultOutput {
+			t.Errorf("parameter %d: %v, %d", i, got.Fault, got.Proposer)
+		}
+	}
+	if got := lead("leader-always-zero", leaderRequest(4, nil)); got.Fault != hook.FaultNone || got.Proposer != 0 {
+		t.Errorf("always zero: %v, %d", got.Fault, got.Proposer)
+	}
+	for height, want := range map[uint64]hook.Fault{100: hook.FaultFuel, 101: hook.FaultNone, 1 << 63: hook.FaultNone} {
+		got := lead(LeaderTimeBomb, leaderRequest(4, binary.LittleEndian.AppendUint64(nil, height)))
+		if got.Fault != want || want == hook.FaultNone && got.Proposer != 3 {
+			t.Errorf("time bomb at %d, parent at 100: %v, %d", height, got.Fault, got.Proposer)
+		}
+	}
+}
+
+func TestSelective(t *testing.T) {
+	f, _ := Find(MachineSelective)
+	tables, binding := newBench(t).load(t, &f)
+	id := sha256.Sum256([]byte("id"))
+	for _, c := range []struct {
+		payload []byte
+		want    hook.Fault
+		code    uint32
+	}{
+		{nil, hook.FaultNone, 0},
+		{[]byte{SelectiveKeep, 1, 2}, hook.FaultNone, 0},
+		{[]byte{200}, hook.FaultNone, 0},
+		{[]byte{SelectiveLoop}, hook.FaultFuel, 0},
+		{[]byte{SelectiveTrap}, hook.FaultTrap, 0},
+		{[]byte{SelectiveMemoryBomb}, hook.FaultTrap, 0},
+		{[]byte{SelectiveRefuse}, hook.FaultNone, SelectiveCode},
+		{[]byte{SelectiveRecursion}, hook.FaultDepth, 0},
+		{[]byte{SelectiveKeep}, hook.FaultNone, 0},
+	} {
+		for i, table := range tables {
+			s := state{}
+			r, err := table.Apply(binding, &hook.ApplyRequest{Height: 1, Transaction: id, Payload: c.payload}, s)
+			if err != nil || r.Fault != c.want || r.Code != c.code {
+				t.Errorf("engine %d, payload %x: %v, code %d, %v", i, c.payload, r.Fault, r.Code, err)
+			}
+			if s[string(id[:])] != string(c.payload) {
+				t.Errorf("engine %d, payload %x: wrote %x", i, c.payload, s)
+			}
+		}
+	}
+	for _, table := range tables {
+		if r, err := table.Query(binding, &hook.QueryRequest{}, state{}); err != nil || r.Fault != hook.FaultNone {
+			t.Errorf("a query: %v, %v", r.Fault, err)
+		}
+	}
+}
