@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -85,41 +86,56 @@ type touchedSpace struct {
 
 // readTouched returns what was written since the last flush, names and heads in order.
 func (s *State) readTouched() ([]touchedSpace, error) {
-	byName := map[string][]uint64{}
+	var spaces []touchedSpace
 	prefix := []byte{storePrefix, kindTouched}
 	var bad error
 	err := s.store.Scan(prefix, store.PrefixEnd(prefix), func(_, record []byte) bool {
-		r := canonical.NewReader(record)
-		for r.Len() > 0 {
-			name := string(r.Bytes8(quoin.NamespaceMax))
-			n := r.Count32(len(record), touchedBytes)
-			heads := byName[name]
-			for range n {
-				heads = append(heads, r.Uint64())
-			}
-			byName[name] = heads
-			s.touched += n
+		var one []touchedSpace
+		if one, bad = parseTouched(record); bad != nil {
+			return false
 		}
-		bad = r.Done()
-		return bad == nil
+		for _, t := range one {
+			s.touched += len(t.heads)
+			i, ok := slices.BinarySearchFunc(spaces, t.name, func(t touchedSpace, name string) int { return strings.Compare(t.name, name) })
+			if !ok {
+				spaces = slices.Insert(spaces, i, touchedSpace{name: t.name})
+			}
+			spaces[i].heads = append(spaces[i].heads, t.heads...)
+		}
+		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state: read what changed since the last flush: %w", err)
 	}
 	if bad != nil {
-		return nil, fmt.Errorf("%w: a record of what changed since the last flush: %w", ErrCorrupt, bad)
+		return nil, bad
 	}
-	spaces := make([]touchedSpace, 0, len(byName))
-	for name, heads := range byName {
-		slices.Sort(heads)
-		spaces = append(spaces, touchedSpace{name, slices.Compact(heads)})
+	for i := range spaces {
+		slices.Sort(spaces[i].heads)
+		spaces[i].heads = slices.Compact(spaces[i].heads)
 	}
-	slices.SortFunc(spaces, func(a, b touchedSpace) int {
-		if a.name < b.name {
-			return -1
+	return spaces, nil
+}
+
+// parseTouched reads one touched record: for each namespace, names ascending, its name, a count of
+// at least 1 and as many heads, which do not descend.
+func parseTouched(record []byte) (spaces []touchedSpace, err error) {
+	r := canonical.NewReader(record)
+	for r.Len() > 0 {
+		t := touchedSpace{name: string(r.Bytes8(quoin.NamespaceMax))}
+		t.heads = make([]uint64, r.Count32(OverlayKeysMax, touchedBytes))
+		for i := range t.heads {
+			t.heads[i] = r.Uint64()
 		}
-		return 1
-	})
+		if r.Err() == nil && (!quoin.IsName(t.name, quoin.NamespaceMax) || len(t.heads) == 0 || !slices.IsSorted(t.heads) ||
+			len(spaces) > 0 && spaces[len(spaces)-1].name >= t.name) {
+			r.Fail("namespace %q with %d heads is ill-named, empty or out of order", t.name, len(t.heads))
+		}
+		spaces = append(spaces, t)
+	}
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("%w: a record of what changed since the last flush: %w", ErrCorrupt, err)
+	}
 	return spaces, nil
 }
 

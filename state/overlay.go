@@ -262,8 +262,7 @@ func (o *Overlay) seal() error {
 	w := o.writes
 	before := o.parentSpaces()
 	e := editor{s: o.s, track: true}
-	e.created = make([]ref, 0, 16*len(w.entries))
-	e.replaced = make([]ref, 0, 12*len(w.entries))
+	e.created, e.replaced = o.s.list(12*len(w.entries)), o.s.list(12*len(w.entries))
 	o.spaces = make([]space, 0, len(before)+len(w.names))
 	var err error
 	for order := w.sorted(); len(order) > 0 && err == nil; {

@@ -113,11 +113,16 @@ func (s *State) loadPage(name string, depth int, path *quoin.Hash) (child, error
 	if !ok {
 		return child{}, fmt.Errorf("%w: the page of its upper nodes is not there", ErrCorrupt)
 	}
-	d := pageReader{s: s, e: editor{s: s, name: name}, r: canonical.NewReader(record)}
+	return s.parsePage(p, record)
+}
+
+// parsePage makes the nodes of a page, of which those that it does not hold itself are stubs.
+func (s *State) parsePage(p page, record []byte) (child, error) {
+	d := pageReader{s: s, e: editor{s: s}, page: p, r: canonical.NewReader(record)}
 	if len(record) > 0 && record[0] != pageBranch {
 		d.r.Fail("page begins with a node of kind %d", record[0])
 	}
-	n := d.decode(0)
+	n := d.decode(0, maskPath(&p.path, p.depth))
 	if err := d.r.Done(); err != nil {
 		s.nodes.freeAll(n.ref)
 		return child{}, fmt.Errorf("%w: its page of upper nodes: %w", ErrCorrupt, err)
@@ -126,13 +131,14 @@ func (s *State) loadPage(name string, depth int, path *quoin.Hash) (child, error
 }
 
 type pageReader struct {
-	s *State
-	e editor
-	r *canonical.Reader
+	s    *State
+	e    editor
+	page page
+	r    *canonical.Reader
 }
 
 // decode reads one node, level levels below the page's root, with all below it in the page.
-func (d *pageReader) decode(level int) (c child) {
+func (d *pageReader) decode(level int, path quoin.Hash) (c child) {
 	switch tag := d.r.Byte(); tag {
 	case pageEmpty:
 	case pageLeaf:
@@ -140,6 +146,9 @@ func (d *pageReader) decode(level int) (c child) {
 		d.r.Copy(key[:])
 		d.r.Copy(c.hash[:])
 		size := d.r.Uint32()
+		if d.r.Err() == nil && maskPath(&key, d.page.depth+level) != path {
+			d.r.Fail("leaf of key hash %v below %v", key, path)
+		}
 		if d.r.Err() == nil {
 			c.ref, c.keys = d.s.nodes.newLeaf(&key, size), 1
 		}
@@ -157,11 +166,15 @@ func (d *pageReader) decode(level int) (c child) {
 			c.ref = d.s.newStub(flags)
 		}
 	case pageBranch:
-		if level >= pageLevels {
+		at := d.page.depth + level
+		if level >= pageLevels || at >= 8*len(path) {
 			d.r.Fail("branch at level %d", level)
 			break
 		}
-		kids := [2]child{d.decode(level + 1), d.decode(level + 1)}
+		var kids [2]child
+		kids[0] = d.decode(level+1, path)
+		path[at>>3] |= 0x80 >> (at & 7)
+		kids[1] = d.decode(level+1, path)
 		keys := uint64(kids[0].keys) + uint64(kids[1].keys)
 		if d.r.Err() == nil && (keys <= bucketMax || keys > KeysMax) {
 			d.r.Fail("branch over %d keys", keys)
@@ -169,7 +182,7 @@ func (d *pageReader) decode(level int) (c child) {
 		if d.r.Err() != nil {
 			d.s.nodes.freeAll(kids[0].ref)
 			d.s.nodes.freeAll(kids[1].ref)
-			break
+			return child{}
 		}
 		d.e.join(&c, &kids)
 		d.s.nodes.branch(c.ref).flags = flagFlushed

@@ -75,7 +75,8 @@ type State struct {
 	overfull bool // the sweep could not reach its target
 
 	values  values
-	spare   []*writes // of overlays that ended
+	spare   []*writes // of overlays that ended, at most sparesMax
+	lists   [][]ref   // likewise, two for each
 	ops     []op
 	loading []op
 	key     []byte
@@ -283,13 +284,28 @@ func (s *State) end(dead []*Overlay) {
 	}
 }
 
+// sparesMax is about how many overlays a pipeline has.
+const sparesMax = 16
+
 // recycle keeps the tables of an overlay that no longer needs them.
 func (s *State) recycle(o *Overlay) {
-	o.created, o.replaced, o.retired = nil, nil, nil
-	if len(s.spare) < 16 {
+	if len(s.spare) < sparesMax {
 		s.spare = append(s.spare, o.writes)
+		s.lists = append(s.lists, o.created[:0], o.replaced[:0])
 	}
-	o.writes = nil
+	o.created, o.replaced, o.retired, o.writes = nil, nil, nil, nil
+}
+
+// list returns an empty list for about n refs.
+func (s *State) list(n int) []ref {
+	if last := len(s.lists) - 1; last >= 0 {
+		list := s.lists[last]
+		s.lists = s.lists[:last]
+		if cap(list) >= n && cap(list) <= 16*(n+1024) {
+			return list
+		}
+	}
+	return make([]ref, 0, n)
 }
 
 // appendTouched adds the heads of the key hashes that o wrote, by which Open finds what changed
@@ -297,20 +313,26 @@ func (s *State) recycle(o *Overlay) {
 func (s *State) appendTouched(o *Overlay, batch *store.Batch) {
 	w := o.writes
 	s.key = binary.BigEndian.AppendUint64(append(s.key[:0], storePrefix, kindTouched), s.certified.commit)
-	var record []byte
-	order := w.sorted()
-	for len(order) > 0 {
+	var spaces []touchedSpace
+	for order := w.sorted(); len(order) > 0; {
 		name := w.entries[order[0]].name
-		n := 1
-		for n < len(order) && w.entries[order[n]].name == name {
-			n++
+		t := touchedSpace{name: w.names[name]}
+		for len(order) > 0 && w.entries[order[0]].name == name {
+			t.heads = append(t.heads, binary.BigEndian.Uint64(w.entries[order[0]].hash[:touchedBytes]))
+			order = order[1:]
 		}
-		record = canonical.AppendBytes8(record, w.names[name])
-		record = canonical.AppendUint32(record, uint32(n))
-		for _, i := range order[:n] {
-			record = append(record, w.entries[i].hash[:touchedBytes]...)
-		}
-		order = order[n:]
+		spaces = append(spaces, t)
 	}
-	batch.Set(s.key, record)
+	batch.Set(s.key, appendTouched(nil, spaces))
+}
+
+func appendTouched(dst []byte, spaces []touchedSpace) []byte {
+	for _, t := range spaces {
+		dst = canonical.AppendBytes8(dst, t.name)
+		dst = canonical.AppendUint32(dst, uint32(len(t.heads)))
+		for _, head := range t.heads {
+			dst = canonical.AppendUint64(dst, head)
+		}
+	}
+	return dst
 }
