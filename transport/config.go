@@ -32,17 +32,17 @@ type Config struct {
 	// HalfOpenMax bounds the inbound connections that have not finished their handshake. One
 	// more evicts the oldest one of the source address that has most of them. Default 512.
 	HalfOpenMax int
-	// HandshakeTimeout bounds a handshake, in both directions, and so does
-	// HandshakeBytesMax in the bytes received. Defaults 3 s and 8 KiB (an honest one
-	// takes about 2 KiB).
+	// HandshakeTimeout bounds an inbound handshake, and HandshakeBytesMax the bytes received
+	// in it (an honest one takes about 2 KiB). A dialling node waits twice as long, since
+	// its connection may first wait in the other's kernel. Defaults 3 s and 8 KiB.
 	HandshakeTimeout  time.Duration
 	HandshakeBytesMax int
 	// AcceptsPerSecond paces inbound connections; those above wait in the kernel's queue. It
-	// bounds what a flood of connections costs, and should empty that queue within
-	// HandshakeTimeout. Default 4000.
+	// bounds what a flood costs: at the defaults about a sixth of a core. It should empty that
+	// queue, 4096 long on Linux, within twice HandshakeTimeout. Default 1000.
 	AcceptsPerSecond int
-	// HandshakesPerSecond bounds the handshakes that get as far as a signature; those above
-	// are refused. Default 500.
+	// HandshakesPerSecond bounds the handshakes that get as far as cryptography; those above
+	// are refused. Default 200.
 	HandshakesPerSecond int
 
 	// Backoff spaces the attempts to dial a peer.
@@ -69,7 +69,7 @@ type ClassLimits struct {
 // that nodes do not dial in step. A peer that dials in is dialled back at once.
 type Backoff struct {
 	Min time.Duration // default 50 ms
-	Max time.Duration // default 3 s
+	Max time.Duration // default 1 s
 }
 
 var defaultLimits = [ClassCount]ClassLimits{
@@ -89,10 +89,10 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.HalfOpenMax, 512)
 	orDefault(&c.HandshakeTimeout, 3*time.Second)
 	orDefault(&c.HandshakeBytesMax, 8<<10)
-	orDefault(&c.AcceptsPerSecond, 4000)
-	orDefault(&c.HandshakesPerSecond, 500)
+	orDefault(&c.AcceptsPerSecond, 1000)
+	orDefault(&c.HandshakesPerSecond, 200)
 	orDefault(&c.Backoff.Min, 50*time.Millisecond)
-	orDefault(&c.Backoff.Max, max(3*time.Second, c.Backoff.Min))
+	orDefault(&c.Backoff.Max, max(time.Second, c.Backoff.Min))
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

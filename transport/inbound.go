@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -106,24 +107,31 @@ type connection struct {
 	raw     net.Conn
 	peer    *peer
 	streams [ClassCount]atomic.Bool // opened
-	// remote: the other side ended the connection. local: this package did. If neither, gRPC
-	// did, because it could not go on with what it read.
-	remote, local atomic.Bool
-	once          sync.Once
+	// judged is set by whoever ends the connection first: the other side, this package, or, if
+	// neither, gRPC, because it could not go on with what it read.
+	judged atomic.Bool
+	once   sync.Once
 }
 
 func (c *connection) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if err != nil {
-		c.remote.Store(true)
+	if err != nil && endedByRemote(err) {
+		c.judged.Store(true)
 	}
 	return n, err
 }
 
-// Close is called by gRPC and by shut.
+// endedByRemote tells an end, orderly or not, from bytes that TLS refuses and from time-outs.
+func endedByRemote(err error) bool {
+	var operation *net.OpError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || alertOf(err) != "" ||
+		errors.As(err, &operation) && operation.Op == "read" && !operation.Timeout()
+}
+
+// Close is called by gRPC, shut and dismiss.
 func (c *connection) Close() (err error) {
 	c.once.Do(func() {
-		if !c.remote.Load() && !c.local.Load() && c.peer.ctx.Err() == nil {
+		if c.judged.CompareAndSwap(false, true) {
 			c.peer.t.refuse(RefusedProtocol, c.peer)
 		}
 		// As in outbound, without the goodbye of TLS.
@@ -135,13 +143,13 @@ func (c *connection) Close() (err error) {
 
 // shut ends the connection without blame.
 func (c *connection) shut() {
-	c.local.Store(true)
+	c.judged.Store(true)
 	c.Close()
 }
 
 // dismiss ends the connection and counts why.
 func (c *connection) dismiss(reason Reason) {
-	if c.local.CompareAndSwap(false, true) {
+	if c.judged.CompareAndSwap(false, true) {
 		c.peer.t.refuse(reason, c.peer)
 		c.peer.t.log.Info("link from peer refused", "peer", name(c.peer.key), "remote", c.RemoteAddr(), "reason", reason)
 	}

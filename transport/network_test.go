@@ -15,7 +15,12 @@ import (
 	"quoin.dev/quoin/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(attackedAddress); address != "" {
+		os.Exit(attack(address))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const network = "test network"
 

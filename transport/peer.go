@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -142,8 +144,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	// Close also closes conn, and ends the goroutines that gRPC keeps for it.
 	defer link.Close()
 
-	// Until the peer has answered on every stream the link is not up: in TLS 1.3 a client
-	// learns only afterwards whether the server accepts its certificate.
+	// Until the peer has answered on every stream the link is not up.
 	opening := time.AfterFunc(p.t.config.HandshakeTimeout, func() {
 		end(fmt.Errorf("peer accepted the connection but not its streams within %v", p.t.config.HandshakeTimeout))
 	})
@@ -152,7 +153,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	for class := range streams {
 		streams[class], err = openStream(ctx, link, Class(class))
 		if err != nil {
-			return 0, conn.explain(ctx, err)
+			return 0, cmp.Or(context.Cause(ctx), err)
 		}
 	}
 	if !opening.Stop() {
@@ -177,7 +178,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	p.up.Store(false)
 	link.Close()
 	running.Wait()
-	return max(time.Since(began), 1), conn.explain(ctx, context.Cause(ctx))
+	return max(time.Since(began), 1), context.Cause(ctx)
 }
 
 // send sends what the queue holds until ctx ends or the stream breaks.
@@ -215,8 +216,7 @@ func ended(stream grpc.ClientStream) error {
 
 // dial connects to the peer's address and proves that the peer is there.
 func (p *peer) dial(ctx context.Context) (*outbound, error) {
-	timeout := p.t.config.HandshakeTimeout
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*p.t.config.HandshakeTimeout)
 	defer cancel()
 	dialer := net.Dialer{KeepAliveConfig: tcpKeepalive}
 	raw, err := dialer.DialContext(ctx, "tcp", *p.address.Load())
@@ -237,7 +237,22 @@ func (p *peer) dial(ctx context.Context) (*outbound, error) {
 		}
 		return nil, fmt.Errorf("handshake with peer: %w", err)
 	}
-	return &outbound{Conn: secure, raw: raw}, nil
+	// In TLS 1.3 the side that dials is told only after its handshake whether its certificate
+	// is accepted. A peer that does begins HTTP/2, so its first byte is the answer.
+	first := make([]byte, 1)
+	interrupt := context.AfterFunc(ctx, func() { raw.Close() })
+	_, err = io.ReadFull(secure, first)
+	if !interrupt() {
+		return nil, fmt.Errorf("peer did not go on after the handshake: %w", ctx.Err())
+	}
+	if err != nil {
+		raw.Close()
+		if alert := alertOf(err); alert != "" {
+			return nil, fmt.Errorf("peer refuses this node: %s", alert)
+		}
+		return nil, fmt.Errorf("peer did not go on after the handshake: %w", err)
+	}
+	return &outbound{Conn: secure, raw: raw, first: first}, nil
 }
 
 // errWrongIdentity: another node than the one pinned answered.
@@ -270,37 +285,24 @@ func dialReason(err error) (Reason, bool) {
 	}
 }
 
-// outbound is the authenticated connection of a session. It remembers the first error of reading,
-// which says more than what gRPC makes of it.
+// outbound is the authenticated connection of a session.
 type outbound struct {
 	net.Conn
-	raw    net.Conn
-	failed atomic.Pointer[error]
+	raw   net.Conn
+	first []byte // read already
+}
+
+func (o *outbound) Read(b []byte) (int, error) {
+	if len(o.first) > 0 {
+		n := copy(b, o.first)
+		o.first = o.first[n:]
+		return n, nil
+	}
+	return o.Conn.Read(b)
 }
 
 // Close leaves out the goodbye of TLS, for which a peer that does not read could make it wait.
 func (o *outbound) Close() error { return o.raw.Close() }
-
-func (o *outbound) Read(b []byte) (int, error) {
-	n, err := o.Conn.Read(b)
-	if err != nil {
-		o.failed.CompareAndSwap(nil, &err)
-	}
-	return n, err
-}
-
-// explain returns err, or a better explanation of it.
-func (o *outbound) explain(ctx context.Context, err error) error {
-	if failed := o.failed.Load(); failed != nil {
-		if alert := alertOf(*failed); alert != "" {
-			return fmt.Errorf("peer refuses this node: %s", alert)
-		}
-	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
-}
 
 // Dead peers are found by TCP keepalives on an idle connection and by HTTP/2 pings on any; a ping
 // passes by the streams' flow control, so that a slow peer is not mistaken for a dead one. Ten
