@@ -480,3 +480,38 @@ func TestLogFlood(t *testing.T) {
 		t.Errorf("%v %d %d", r.Fault, len(r.Log), r.LogDropped)
 	}
 }
+
+func BenchmarkGuest(b *testing.B) {
+	compile := func(module []byte) (*Table, *quoin.Binding) {
+		r, err := newHost(b, Options{}).Compile(release(b, module, testManifest("machine.v1")))
+		if err != nil {
+			b.Fatal(err)
+		}
+		table := newTable(b)
+		table.Add(r)
+		return table, &quoin.Binding{Hook: "machine.v1", Release: r.Digest()}
+	}
+	run := func(name string, module []byte) {
+		table, binding := compile(module)
+		q := &hook.ApplyRequest{Payload: make([]byte, 128)}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if r, err := table.Apply(binding, q, nullState{}); err != nil || r.Fault != 0 {
+					b.Fatal(r, err)
+				}
+			}
+		})
+	}
+	run("echo", echo())
+	m := Guest(1, StateGet, StatePut, Output)
+	m.Func("machine.v1.apply", nil, status, nil,
+		I32Const(0), I32Const(8), I32Const(16), I32Const(100), Call(0), Op(0x1a),
+		I32Const(0), I32Const(8), I32Const(16), I32Const(100), Call(1), respond(2, 200, 0))
+	run("get and put", machine(m))
+	m = Guest(1, Granted, Output)
+	m.Func("machine.v1.apply", nil, status, Types(I32),
+		Loop(0x40, I32Const(0), I32Const(0), Call(0), Op(0x1a), LocalGet(0), I32Const(1), Op(0x6a), LocalTee(0), I32Const(1000), Op(0x49), BrIf(0)),
+		respond(1, 200, 0))
+	run("1000 host calls", machine(m))
+}

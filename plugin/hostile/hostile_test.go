@@ -67,8 +67,8 @@ func (s state) Put(key, value []byte) error { s[string(key)] = string(value); re
 
 func (s state) Delete(key []byte) error { delete(s, string(key)); return nil }
 
-func leaderRequest(n int, params []byte) *hook.LeaderRequest {
-	r := &hook.LeaderRequest{View: 7, ParentView: 6, ParentHeight: 100, Params: params}
+func leaderRequest(n int) *hook.LeaderRequest {
+	r := &hook.LeaderRequest{View: 7, ParentView: 6, ParentHeight: 100}
 	for range n {
 		r.Validators = append(r.Validators, hook.Validator{Weight: 1})
 	}
@@ -88,11 +88,12 @@ func TestCorpus(t *testing.T) {
 				t.Fatal("built twice, different bytes")
 			}
 			tables, binding := b.load(t, &f)
+			binding.Parameters = make([]byte, 8)
 			for i, table := range tables {
 				for range 2 { // the second call is of an instance that has faulted
 					var o plugin.Outcome
 					if f.Hook == hook.Leader.Name {
-						r, err := table.Lead(binding, leaderRequest(4, make([]byte, 8)))
+						r, err := table.Lead(binding, leaderRequest(4))
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -121,26 +122,27 @@ func TestCorpus(t *testing.T) {
 
 func TestLeadersThatAnswer(t *testing.T) {
 	b := newBench(t)
-	lead := func(name string, r *hook.LeaderRequest) plugin.LeadResult {
+	lead := func(name string, params []byte) plugin.LeadResult {
 		f, _ := Find(name)
 		tables, binding := b.load(t, &f)
-		result, err := tables[0].Lead(binding, r)
+		binding.Parameters = params
+		result, err := tables[0].Lead(binding, leaderRequest(4))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return result
 	}
 	for i := range uint32(5) {
-		got := lead(LeaderParameter, leaderRequest(4, binary.LittleEndian.AppendUint32(nil, i)))
+		got := lead(LeaderParameter, binary.LittleEndian.AppendUint32(nil, i))
 		if i < 4 && (got.Fault != hook.FaultNone || got.Proposer != i) || i == 4 && got.Fault != hook.FaultOutput {
 			t.Errorf("parameter %d: %v, %d", i, got.Fault, got.Proposer)
 		}
 	}
-	if got := lead("leader-always-zero", leaderRequest(4, nil)); got.Fault != hook.FaultNone || got.Proposer != 0 {
+	if got := lead("leader-always-zero", nil); got.Fault != hook.FaultNone || got.Proposer != 0 {
 		t.Errorf("always zero: %v, %d", got.Fault, got.Proposer)
 	}
 	for height, want := range map[uint64]hook.Fault{100: hook.FaultFuel, 101: hook.FaultNone, 1 << 63: hook.FaultNone} {
-		got := lead(LeaderTimeBomb, leaderRequest(4, binary.LittleEndian.AppendUint64(nil, height)))
+		got := lead(LeaderTimeBomb, binary.LittleEndian.AppendUint64(nil, height))
 		if got.Fault != want || want == hook.FaultNone && got.Proposer != 3 {
 			t.Errorf("time bomb at %d, parent at 100: %v, %d", height, got.Fault, got.Proposer)
 		}

@@ -13,7 +13,8 @@ const (
 	machineEmit
 	machineLog
 	machineScan
-	selfMachine = machineScan + 2 // the number of apply: after the imports and the marker
+	_
+	recursion // calls itself without end; it comes after the imports and the marker
 )
 
 // MachineSelective does what the first byte of a transaction's payload says, one of the
@@ -52,7 +53,7 @@ func Machines() []Fixture {
 		machine("machine-trap", "traps at once", hook.FaultTrap, trap()),
 		machine("machine-trap-after-writes", "writes and emits, then traps", hook.FaultTrap, write(), emitOne(), trap()),
 		machine("machine-memory-bomb", "takes all memory that it can get, then traps", hook.FaultTrap, bomb(0)),
-		machine("machine-recursion", "calls itself without end", hook.FaultDepth, write(), Call(selfMachine), drop(), I32Const(0)),
+		machine("machine-recursion", "calls itself without end", hook.FaultDepth, write(), Call(recursion), result(0)),
 		machine("machine-host-flood", "calls the host without end", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(0), Call(machineInput), drop(), Br(0)), trap()),
 		machine("machine-state-bloat", "writes 64 KiB under one new key after the other", hook.FaultFuel, Loop(0x40, big, count, Br(0)), trap()),
 		machine("machine-scan-flood", "reads its whole namespace again and again", hook.FaultFuel,
@@ -77,6 +78,7 @@ func Machines() []Fixture {
 // with nothing, without a fault.
 func machine(name, about string, want hook.Fault, body ...[]byte) Fixture {
 	m := Guest(2, Input, Output, StatePut, Emit, Log, StateScan)
+	m.Func("", nil, nil, nil, Call(recursion))
 	m.Func("machine.v1.apply", nil, status, Types(I32), body...)
 	m.Func("machine.v1.query", nil, status, nil, result(0))
 	return Fixture{Name: name, Hook: hook.Machine.Name, About: about, Module: m.Bytes(), Want: want}
@@ -110,6 +112,6 @@ func selective() []byte {
 		when(SelectiveTrap, trap()),
 		when(SelectiveMemoryBomb, bomb(0)),
 		when(SelectiveRefuse, result(SelectiveCode), Op(0x0f)), // return
-		when(SelectiveRecursion, Call(selfMachine), Op(0x0f)),
+		when(SelectiveRecursion, Call(recursion)),
 		result(0))
 }
