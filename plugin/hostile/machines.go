@@ -13,8 +13,8 @@ const (
 	machineEmit
 	machineLog
 	machineScan
-	_
-	recursion // calls itself without end; it comes after the imports and the marker
+	_         // the marker of the interface
+	recursion // calls itself without end
 )
 
 // MachineSelective does what the first byte of a transaction's payload says, one of the

@@ -8,6 +8,7 @@ import (
 
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugins/reputation-leader/reputation"
 	"quoin.dev/quoin/sdk/leader"
 	"quoin.dev/quoin/sdk/plugintest"
 	"quoin.dev/quoin/sdk/sandboxtest"
@@ -31,9 +32,11 @@ func TestSandboxEqualsNative(t *testing.T) {
 			validatorsMax = hook.ValidatorsMax
 		}
 		r := plugintest.RandomRequest(rng, validatorsMax)
-		if len(r.Params) > 1 {
-			r.Params = r.Params[:1]
+		guest.Parameters = nil // the table puts the binding's parameters into the request
+		if rng.IntN(2) == 0 {
+			guest.Parameters = reputation.Params(rng.IntN(hook.WindowMax + 2))
 		}
+		native.Parameters = guest.Parameters
 		want, err := table.Lead(native, r)
 		if err != nil || want.Fault != hook.FaultNone {
 			t.Fatalf("request %d, native: %v, %v", i, want.Fault, err)
