@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugins/bank/smallbank"
+	"quoin.dev/quoin/sdk/machine"
+	"quoin.dev/quoin/sdk/sandboxtest"
+)
+
+var seed = flag.Uint64("seed", 0, "of the random operations; 0: another one each time")
+
+// TestSandboxEqualsNative lets the module and the native code keep a bank each.
+func TestSandboxEqualsNative(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay: go test -run TestSandboxEqualsNative ./plugins/bank -seed %d", s)
+	rng := rand.New(rand.NewPCG(s, 5))
+	table, guest, native := sandboxtest.Open(t, ".", plugin.Builtin{Name: "native", Machine: machine.Served()})
+	ours, theirs := sandboxtest.NewState(), sandboxtest.NewState()
+	var most uint64
+	for i := range 1500 {
+		r := hook.ApplyRequest{Height: 1, Time: 1, Index: uint32(i), Sender: [32]byte{byte(rng.IntN(2))}, Payload: randomPayload(rng)}
+		guest.Parameters = nil
+		if rng.IntN(4) == 0 {
+			guest.Parameters = make([]byte, 32)
+		}
+		native.Parameters = guest.Parameters
+		guestState, nativeState := theirs.Clone(), ours.Clone()
+		got, err := table.Apply(guest, &r, guestState)
+		if err != nil || got.Fault != hook.FaultNone {
+			t.Fatalf("operation %d %x, sandbox: %v, %v, %s", i, r.Payload, got.Fault, err, got.Log)
+		}
+		want, err := table.Apply(native, &r, nativeState)
+		if err != nil || want.Fault != hook.FaultNone {
+			t.Fatalf("operation %d %x, native: %v, %v", i, r.Payload, want.Fault, err)
+		}
+		if got.Code != want.Code || !bytes.Equal(got.Output, want.Output) || !slices.EqualFunc(got.Events, want.Events, bytes.Equal) {
+			t.Fatalf("operation %d %x: sandbox %d %x %x, native %d %x %x", i, r.Payload, got.Code, got.Output, got.Events, want.Code, want.Output, want.Events)
+		}
+		if !maps.EqualFunc(guestState.Values, nativeState.Values, bytes.Equal) {
+			t.Fatalf("operation %d %x: the states differ", i, r.Payload)
+		}
+		if got.Code == smallbank.Done {
+			ours, theirs = nativeState, guestState
+		}
+		most = max(most, got.Fuel)
+	}
+	t.Logf("most fuel of one operation: %d", most)
+
+	for _, payload := range [][]byte{smallbank.BalanceQuery(1), smallbank.BalanceQuery(1 << 60), smallbank.AccountsQuery(0, math.MaxUint16), smallbank.AccountsQuery(3, 2), nil} {
+		q := &hook.QueryRequest{Height: 1, Payload: payload}
+		got, err := table.Query(guest, q, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := table.Query(native, q, ours)
+		if err != nil || got.Fault != hook.FaultNone || got.Code != want.Code || !bytes.Equal(got.Output, want.Output) {
+			t.Errorf("query %x: %v, sandbox %v %d %x, native %d %x", payload, err, got.Fault, got.Code, got.Output, want.Code, want.Output)
+		}
+	}
+	if len(ours.Values) < 20 {
+		t.Errorf("only %d accounts were made", len(ours.Values))
+	}
+}
+
+func randomPayload(rng *rand.Rand) []byte {
+	a, b := rng.Uint64N(40), rng.Uint64N(40)
+	amount := rng.Int64N(1000) - 200
+	if rng.IntN(8) == 0 {
+		amount = []int64{math.MaxInt64, math.MinInt64, math.MaxInt64 / 2}[rng.IntN(3)]
+	}
+	switch rng.IntN(7) {
+	case 0:
+		return smallbank.CreateAccount(a, amount, 500)
+	case 1:
+		return smallbank.DepositChecking(a, amount)
+	case 2:
+		return smallbank.TransactSavings(a, amount)
+	case 3:
+		return smallbank.Amalgamate(a, b)
+	case 4:
+		return smallbank.WriteCheck(a, amount)
+	case 5:
+		return smallbank.SendPayment(a, b, amount)
+	}
+	garbage := make([]byte, rng.IntN(30))
+	for i := range garbage {
+		garbage[i] = byte(rng.IntN(8))
+	}
+	return garbage
+}
+
+// BenchmarkApply is one payment between two accounts.
+func BenchmarkApply(b *testing.B) {
+	table, guest, native := sandboxtest.Open(b, ".", plugin.Builtin{Name: "native", Machine: machine.Served()})
+	state := sandboxtest.NewState()
+	for i := range uint64(2) {
+		r := &hook.ApplyRequest{Height: 1, Payload: smallbank.CreateAccount(i, 0, math.MaxInt64/2)}
+		if result, err := table.Apply(native, r, state); err != nil || result.Code != smallbank.Done {
+			b.Fatal(result, err)
+		}
+	}
+	r := &hook.ApplyRequest{Height: 1, Payload: smallbank.SendPayment(0, 1, 1)}
+	for _, side := range []string{"sandbox", "native"} {
+		binding := guest
+		if side == "native" {
+			binding = native
+		}
+		b.Run(side, func(b *testing.B) {
+			b.ReportAllocs()
+			var fuel uint64
+			for b.Loop() {
+				result, err := table.Apply(binding, r, state)
+				if err != nil || result.Fault != hook.FaultNone || result.Code != smallbank.Done {
+					b.Fatal(result, err)
+				}
+				fuel = result.Fuel
+			}
+			b.ReportMetric(float64(fuel), "fuel/op")
+		})
+	}
+}
