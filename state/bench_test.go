@@ -85,6 +85,86 @@ func BenchmarkBlock(b *testing.B) {
 	}
 }
 
+// BenchmarkCold is a block whose buckets are all evicted: each key costs a scan of its bucket.
+func BenchmarkCold(b *testing.B) {
+	memory := store.NewMemory()
+	apply := func(batch *store.Batch) {
+		if err := memory.Apply(batch, true); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, err := Open(memory, Options{CacheBytes: 1 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const existing, keys = 100_000, 400
+	value := make([]byte, 128)
+	fill(b, s, existing, value, apply)
+	b.Run(fmt.Sprintf("%d-of-%d", keys, existing), func(b *testing.B) {
+		benchBlocks(b, s, existing, keys, value, apply)
+	})
+}
+
+// BenchmarkRead looks up present and absent keys under three overlays, and opens a state.
+func BenchmarkRead(b *testing.B) {
+	const existing = 100_000
+	memory := store.NewMemory()
+	var s *State
+	apply := func(batch *store.Batch) {
+		if err := memory.Apply(batch, true); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s = newBenchState(b, memory)
+	fill(b, s, existing, make([]byte, 128), apply)
+	var o *Overlay
+	for block := range 3 {
+		var err error
+		if o, err = s.NewOverlay(o); err != nil {
+			b.Fatal(err)
+		}
+		for i := range 400 {
+			if err := o.Put("kv", benchKey(uint64(1000*block+i)), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := o.Seal(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		first uint64
+	}{{"present", 0}, {"absent", existing}} {
+		random := rand.New(rand.NewPCG(1, 2))
+		b.Run("get-"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if _, _, err := o.Get("kv", benchKey(c.first+random.Uint64N(existing))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("has-"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if _, err := o.Has("kv", benchKey(c.first+random.Uint64N(existing))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("open", func(b *testing.B) {
+		for range b.N {
+			s, err := Open(memory, Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(s.touched), "touched-keys")
+		}
+	})
+}
+
 func newBenchState(b *testing.B, r store.Reader) *State {
 	s, err := Open(r, Options{CacheBytes: 1 << 30})
 	if err != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"crypto/sha256"
+	"encoding"
 	"errors"
 	"fmt"
 
@@ -36,6 +37,11 @@ type Proof struct {
 	OtherKey   quoin.Hash      // of ProofOther: SHA-256 of the other key
 	OtherValue quoin.Hash      // of ProofOther: SHA-256 of its value
 }
+
+var (
+	_ encoding.BinaryMarshaler   = (*Proof)(nil)
+	_ encoding.BinaryUnmarshaler = (*Proof)(nil)
+)
 
 // Verify returns the value of the key, and whether it is present, in the state with the given
 // root. Whatever the proof holds, an answer without an error is true unless SHA-256 is broken.

@@ -134,7 +134,7 @@ func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
 	s.key = appendRecordKey(s.key[:0], name, hash)
 	value, ok, err := readRecord(s.store, s.key)
 	if err != nil {
-		return nil, false, fmt.Errorf("state: read namespace %q, key hash %v: %w", name, hash, err)
+		return nil, false, fmt.Errorf("state: read namespace %q, key hash %v: %w", name, *hash, err)
 	}
 	s.values.set(name, hash, value, ok)
 	return value, ok, nil
