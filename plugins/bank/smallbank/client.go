@@ -2,7 +2,7 @@ package smallbank
 
 import (
 	"encoding/binary"
-	"fmt"
+	"strconv"
 )
 
 // CreateAccount returns the payload that opens an account for the sender.
@@ -53,7 +53,7 @@ func payload(operation byte, numbers ...uint64) []byte {
 // ParseBalance reads the answer to BalanceQuery.
 func ParseBalance(answer []byte) (Account, error) {
 	if len(answer) != accountBytes {
-		return Account{}, fmt.Errorf("smallbank: an account has %d bytes, the answer %d", accountBytes, len(answer))
+		return Account{}, lengthError{"an account", accountBytes, len(answer)}
 	}
 	return decodeAccount(answer), nil
 }
@@ -68,7 +68,7 @@ type Numbered struct {
 func ParseAccounts(answer []byte) ([]Numbered, error) {
 	const stride = 8 + accountBytes
 	if len(answer)%stride != 0 {
-		return nil, fmt.Errorf("smallbank: a list of accounts has %d bytes for each, the answer %d bytes", stride, len(answer))
+		return nil, lengthError{"each account of a list", stride, len(answer)}
 	}
 	list := make([]Numbered, 0, len(answer)/stride)
 	for ; len(answer) > 0; answer = answer[stride:] {
@@ -84,13 +84,24 @@ type Balances struct{ Savings, Checking int64 }
 // in the order of its arguments.
 func ParseOutput(output []byte) ([]Balances, error) {
 	if len(output)%16 != 0 {
-		return nil, fmt.Errorf("smallbank: an output has 16 bytes for each account, this one %d bytes", len(output))
+		return nil, lengthError{"each account of an output", 16, len(output)}
 	}
 	var list []Balances
 	for ; len(output) > 0; output = output[16:] {
 		list = append(list, Balances{int64(binary.BigEndian.Uint64(output)), int64(binary.BigEndian.Uint64(output[8:]))})
 	}
 	return list, nil
+}
+
+// lengthError says that an answer is none of this machine's. The module carries this file
+// too, so there is no fmt.
+type lengthError struct {
+	what      string
+	want, has int
+}
+
+func (e lengthError) Error() string {
+	return "smallbank: " + e.what + " has " + strconv.Itoa(e.want) + " bytes, and the answer has " + strconv.Itoa(e.has) + "; it is of another machine"
 }
 
 // CodeText says what a code means, for people.
