@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strings"
@@ -32,8 +33,11 @@ type guard struct {
 	once   sync.Once
 	first  error         // set before broken is closed
 	broken chan struct{} // closed at the first failure
-	lock   io.Closer     // of the directory
-	syncs  atomic.Uint64 // of the log
+	// abandoned is closed when the store was closed without Pebble.
+	abandoned chan struct{}
+	lock      io.Closer     // of the directory
+	syncs     atomic.Uint64 // of the log
+	sums      sums          // of logs and manifests
 }
 
 var (
@@ -47,8 +51,14 @@ var errFrozen = errors.New("pebblestore: the disk is frozen after a failure")
 // frozenPause slows down the retries of Pebble's flushes, which have no end.
 const frozenPause = 20 * time.Millisecond
 
-func newGuard(fs vfs.FS, notify func(error)) *guard {
-	return &guard{FS: fs, notify: notify, broken: make(chan struct{})}
+func newGuard(fs vfs.FS, dir string, notify func(error)) *guard {
+	return &guard{
+		FS:        fs,
+		notify:    notify,
+		broken:    make(chan struct{}),
+		abandoned: make(chan struct{}),
+		sums:      sums{fs: fs, dir: dir, latest: map[string]note{}},
+	}
 }
 
 // fail freezes the disk.
@@ -89,7 +99,11 @@ func (g *guard) mutate(sheltered bool, operation, name string, do func() error) 
 	if sheltered {
 		return nil
 	}
-	time.Sleep(frozenPause)
+	select {
+	case <-g.abandoned:
+		select {} // nobody will ever stop the retries
+	case <-time.After(frozenPause):
+	}
 	return errFrozen
 }
 
@@ -112,21 +126,43 @@ func (g *guard) create(operation, name string, do func() (vfs.File, error)) (vfs
 			return nil, err
 		}
 	}
-	return &guardedFile{File: file, guard: g, name: name, sheltered: isLog(name), log: isLog(name)}, nil
+	base := g.PathBase(name)
+	return &guardedFile{File: file, guard: g, name: name, sheltered: isLog(base), log: isLog(base), summed: isSummed(base)}, nil
 }
 
-// Lock implements vfs.FS, and keeps the lock so that unlock can give it back.
+// Lock implements vfs.FS, and keeps the lock so that unlock can give it back. It is
+// the first thing that Pebble does to an existing store, so it is the moment to
+// check the files.
 func (g *guard) Lock(name string) (io.Closer, error) {
 	lock, err := g.FS.Lock(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w; stop the other node or use another directory", ErrLocked, name, err)
 	}
-	g.lock = lock
-	return lock, nil
+	g.lock = &lockOnce{Closer: lock}
+	if err := g.sums.start(); err != nil {
+		return nil, errors.Join(err, g.unlock())
+	}
+	return g.lock, nil
 }
 
 // unlock is for a store that Pebble cannot close any more.
-func (g *guard) unlock() error { return g.lock.Close() }
+func (g *guard) unlock() error {
+	if g.lock == nil {
+		return nil
+	}
+	return g.lock.Close()
+}
+
+// lockOnce gives a lock back once, whoever comes first.
+type lockOnce struct {
+	io.Closer
+	once sync.Once
+}
+
+func (l *lockOnce) Close() (err error) {
+	l.once.Do(func() { err = l.Closer.Close() })
+	return err
+}
 
 // Create implements vfs.FS.
 func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -140,6 +176,7 @@ func (g *guard) OpenReadWrite(name string, category vfs.DiskWriteCategory, optio
 
 // ReuseForWrite implements vfs.FS.
 func (g *guard) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	g.sums.forget(from)
 	return g.create("reusing", to, func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, category) })
 }
 
@@ -173,6 +210,7 @@ func (g *guard) Remove(name string) error {
 	if g.failure() != nil {
 		return errFrozen
 	}
+	g.sums.forget(name)
 	return g.FS.Remove(name)
 }
 
@@ -194,9 +232,20 @@ type guardedFile struct {
 	name      string
 	sheltered bool
 	log       bool
+	summed    bool
+
+	mu      sync.Mutex
+	written note // of a summed file, which is only written from its beginning on
 }
 
 func (f *guardedFile) Write(p []byte) (n int, err error) {
+	if f.summed {
+		// Before the write, which may change p.
+		f.mu.Lock()
+		f.written.length += int64(len(p))
+		f.written.sum = crc32.Update(f.written.sum, castagnoli, p)
+		f.mu.Unlock()
+	}
 	n = len(p)
 	err = f.guard.mutate(f.sheltered, "writing", f.name, func() (err error) {
 		n, err = f.File.Write(p)
@@ -248,7 +297,15 @@ func (f *guardedFile) sync(do func() error) error {
 	if f.log {
 		f.guard.syncs.Add(1)
 	}
-	return f.guard.mutate(f.sheltered, "syncing", f.name, do)
+	f.mu.Lock()
+	written := f.written
+	f.mu.Unlock()
+	return f.guard.mutate(f.sheltered, "syncing", f.name, func() error {
+		if err := do(); err != nil || !f.summed {
+			return err
+		}
+		return f.guard.sums.note(f.name, written)
+	})
 }
 
 // Close gives the file back even on a frozen disk.

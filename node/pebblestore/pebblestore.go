@@ -23,6 +23,15 @@
 // and refuses every call from then on with store.ErrBroken, the one that failed
 // first. The same happens when Pebble reports corruption or a broken invariant.
 //
+// # Rot
+//
+// Tables carry a checksum per block, so a read of a rotten one returns an error.
+// Damage in a log or manifest Pebble takes for a torn tail; sums.go tells the two
+// apart, and Open returns ErrCorrupt. What it cannot see: rot in the part of a log
+// that was synced within the kernel's write-back time before a power cut, and a log
+// that is missing as a whole. Both lose a suffix of batches at most, so whoever
+// keeps a certificate elsewhere, such as in the write-ahead log of votes, notices.
+//
 // # Concurrency
 //
 // All methods may be called by several goroutines at once, but batches that are
@@ -56,8 +65,14 @@ const (
 	MemTableBytesDefault = 64 << 20
 )
 
-// ErrLocked means that the directory is in use.
-var ErrLocked = errors.New("pebblestore: store in use")
+// Errors of Open; test with errors.Is. Damage that Pebble reports by itself, to Open
+// or later, has Pebble's own errors.
+var (
+	// ErrLocked means that the directory is in use.
+	ErrLocked = errors.New("pebblestore: store in use")
+	// ErrCorrupt means that what is on the disk cannot be opened.
+	ErrCorrupt = errors.New("pebblestore: store damaged")
+)
 
 // Options of a store. Zero values take the defaults.
 type Options struct {
@@ -101,24 +116,37 @@ func Open(dir string, o Options) (*Store, error) {
 			return nil, fmt.Errorf("pebblestore: creating the directory: %w", err)
 		}
 	}
-	g := newGuard(base, o.Fatal)
+	g := newGuard(base, dir, o.Fatal)
 	options := o.pebble(g)
 	cache := pebble.NewCache(options.CacheSize)
 	defer cache.Unref()
 	options.Cache = cache
-	db, err := pebble.Open(dir, options)
-	if err == nil {
-		if err = g.failure(); err != nil {
+	db, err := openPebble(dir, options)
+	if failure := g.failure(); failure != nil {
+		if err == nil {
 			// Half open on a disk that has failed: what Pebble says now is no news.
 			_ = db.Close()
 		}
+		err = failure // the cause; Pebble may have seen only a consequence
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pebblestore: opening %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("pebblestore: opening %s: %w", dir, err), g.sums.stop(), g.unlock())
 	}
 	s := &Store{db: db, guard: g}
 	s.idle.L = &s.mu
 	return s, nil
+}
+
+// openPebble turns a panic into an error: v2.1.7 has at least one that a damaged
+// file sets off ("element has outstanding references", while it cleans up after
+// having noticed the damage).
+func openPebble(dir string, options *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			db, err = nil, fmt.Errorf("%w: Pebble panicked: %v", ErrCorrupt, reason)
+		}
+	}()
+	return pebble.Open(dir, options)
 }
 
 // pebble tunes for a block at a time: some hundred to some thousand small pairs,
@@ -145,7 +173,11 @@ func (o Options) pebble(g *guard) *pebble.Options {
 		// Pinned, so that a new Pebble does not change the files unasked. This one
 		// has checksums on a log's tail, which tell a torn one from a rotten one.
 		FormatMajorVersion: pebble.FormatValueSeparation,
-		Logger:             logger{guard: g, logf: o.Logf},
+		// Their goroutine, begun while Open runs, survives an Open that then finds
+		// damage, and panics on the closed file cache. What they are for, a sooner
+		// compaction of deleted ranges, a node can do without.
+		DisableTableStats: true,
+		Logger:            logger{guard: g, logf: o.Logf},
 		EventListener: &pebble.EventListener{
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
 				g.fail(fmt.Errorf("corrupt data in %s: %w", info.Path, info.Details))
@@ -307,7 +339,8 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	if stuck {
 		// Pebble's own Close would wait for the writer that waits for the disk.
-		return errors.Join(failure, s.guard.unlock())
+		close(s.guard.abandoned)
+		return errors.Join(failure, s.guard.sums.stop(), s.guard.unlock())
 	}
 	err := s.db.Close()
 	if failure = s.guard.failure(); failure != nil {
@@ -315,7 +348,7 @@ func (s *Store) Close() error {
 	} else if err != nil {
 		err = fmt.Errorf("pebblestore: closing: %w", err)
 	}
-	return err
+	return errors.Join(err, s.guard.sums.stop())
 }
 
 func (s *Store) check() error {
