@@ -33,7 +33,8 @@ func Draw(r *hook.LeaderRequest, label string, bound uint64) uint64 {
 }
 
 // Choose draws one of the validators for which member is true, with a probability in
-// proportion to its weight. It returns false if there is none.
+// proportion to its weight. It returns false if there is none. member is asked twice about each
+// and must answer alike.
 func Choose(r *hook.LeaderRequest, label string, member func(i int) bool) (proposer uint32, ok bool) {
 	var total uint64
 	for i := range r.Validators {
