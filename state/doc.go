@@ -69,7 +69,8 @@
 //   - M2 A stub that a certified or live trie reaches stands for a subtree that no commit has
 //     changed: a commit that changes it replaces all nodes above, and frees the stub. So the
 //     records in the store, which are those of the certified state, are the stub's.
-//   - M3 The store is read only when it shows the mark of the last commit; else ErrNotApplied.
+//   - M3 After a commit nothing is read from the store before it shows that commit's mark; what
+//     must be read gives ErrNotApplied instead.
 //
 // So memory is CacheBytes, plus what live overlays hold (their writes, and up to some 30 nodes of
 // 84 bytes a written key), plus the upper nodes changed since the last flush, plus the slots that

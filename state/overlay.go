@@ -256,9 +256,6 @@ func (o *Overlay) Seal() (quoin.Hash, error) {
 }
 
 func (o *Overlay) seal() error {
-	if err := o.s.checkApplied(); err != nil {
-		return err
-	}
 	w := o.writes
 	before := o.parentSpaces()
 	e := editor{s: o.s, track: true}

@@ -240,9 +240,6 @@ func (o *Overlay) Prove(namespace string, key []byte) (Proof, error) {
 }
 
 func (s *State) prove(spaces []space, name string, hash quoin.Hash, get func(hash *quoin.Hash) ([]byte, bool, error)) (Proof, error) {
-	if err := s.checkApplied(); err != nil {
-		return Proof{}, err
-	}
 	p := Proof{Kind: ProofNoNamespace, Directory: directoryOf(spaces)}
 	sp := findSpace(spaces, name)
 	if sp == nil {

@@ -44,6 +44,9 @@ type layer struct {
 func (l *layer) head() *write { return &l.w.entries[l.order[0]] }
 
 func (m *merger) run(s *State, name string, from quoin.Hash) error {
+	if err := s.checkApplied(); err != nil {
+		return err
+	}
 	var bad error
 	first := appendRecordKey(nil, name, &from)
 	end := store.PrefixEnd(appendSpaceKey(nil, kindRecord, name))

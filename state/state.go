@@ -25,8 +25,8 @@ const (
 	OverlayKeysMax  = 1 << 20 // distinct keys written to one overlay
 )
 
-// Errors that callers tell apart with errors.Is. All but ErrCorrupt and ErrNotApplied leave state
-// and overlay as they were.
+// Errors that callers tell apart with errors.Is. All but ErrCorrupt leave the
+// state as it was.
 var (
 	// ErrStale: the overlay was dropped, or another one was certified in its place.
 	ErrStale = errors.New("state: stale overlay")
@@ -40,7 +40,7 @@ var (
 	ErrLimit = errors.New("state: outside the limits")
 	// ErrCorrupt: the store does not hold what the certified root says. Stop; sync from a peer.
 	ErrCorrupt = errors.New("state: store contradicts the certified root")
-	// ErrNotApplied: the batch of the last Commit has not reached the store.
+	// ErrNotApplied: the batch of a Commit has not reached the store, which has to be read.
 	ErrNotApplied = errors.New("state: the last commit's batch was not applied to the store")
 )
 
@@ -65,6 +65,7 @@ type State struct {
 	certified certified
 	root      quoin.Hash
 	mark      []byte     // the record of certified, as the store must hold it
+	pending   bool       // the store was not seen to hold it yet
 	base      *Overlay   // the last one committed, or nil
 	live      []*Overlay // neither dropped nor committed, parents before children
 
@@ -131,6 +132,9 @@ func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
 	if value, ok, known := s.values.get(name, hash); known {
 		return value, ok, nil
 	}
+	if err := s.checkApplied(); err != nil {
+		return nil, false, err
+	}
 	s.key = appendRecordKey(s.key[:0], name, hash)
 	value, ok, err := readRecord(s.store, s.key)
 	if err != nil {
@@ -177,22 +181,28 @@ func checkKey(name string, key []byte) error {
 	return nil
 }
 
-// checkApplied makes sure that the store shows the certified state.
+// checkApplied makes sure that the store shows the certified state. It asks once after a Commit,
+// and only when something has to be read.
 func (s *State) checkApplied() error {
+	if !s.pending {
+		return nil
+	}
 	mark, _, err := s.store.Get([]byte{storePrefix, kindMark})
 	if err != nil {
 		return fmt.Errorf("state: read the mark of the certified state: %w", err)
 	}
 	if !bytes.Equal(mark, s.mark) {
-		return fmt.Errorf("%w: it must show height %d before the state is used again", ErrNotApplied, s.certified.height)
+		return fmt.Errorf("%w: the store must show height %d before it is read", ErrNotApplied, s.certified.height)
 	}
+	s.pending = false
 	return nil
 }
 
 // Commit makes the sealed overlay o, which must sit on the certified state, the certified state of
 // the given height, and adds to the batch what the store must hold for it. The caller applies the
-// batch, together with whatever belongs to the same block, before the next call of any method of
-// this State or its overlays; if it cannot, it must stop and Open again.
+// batch together with whatever belongs to the same block. More commits may follow before that, into
+// the same batch or into others that are applied in order; but whatever must read the store in the
+// meantime returns ErrNotApplied. A caller that cannot apply a batch must stop and Open again.
 //
 // Overlays that descend from o stay valid; all others are stale from here on. So is an overlay
 // committed earlier. o itself goes on to answer for the certified state.
@@ -204,9 +214,6 @@ func (s *State) Commit(o *Overlay, height quoin.Height, batch *store.Batch) erro
 		return ErrNotSealed
 	case o.status == committed || o.parent != s.base:
 		return ErrNotChild
-	}
-	if err := s.checkApplied(); err != nil {
-		return err
 	}
 	s.appendRecords(o, batch)
 	s.settle(o)
@@ -220,7 +227,7 @@ func (s *State) Commit(o *Overlay, height quoin.Height, batch *store.Batch) erro
 	} else if len(o.writes.entries) > 0 {
 		s.appendTouched(o, batch)
 	}
-	s.mark = s.certified.append(s.mark[:0])
+	s.mark, s.pending = s.certified.append(s.mark[:0]), true
 	batch.Set([]byte{storePrefix, kindMark}, s.mark)
 	if s.base != nil {
 		s.base.status, s.base.spaces = stale, nil

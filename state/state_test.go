@@ -197,7 +197,14 @@ func TestCommitOrder(t *testing.T) {
 	}
 	want(s.Commit(first, 1, &b), nil)
 	// The batch is not applied yet.
-	want(s.Commit(second, 2, &store.Batch{}), ErrNotApplied)
+	_, err = s.NewOverlay(second)
+	want(err, nil)
+	_, _, err = second.Get("kv", []byte("other"))
+	want(err, ErrNotApplied)
+	want(second.Scan("kv", quoin.Hash{}, nil), ErrNotApplied)
+	if value, _, err := second.Get("kv", []byte("k")); err != nil || string(value) != "v" {
+		t.Fatal(value, err)
+	}
 	if err := m.Apply(&b, true); err != nil {
 		t.Fatal(err)
 	}

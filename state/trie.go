@@ -196,6 +196,9 @@ func split(ops []op, depth int) int {
 // load brings the subtree of a stub back into its place. Whoever reaches a stub reaches it through
 // nodes of the certified state, so the store, which holds that state, has its very subtree.
 func (s *State) load(name string, c *child, depth int, path *quoin.Hash) error {
+	if err := s.checkApplied(); err != nil {
+		return err
+	}
 	s.loads++
 	var n child
 	var err error

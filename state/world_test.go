@@ -363,33 +363,40 @@ func (w *world) commit() error {
 	if b == nil {
 		return nil
 	}
+	chain := []*block{b}
+	for w.random.IntN(2) == 0 {
+		next := w.pick(func(x *block) bool { return isSealed(x) && x.parent == b })
+		if next == nil {
+			break
+		}
+		chain, b = append(chain, next), next
+	}
+	w.height += uint64(len(chain))
 	durable := w.random.IntN(4) == 0
-	w.height++
+	name, key, probe := w.name(), w.key(), w.random.IntN(2) == 0
 	for i, s := range w.sides {
-		flushes := s.state.flushes
-		var batch store.Batch
-		if err := s.state.Commit(b.overlays[i], quoin.Height(w.height), &batch); err != nil {
-			return fmt.Errorf("side %d: commit: %w", i, err)
-		}
-		if batch.Len() > 1 {
-			if _, err := s.state.Prove("kv", []byte("x")); !errors.Is(err, ErrNotApplied) {
-				return fmt.Errorf("side %d: a proof before the batch is applied: %v", i, err)
+		if err := w.commitSide(i, s, chain, durable, func() error {
+			if !probe {
+				return nil
 			}
-		}
-		if err := s.store.Apply(&batch, durable); err != nil {
-			return err
-		}
-		if s.state.Root() != b.content.root() || s.state.Height() != quoin.Height(w.height) {
-			return fmt.Errorf("side %d: certified root %v at height %d, want %v at %d", i, s.state.Root(), s.state.Height(), b.content.root(), w.height)
-		}
-		if s.state.flushes > flushes {
-			deep, err := checkPages(s.store, b.content)
+			p, err := s.state.Prove(name, []byte(key))
+			if errors.Is(err, ErrNotApplied) {
+				w.counters["early reads refused"]++
+				return nil
+			}
 			if err != nil {
-				return fmt.Errorf("side %d: %w", i, err)
+				return err
 			}
-			w.counters["deep pages"] += deep
+			value, ok, err := p.Verify(b.content.root(), name, []byte(key))
+			if want, there := b.content[name][key]; err != nil || ok != there || string(value) != want {
+				return fmt.Errorf("before the batch is applied, %s/%s is %q %v %v", name, key, value, ok, err)
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("side %d: %w", i, err)
 		}
 	}
+	w.counters["chained commits"] += len(chain) - 1
 	w.history = append(w.history, b.content)
 	if durable {
 		w.history = w.history[len(w.history)-1:]
@@ -403,6 +410,33 @@ func (w *world) commit() error {
 	}
 	w.base = b
 	w.counters["commits"]++
+	return nil
+}
+
+// commitSide commits a chain of blocks with one batch.
+func (w *world) commitSide(i int, s *side, chain []*block, durable bool, beforeApply func() error) error {
+	flushes := s.state.flushes
+	var batch store.Batch
+	for n, b := range chain {
+		if err := s.state.Commit(b.overlays[i], quoin.Height(w.height)-quoin.Height(len(chain)-1-n), &batch); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
+	if err := beforeApply(); err != nil {
+		return err
+	}
+	if err := s.store.Apply(&batch, durable); err != nil {
+		return err
+	}
+	content := chain[len(chain)-1].content
+	if s.state.Root() != content.root() || s.state.Height() != quoin.Height(w.height) {
+		return fmt.Errorf("certified root %v at height %d, want %v at %d", s.state.Root(), s.state.Height(), content.root(), w.height)
+	}
+	if s.state.flushes > flushes && s.state.touched == 0 {
+		deep, err := checkPages(s.store, content)
+		w.counters["deep pages"] += deep
+		return err
+	}
 	return nil
 }
 
@@ -465,7 +499,7 @@ func (w *world) useDead() error {
 		_, seal := o.Seal()
 		_, grow := s.NewOverlay(o)
 		scan := o.Scan("kv", quoin.Hash{}, func(quoin.Hash, []byte, []byte) bool { return true })
-		errs := []error{get, prove, seal, grow, scan, o.Writes(nil), o.Put("kv", []byte("x"), nil), o.Delete("kv", []byte("x")),
+		errs := []error{get, prove, seal, grow, scan, o.Writes(func(string, []byte, []byte, bool) bool { return true }), o.Put("kv", []byte("x"), nil), o.Delete("kv", []byte("x")),
 			o.Revert(o.Mark()), s.Commit(o, 0, new(store.Batch))}
 		for n, err := range errs {
 			if !errors.Is(err, ErrStale) {
