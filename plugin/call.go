@@ -29,6 +29,7 @@ type call struct {
 	timeNS    uint64      // the clock
 	random    randomBytes
 
+	left   int64 // fuel, while a host function runs
 	calls  int
 	fault  hook.Fault
 	err    error // local
@@ -55,7 +56,7 @@ func (c *call) stop(f hook.Fault) {
 }
 
 // leave makes the guest return to the host.
-func (c *call) leave() { c.fuelGlobal.Set(1 << 63) }
+func (c *call) leave() { c.left = -1 << 63 }
 
 // failed ends the call with a local error, if there is one.
 func (c *call) failed(err error) bool {
@@ -74,23 +75,26 @@ func (c *call) charge(units int64) bool {
 		c.leave()
 		return false
 	}
-	left := int64(c.fuelGlobal.Get())
-	if left < units {
+	if c.left < units {
 		c.stop(hook.FaultFuel)
 		return false
 	}
-	c.fuelGlobal.Set(uint64(left - units))
+	c.left -= units
 	return true
 }
 
-// enter counts and charges a host function.
+// enter begins a host function: it takes over the fuel, counts and charges.
 func (c *call) enter() bool {
+	c.left = int64(c.fuelGlobal.Get())
 	if c.calls++; c.calls > HostCallsMax {
 		c.stop(hook.FaultHostCount)
 		return false
 	}
 	return c.charge(chargeHostCall)
 }
+
+// exit ends a host function and hands the fuel back.
+func (c *call) exit() { c.fuelGlobal.Set(uint64(c.left)) }
 
 // view returns the guest's bytes at a pointer, charged for; a range outside the memory ends
 // the call. The view is the memory itself and is valid until the guest runs on.

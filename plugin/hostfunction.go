@@ -98,6 +98,7 @@ func (f *hostFunction) goFunction() api.GoModuleFunc {
 			if hasResult && c.stopped() {
 				stack[0] = 0
 			}
+			c.exit()
 		}()
 		if c.enter() {
 			f.run(c, stack)
