@@ -358,7 +358,7 @@ func newAllowance(perSecond, burst float64) allowance {
 // take reports whether one more is allowed at the given time, and counts it if so.
 func (a *allowance) take(now time.Time) bool {
 	if !a.last.IsZero() {
-		a.left = min(a.burst, a.left+now.Sub(a.last).Seconds()*a.perSecond)
+		a.left = min(a.burst, a.left+max(0, now.Sub(a.last).Seconds())*a.perSecond)
 	}
 	a.last = now
 	if a.left < 1 {

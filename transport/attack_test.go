@@ -125,7 +125,7 @@ func TestHalfOpenFlood(t *testing.T) {
 		{"partial", transporttest.Partial},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			limit := func(c *transport.Config) { c.HalfOpenMax = halfOpenMax }
+			limit := func(c *transport.Config) { c.HalfOpenMax, c.AcceptsPerSecond = halfOpenMax, 5000 }
 			a, b := start(t, 1, limit), start(t, 2)
 			connect(t, a.Transport, b.Transport)
 			before := memory()

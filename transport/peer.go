@@ -167,7 +167,12 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	var running sync.WaitGroup
 	for class, stream := range streams {
 		queue := p.queues[class]
-		running.Go(func() { end(send(ctx, queue, stream)) })
+		running.Go(func() {
+			// io.EOF says that the stream has ended; ended says why.
+			if err := send(ctx, queue, stream); !errors.Is(err, io.EOF) {
+				end(err)
+			}
+		})
 		running.Go(func() { end(ended(stream)) })
 	}
 	select {
@@ -185,6 +190,9 @@ func (p *peer) session() (lasted time.Duration, err error) {
 func send(ctx context.Context, queue *queue, stream grpc.ClientStream) error {
 	var frame wire.Outgoing
 	for {
+		if err := ctx.Err(); err != nil {
+			return err // what the queue holds is for the next link
+		}
 		frame.Messages = queue.take(frame.Messages[:0])
 		if len(frame.Messages) == 0 {
 			select {
@@ -208,10 +216,14 @@ func send(ctx context.Context, queue *queue, stream grpc.ClientStream) error {
 // ended waits for the peer to end the stream and returns why it did. The peer sends nothing on a
 // stream, so whatever arrives is a fault and ends it too.
 func ended(stream grpc.ClientStream) error {
-	if err := stream.RecvMsg(&wire.Incoming{}); err != nil {
+	switch err := stream.RecvMsg(&wire.Incoming{}); {
+	case err == nil:
+		return errors.New("peer sent a message where none is due")
+	case errors.Is(err, io.EOF):
+		return errors.New("peer ended the stream")
+	default:
 		return err
 	}
-	return errors.New("peer sent a message where none is due")
 }
 
 // dial connects to the peer's address and proves that the peer is there.

@@ -20,7 +20,7 @@ type queue struct {
 	messages int
 	bytes    int
 	sent     Traffic
-	dropped  [dropCount]uint64
+	dropped  [DropCount]uint64
 	closed   bool
 }
 

@@ -18,7 +18,7 @@ func TestQueueAgainstModel(t *testing.T) {
 	for _, class := range Classes() {
 		q := newQueue(class, limits)
 		var model [][]byte
-		var dropped [dropCount]uint64
+		var dropped [DropCount]uint64
 		size := func() (n int) {
 			for _, m := range model {
 				n += len(m)

@@ -48,7 +48,7 @@ type ClassStats struct {
 	// Sent is what was handed to a live link, Received what was handed to the Handler.
 	Sent, Received Traffic
 	// Dropped counts messages for the peer that were not sent.
-	Dropped [dropCount]uint64
+	Dropped [DropCount]uint64
 	// Queued is what waits now.
 	QueuedMessages, QueuedBytes int
 }
@@ -69,10 +69,11 @@ const (
 	// DroppedLink: the link broke while it was being sent, or the transport was closed.
 	DroppedLink
 
-	dropCount = 4
+	// DropCount is the number of reasons.
+	DropCount = 4
 )
 
-var dropNames = [dropCount]string{"oldest", "full", "unfit", "link"}
+var dropNames = [DropCount]string{"oldest", "full", "unfit", "link"}
 
 // String returns the name of the reason, fit for a metric's label.
 func (d Drop) String() string {

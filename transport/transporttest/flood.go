@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"crypto/tls"
 
 	"quoin.dev/quoin/transport/internal/wire"
 )
