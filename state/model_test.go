@@ -12,7 +12,7 @@ func TestModel(t *testing.T) {
 	for seed := range *seedsFlag {
 		seed += *seedFlag
 		keys := []int{4, 60, 400, 5000}[seed%4]
-		steps := []int{2000, 1500, 700, 300}[seed%4]
+		steps := []int{1500, 1000, 500, 200}[seed%4]
 		w := newWorld(seed, keys, noBug)
 		if err := w.play(steps); err != nil {
 			t.Fatalf("seed %d: %v\nreplay: go test ./state -run TestModel -seeds 1 -seed %d", seed, err, seed)

@@ -60,7 +60,7 @@ func (s *State) NewOverlay(parent *Overlay) (*Overlay, error) {
 	} else {
 		o.writes = new(writes)
 	}
-	o.writes.reset(root)
+	o.writes.reset(root, dataBytesStart)
 	s.live = append(s.live, o)
 	return o, nil
 }

@@ -22,7 +22,7 @@ const entryBytes = 64
 
 func newValues(bytes int64) values {
 	v := values{young: new(writes), old: new(writes), limit: int(min(bytes/2, 1<<30))}
-	v.young.reset(v.seed)
+	v.young.reset(v.seed, 0)
 	return v
 }
 
@@ -58,7 +58,7 @@ func (v *values) turn(name string) (w *writes, at int) {
 	if len(w.data)+entryBytes*len(w.entries) >= v.limit || len(w.names) >= 2*NamespacesMax {
 		v.young, v.old = v.old, w
 		w = v.young
-		w.reset(v.seed)
+		w.reset(v.seed, v.limit+v.limit/8)
 	}
 	if at = slices.Index(w.names, name); at < 0 {
 		at = len(w.names)

@@ -35,7 +35,7 @@ type write struct {
 	deleted   bool
 }
 
-// dataBytesStart bounds what is allocated before anything is written.
+// dataBytesStart bounds what an overlay allocates before anything is written.
 const dataBytesStart = 1 << 20
 
 // undo restores what an entry held before.
@@ -47,15 +47,16 @@ type undo struct {
 // Mark is a point to which Revert can return.
 type Mark struct{ names, entries, journal int }
 
-// reset empties w for a new user and keeps about as much memory as the last one needed.
-func (w *writes) reset(seed quoin.Hash) {
+// reset empties w for a new user and keeps about as much memory as the last one needed, but begins
+// with at most dataMax bytes for data.
+func (w *writes) reset(seed quoin.Hash, dataMax int) {
 	if idle := 16 * (len(w.entries) + 64); len(w.table) > idle || cap(w.entries) > idle {
 		*w = writes{data: w.data}
 	}
 	clear(w.table)
 	*w = writes{
 		names: w.names[:0], entries: w.entries[:0], table: w.table, journal: w.journal[:0],
-		data:  make([]byte, 0, min(len(w.data), dataBytesStart)),
+		data:  make([]byte, 0, min(len(w.data), dataMax)),
 		order: w.order[:0],
 		seed:  binary.BigEndian.Uint64(seed[:]) | 1,
 	}
