@@ -192,7 +192,7 @@ func (o *Overlay) write(namespace string, key, value []byte, deleted bool) error
 }
 
 // checkNamespaces refuses a namespace that would be one too many. It counts those that existed
-// before the overlay and those written to in it, whether or not they end up empty.
+// before the overlay and those written to in it, even if they end up empty or are reverted.
 func (o *Overlay) checkNamespaces(name string) error {
 	before := o.parentSpaces()
 	count := len(before)
@@ -219,8 +219,8 @@ func (o *Overlay) Mark() Mark {
 }
 
 // Revert takes back all writes since the mark, at a cost that grows with their number only. Marks
-// nest; those taken after this one are void. Errors: ErrStale, ErrSealed, and ErrLimit for a mark
-// that this overlay did not give or that is void.
+// nest; those taken after this one are void, and using one later leaves writes that nobody made
+// together. Errors: ErrStale, ErrSealed, and ErrLimit for a mark beyond the writes there are.
 func (o *Overlay) Revert(m Mark) error {
 	if err := o.check(o.s); err != nil {
 		return err
@@ -229,7 +229,7 @@ func (o *Overlay) Revert(m Mark) error {
 		return ErrSealed
 	}
 	now := o.writes.mark()
-	if m.names < 0 || m.entries < 0 || m.journal < 0 || m.names > now.names || m.entries > now.entries || m.journal > now.journal {
+	if m.entries < 0 || m.journal < 0 || m.entries > now.entries || m.journal > now.journal {
 		return fmt.Errorf("%w: the mark is void", ErrLimit)
 	}
 	o.writes.revert(m)

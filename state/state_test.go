@@ -369,3 +369,40 @@ func TestSubtreeRange(t *testing.T) {
 		}
 	}
 }
+
+// TestVoidMark misuses marks: what is left is the caller's fault, but nothing panics.
+func TestVoidMark(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	s, _ := openWith(t, Options{})
+	for range 300 {
+		o, err := s.NewOverlay(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var marks []Mark
+		for range 60 {
+			switch random.IntN(5) {
+			case 0:
+				marks = append(marks, o.Mark())
+			case 1:
+				if len(marks) > 0 {
+					if err := o.Revert(marks[random.IntN(len(marks))]); err != nil && !errors.Is(err, ErrLimit) {
+						t.Fatal(err)
+					}
+				}
+			default:
+				name := fmt.Sprint("n", random.IntN(4))
+				if err := o.Put(name, fmt.Append(nil, random.IntN(9)), fmt.Append(nil, random.Uint64())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if _, err := o.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		o.Drop()
+		if err := checkNodes(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

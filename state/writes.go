@@ -45,7 +45,7 @@ type undo struct {
 }
 
 // Mark is a point to which Revert can return.
-type Mark struct{ names, entries, journal int }
+type Mark struct{ entries, journal int }
 
 // reset empties w for a new user and keeps about as much memory as the last one needed, but begins
 // with at most dataMax bytes for data.
@@ -129,13 +129,16 @@ func (w *writes) grow() {
 	}
 }
 
-func (w *writes) mark() Mark { return Mark{len(w.names), len(w.entries), len(w.journal)} }
+func (w *writes) mark() Mark { return Mark{len(w.entries), len(w.journal)} }
 
 // revert takes back everything since the mark, in reverse order: the last entry placed is never
-// in another one's way, so its slot can simply be emptied.
+// in another one's way, so its slot can simply be emptied. Names stay: they cost nothing.
 func (w *writes) revert(m Mark) {
 	for i := len(w.journal) - 1; i >= m.journal; i-- {
 		u := w.journal[i]
+		if int(u.index) >= len(w.entries) {
+			continue // the caller used a void mark; what it gets is unspecified, but not a panic
+		}
 		e := &w.entries[u.index]
 		e.value, e.length, e.deleted = u.value, u.length, u.deleted
 	}
@@ -149,7 +152,6 @@ func (w *writes) revert(m Mark) {
 		w.table[slot] = 0
 	}
 	w.entries = w.entries[:m.entries]
-	w.names = w.names[:m.names]
 	if w.ordered > m.entries {
 		w.order = slices.DeleteFunc(w.order, func(i uint32) bool { return int(i) >= m.entries })
 		w.ordered = m.entries
