@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"quoin.dev/quoin/disk"
@@ -38,8 +39,9 @@ var ErrLocked = errors.New("osdisk: data directory in use")
 
 // FS is a locked data directory.
 type FS struct {
-	root *os.Root
-	lock *os.File
+	root  *os.Root
+	lock  *os.File
+	syncs atomic.Uint64
 }
 
 var (
@@ -144,7 +146,7 @@ func (f *FS) open(name string, flags int) (disk.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{opened}, nil
+	return &file{File: opened, syncs: &f.syncs}, nil
 }
 
 // Rename implements disk.FS.
@@ -193,6 +195,7 @@ func (f *FS) SyncDir(dir string) error {
 	if err != nil {
 		return err
 	}
+	f.syncs.Add(1)
 	return errors.Join(opened.Sync(), opened.Close())
 }
 
@@ -227,8 +230,21 @@ func syncPath(dir string) error {
 	return errors.Join(opened.Sync(), opened.Close())
 }
 
-// file embeds what is as disk.File wants it: ReadAt, Sync and Close.
-type file struct{ *os.File }
+// Syncs is the number of fsyncs of files and directories since Open, for
+// measurements.
+func (f *FS) Syncs() uint64 { return f.syncs.Load() }
+
+// file embeds what is as disk.File wants it: ReadAt and Close.
+type file struct {
+	*os.File
+	syncs *atomic.Uint64
+}
+
+// Sync implements disk.File.
+func (f *file) Sync() error {
+	f.syncs.Add(1)
+	return f.File.Sync()
+}
 
 // Append implements disk.File.
 func (f *file) Append(p []byte) error {

@@ -436,3 +436,20 @@ func flipBit(t *testing.T, fs vfs.FS, name string, r *rand.Rand) bool {
 }
 
 func opName(op errorfs.Op) string { return fmt.Sprintf("kind %d of %s", op.Kind, op.Path) }
+
+// FuzzNotes: any bytes parse to notes on files that Pebble has in its directory.
+func FuzzNotes(f *testing.F) {
+	p := appendNote(nil, "000004.log", note{length: 100, sum: 7})
+	f.Add(appendNote(p, "MANIFEST-000001", note{length: 5, sum: 1}))
+	f.Add(p[:len(p)-1])
+	f.Fuzz(func(t *testing.T, p []byte) {
+		for name, n := range parseNotes(p) {
+			if !isSummed(name) || strings.Contains(name, "/") || n.length <= 0 {
+				t.Fatalf("%q: %+v", name, n)
+			}
+			if again := parseNotes(appendNote(nil, name, n)); again[name] != n {
+				t.Fatalf("%q: %+v is not what is written", name, n)
+			}
+		}
+	})
+}
