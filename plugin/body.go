@@ -387,6 +387,7 @@ func (p *bodyPass) prefixed(at int, dead bool) {
 		p.pop(typeI32)
 		if p.inject != nil && !dead {
 			p.inject.chargeBySize(1, costBulkShift, p.depth())
+			p.inject.beforeBulk()
 		}
 		p.keep(at, dead, costBulk)
 	default:
@@ -401,11 +402,12 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 		p.r.fail(CodeFeature, "instruction 0x%02x is not accepted", op)
 		return
 	}
+	var offset uint32
 	if o.align > 0 {
 		if align := p.r.u32(); align >= uint32(o.align) && !p.r.failed() {
 			p.invalid("an alignment of 2^%d is more than the access's own", align)
 		}
-		p.r.u32() // offset
+		offset = p.r.u32()
 	}
 	if o.second != 0 {
 		p.pop(o.second)
@@ -422,12 +424,14 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 		p.inject.copy(p.m.file[at:p.r.at])
 		return
 	}
-	switch o.quirk {
-	case signFromF32, signFromF64:
+	switch {
+	case o.quirk == signFromF32 || o.quirk == signFromF64:
 		p.inject.copysign(o.quirk)
 		return
-	case ordered32, ordered64:
+	case o.quirk == ordered32 || o.quirk == ordered64:
 		p.inject.barrier(o.quirk, p.last)
+	case o.store:
+		p.inject.beforeStore(o.second, offset)
 	}
 	p.inject.copy(p.m.file[at:p.r.at])
 	if o.quirk == makesNaN32 || o.quirk == makesNaN64 {

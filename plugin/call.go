@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -29,18 +30,19 @@ type call struct {
 	timeNS    uint64      // the clock
 	random    randomBytes
 
-	left   int64 // fuel, while a host function runs
-	calls  int
-	fault  hook.Fault
-	err    error // local
-	events [][]byte
-	log    logBudget
+	left    int64      // fuel, while a host function runs
+	touched dirtyPages // by host functions
+	calls   int
+	fault   hook.Fault
+	err     error // local
+	events  [][]byte
+	log     logBudget
 }
 
 // begin clears what the last call left; the caller sets what the call is about.
 func (c *call) begin(fuel uint64) {
 	c.response, c.answered = c.response[:0], false
-	c.calls, c.fault, c.err, c.events = 0, hook.FaultNone, nil, nil
+	c.calls, c.fault, c.err, c.events, c.touched = 0, hook.FaultNone, nil, nil, 0
 	c.log.reset()
 	c.fuelGlobal.Set(fuel)
 }
@@ -125,7 +127,32 @@ func (c *call) deliver(b []byte, pointer, capacity uint64) uint64 {
 		c.stop(hook.FaultBounds)
 		return 0
 	}
+	c.touched.add(uint64(uint32(pointer)), uint64(len(b)))
 	return uint64(len(b))
+}
+
+// buffer returns the guest's bytes at a pointer to be written. Whoever writes to a guest's
+// memory does it through buffer, write32, write64 or deliver.
+func (c *call) buffer(pointer, length uint64) ([]byte, bool) {
+	b, ok := c.memory.Read(uint32(pointer), uint32(length))
+	if !ok {
+		c.stop(hook.FaultBounds)
+		return nil, false
+	}
+	c.touched.add(uint64(uint32(pointer)), uint64(uint32(length)))
+	return b, true
+}
+
+func (c *call) write32(pointer uint64, v uint32) {
+	if b, ok := c.buffer(pointer, 4); ok {
+		binary.LittleEndian.PutUint32(b, v)
+	}
+}
+
+func (c *call) write64(pointer, v uint64) {
+	if b, ok := c.buffer(pointer, 8); ok {
+		binary.LittleEndian.PutUint64(b, v)
+	}
 }
 
 // key returns the key at a pointer.

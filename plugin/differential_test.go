@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"math/rand"
@@ -90,6 +91,10 @@ func differential(t *testing.T, compiler, interpreter *Host, file []byte) (hook.
 				return 0, false
 			}
 			results = append(results, r)
+			if i := table.guests[rel.Digest()].instance; !i.restore() || !restored(i) {
+				t.Errorf("something of a call is left in the memory (fault %v)", r.Fault)
+				return r.Fault, false
+			}
 		}
 		table.Remove(rel.Digest())
 		_ = rel.Close()
@@ -107,6 +112,13 @@ func differential(t *testing.T, compiler, interpreter *Host, file []byte) (hook.
 		}
 	}
 	return results[0].Fault, true
+}
+
+// restored compares the whole memory with the image.
+func restored(i *instance) bool {
+	image := make([]byte, int(i.release.image.pages)*pageBytes)
+	copy(image, i.release.image.bytes)
+	return bytes.Equal(image, i.paged.bytes)
 }
 
 // The instrumentation does not change what a module means: the original in the interpreter

@@ -81,6 +81,20 @@ func TestGoGuest(t *testing.T) {
 			t.Errorf("%s: %v %q", payload, r.Fault, r.Log)
 		}
 	}
+	for k := range 2 {
+		if i := e.table[k].guests[b.Release].instance; !i.restore() || !restored(i) {
+			t.Error("something of a call is left in the memory")
+		}
+		for range 3 {
+			if _, err := e.table[k].Apply(b, &hook.ApplyRequest{Payload: []byte("map")}, newState()); err != nil {
+				t.Fatal(err)
+			}
+			i := e.table[k].guests[b.Release].instance
+			if i.touched == allPages || !i.restore() || !restored(i) {
+				t.Error("something of a good call is left in the memory, or all of it was restored")
+			}
+		}
+	}
 }
 
 func BenchmarkGoGuest(b *testing.B) {

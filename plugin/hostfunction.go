@@ -176,10 +176,9 @@ func hostStateScan(c *call, s []uint64) {
 	if !ok || !c.charge(chargeScan) {
 		return
 	}
-	limit, capacity := uint32(s[4]), uint32(s[6])
-	buffer, ok := c.memory.Read(uint32(s[5]), capacity)
+	limit := uint32(s[4])
+	buffer, ok := c.buffer(s[5], s[6])
 	if !ok {
-		c.stop(hook.FaultBounds)
 		return
 	}
 	if len(end) == 0 {

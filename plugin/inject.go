@@ -21,32 +21,41 @@ package plugin
 // Calls of host functions are followed by a check, so that a host function stops the guest
 // by making the fuel negative. Labels keep their numbers, since the new blocks lie outside;
 // return becomes a branch to $body.
+//
+// Beside the fuel, every store notes the 64-KiB page it writes to as a bit (modulo 64) of
+// another local, which is added to the global dirty when the function returns, so that the
+// host restores only what a call has touched. A call that does not return is restored whole.
 type injector struct {
 	m           *module
 	extra       []functionType // types for bodies with several results
 	fuelGlobal  uint32
 	stackGlobal uint32
+	dirtyGlobal uint32
 
 	out     []byte // finished code of this function
 	stretch []byte // the current stretch of straight code
 	units   int    // its cost
 	check   bool   // it starts at the entry or a loop
 	depth   int    // blocks open at its start
-	fuel    uint32 // local i64
-	long    uint32 // local i64
-	short   uint32 // local i32
-	short2  uint32 // local i32
-	Stretches,
-	Checks int
+	stores  bool   // the function writes to the memory
+
+	// Locals, in the order of injectedGroups.
+	fuel, dirty, long     uint32 // i64
+	short, short2, short3 uint32 // i32
+	single                uint32 // f32
+	double                uint32 // f64
 }
 
-const injectedLocals = 4
+const injectedLocals = 8
+
+// injectedGroups declares the new locals.
+var injectedGroups = []byte{3, byte(typeI64), 3, byte(typeI32), 1, byte(typeF32), 1, byte(typeF64)}
 
 func (j *injector) begin(m *module, locals int) {
 	j.m, j.out, j.stretch = m, j.out[:0], j.stretch[:0]
-	j.fuel = uint32(locals)
-	j.long, j.short, j.short2 = j.fuel+1, j.fuel+2, j.fuel+3
-	j.units, j.check, j.depth = costEntry+(locals+injectedLocals)/4, true, 0
+	n := uint32(locals)
+	j.fuel, j.dirty, j.long, j.short, j.short2, j.short3, j.single, j.double = n, n+1, n+2, n+3, n+4, n+5, n+6, n+7
+	j.units, j.check, j.depth, j.stores = costEntry+locals/4, true, 0, false
 }
 
 // cost adds to the price of the current stretch; code that never runs is free.
@@ -73,7 +82,6 @@ func (j *injector) branch(depth int) { j.index(opBr, uint32(depth)) }
 // depth blocks open at its start and is checked if it is a loop's.
 func (j *injector) flush(depth int, check bool) {
 	if j.units > 0 || j.check {
-		j.Stretches++
 		o := appendU32(append(j.out, opLocalGet), j.fuel)
 		o = appendS64(append(o, opI64Const), int64(j.units))
 		o = append(o, opI64Sub)
@@ -81,7 +89,6 @@ func (j *injector) flush(depth int, check bool) {
 			o = appendU32(append(o, opLocalTee), j.fuel)
 			o = append(o, opI64Const, 0, opI64LtS)
 			o = appendU32(append(o, opBrIf), uint32(j.depth)+1)
-			j.Checks++
 		} else {
 			o = appendU32(append(o, opLocalSet), j.fuel)
 		}
@@ -133,6 +140,57 @@ func (j *injector) chargeBySize(each int64, shift int64, depth int) {
 	j.index(opLocalTee, j.fuel)
 	j.leaveIfNegative(depth)
 	j.index(opLocalGet, j.short)
+}
+
+// beforeStore notes the page to which the store of a value of the type, at the top of the
+// stack, will write. A store that begins in one page may end in the next: restore knows.
+func (j *injector) beforeStore(t valueType, offset uint32) {
+	j.stores = true
+	value := map[valueType]uint32{typeI32: j.short, typeI64: j.long, typeF32: j.single, typeF64: j.double}[t]
+	j.index(opLocalSet, value)
+	j.index(opLocalTee, j.short2)
+	j.note(func() {
+		j.index(opLocalGet, j.short2)
+		if offset != 0 {
+			j.const32(int32(offset))
+			j.op(opI32Add)
+		}
+	})
+	j.index(opLocalGet, value)
+}
+
+// beforeBulk notes the pages of memory.copy and memory.fill: the first, the last, and all if
+// there may be others between.
+func (j *injector) beforeBulk() {
+	j.stores = true
+	j.index(opLocalSet, j.short)  // bytes
+	j.index(opLocalSet, j.short3) // source or value
+	j.index(opLocalTee, j.short2) // destination
+	j.note(func() { j.index(opLocalGet, j.short2) })
+	j.note(func() {
+		j.index(opLocalGet, j.short2)
+		j.index(opLocalGet, j.short)
+		j.op(opI32Add)
+	})
+	j.index(opLocalGet, j.dirty)
+	j.const64(-1)
+	j.const64(0)
+	j.index(opLocalGet, j.short)
+	j.const32(pageShift)
+	j.op(opI32ShrU, opSelect, opI64Or)
+	j.index(opLocalSet, j.dirty)
+	j.index(opLocalGet, j.short3)
+	j.index(opLocalGet, j.short)
+}
+
+// note sets the bit of the page of an address.
+func (j *injector) note(address func()) {
+	j.index(opLocalGet, j.dirty)
+	j.const64(1)
+	address()
+	j.const32(pageShift)
+	j.op(opI32ShrU, opI64ExtendU, opI64Shl, opI64Or)
+	j.index(opLocalSet, j.dirty)
 }
 
 // canonicalNaN replaces a NaN on the stack by the one with only the quiet bit set. It works
@@ -221,9 +279,9 @@ func (j *injector) copysign(q quirk) {
 
 // finish appends the function's body, with its length, to the code section.
 func (j *injector) finish(section []byte, groups uint32, locals []byte, results []valueType, frame int, calls bool) []byte {
-	b := appendU32(j.stretch[:0], groups+2)
+	b := appendU32(j.stretch[:0], groups+uint32(len(injectedGroups)/2))
 	b = append(b, locals...)
-	b = append(b, 2, byte(typeI64), 2, byte(typeI32))
+	b = append(b, injectedGroups...)
 	b = append(b, opBlock, 0x40)
 	b = appendU32(append(b, opGlobalGet), j.fuelGlobal)
 	b = appendU32(append(b, opLocalSet), j.fuel)
@@ -244,6 +302,11 @@ func (j *injector) finish(section []byte, groups uint32, locals []byte, results 
 		b = appendU32(append(b, opGlobalGet), j.stackGlobal)
 		b = appendS64(append(b, opI32Const), int64(frame))
 		b = appendU32(append(b, opI32Add, opGlobalSet), j.stackGlobal)
+	}
+	if j.stores {
+		b = appendU32(append(b, opGlobalGet), j.dirtyGlobal)
+		b = appendU32(append(b, opLocalGet), j.dirty)
+		b = appendU32(append(b, opI64Or, opGlobalSet), j.dirtyGlobal)
 	}
 	b = appendU32(append(b, opLocalGet), j.fuel)
 	b = appendU32(append(b, opGlobalSet), j.fuelGlobal)

@@ -21,6 +21,8 @@ type instance struct {
 	paged     *pagedMemory
 	fuel      api.MutableGlobal
 	stack     api.MutableGlobal
+	dirty     api.MutableGlobal
+	touched   dirtyPages // since the last restore
 	globals   []api.MutableGlobal
 	functions map[string]api.Function
 	call      call
@@ -49,6 +51,8 @@ func (r *Release) start() (*instance, error) {
 	i := &instance{release: r, module: module, memory: module.Memory(), paged: paged, functions: map[string]api.Function{}}
 	i.fuel = i.global(fuelExport)
 	i.stack = i.global(stackExport)
+	i.dirty = i.global(dirtyExport)
+	i.touched = allPages
 	for _, g := range r.mutable {
 		i.globals = append(i.globals, i.global(globalExport+strconv.Itoa(g)))
 	}
@@ -92,7 +96,8 @@ func (i *instance) restore() bool {
 	if len(i.paged.bytes) != size || int(i.memory.Size()) != size {
 		return false
 	}
-	clear(i.paged.bytes[copy(i.paged.bytes, m.bytes):])
+	i.touched.restore(i.paged.bytes, m.bytes)
+	i.touched = 0
 	for k, g := range i.globals {
 		g.Set(m.globals[k])
 	}
@@ -120,10 +125,13 @@ func (i *instance) run(name string, fuel uint64) (Outcome, error) {
 	c := &i.call
 	c.begin(fuel)
 	i.stack.Set(StackBytesMax)
+	i.dirty.Set(0)
 	i.results[0] = 0
 	err := f.CallWithStack(c, i.results[:])
 	left := int64(i.fuel.Get())
+	i.touched |= dirtyPages(i.dirty.Get()) | c.touched
 	if err != nil {
+		i.touched = allPages
 		delete(i.functions, name)
 		if c.fault == hook.FaultNone && c.err == nil {
 			switch {

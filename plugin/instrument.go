@@ -9,6 +9,7 @@ import (
 const (
 	fuelExport   = "quoin.fuel"
 	stackExport  = "quoin.stack"
+	dirtyExport  = "quoin.dirty"
 	globalExport = "quoin.global." // and the number of a mutable global
 )
 
@@ -18,7 +19,7 @@ const (
 func (c *checked) instrument() (out []byte, mutable []int, refusal *Refusal) {
 	m := c.module
 	globals := uint32(len(m.globals))
-	j := &injector{fuelGlobal: globals, stackGlobal: globals + 1}
+	j := &injector{fuelGlobal: globals, stackGlobal: globals + 1, dirtyGlobal: globals + 2}
 	code, refusal := c.bodies(j)
 	if refusal != nil {
 		return nil, nil, refusal
@@ -75,7 +76,7 @@ func (m *module) typeSection(extra []functionType) []byte {
 }
 
 func (m *module) globalSection() []byte {
-	b := appendU32(nil, uint32(len(m.globals)+2))
+	b := appendU32(nil, uint32(len(m.globals)+3))
 	for _, g := range m.globals {
 		mutable := byte(0)
 		if g.mutable {
@@ -95,11 +96,12 @@ func (m *module) globalSection() []byte {
 		b = append(b, opEnd)
 	}
 	b = append(b, byte(typeI64), 1, opI64Const, 0, opEnd)
-	return append(b, byte(typeI32), 1, opI32Const, 0, opEnd)
+	b = append(b, byte(typeI32), 1, opI32Const, 0, opEnd)
+	return append(b, byte(typeI64), 1, opI64Const, 0, opEnd)
 }
 
 func (m *module) exportSection(mutable []int) []byte {
-	b := appendU32(nil, uint32(len(m.exports)+len(mutable)+2))
+	b := appendU32(nil, uint32(len(m.exports)+len(mutable)+3))
 	add := func(name string, kind byte, index uint32) {
 		b = appendU32(b, uint32(len(name)))
 		b = append(b, name...)
@@ -114,5 +116,6 @@ func (m *module) exportSection(mutable []int) []byte {
 	n := uint32(len(m.globals))
 	add(fuelExport, kindGlobal, n)
 	add(stackExport, kindGlobal, n+1)
+	add(dirtyExport, kindGlobal, n+2)
 	return b
 }

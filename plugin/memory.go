@@ -2,7 +2,10 @@ package plugin
 
 import "github.com/tetratelabs/wazero/experimental"
 
-const pageBytes = 64 << 10
+const (
+	pageShift = 16
+	pageBytes = 1 << pageShift
+)
 
 // pagedMemory is the memory of an instance. It refuses to grow beyond the guest's maximum,
 // which is one page less than what the module declares: the last page is never there, and
@@ -44,3 +47,35 @@ func (m *pagedMemory) Reallocate(size uint64) []byte {
 
 // Free implements experimental.LinearMemory.
 func (m *pagedMemory) Free() { m.bytes = nil }
+
+// dirtyPages is a set of pages: bit i stands for the pages i, i+64, i+128 and so on.
+type dirtyPages uint64
+
+const allPages = ^dirtyPages(0)
+
+// add notes n bytes from an address.
+func (d *dirtyPages) add(address, n uint64) {
+	if n >= 64*pageBytes {
+		*d = allPages
+		return
+	}
+	for p := address >> pageShift; p <= (address+n)>>pageShift; p++ {
+		*d |= 1 << (p & 63)
+	}
+}
+
+// restore puts the pages of the set back to what they are in the image, which ends where
+// zeros begin. The last store into a page may have reached up to 7 bytes into the next.
+func (d dirtyPages) restore(memory, image []byte) {
+	for p := 0; p<<pageShift < len(memory); p++ {
+		if d>>(p&63)&1 == 0 {
+			continue
+		}
+		from, to := p<<pageShift, min((p+1)<<pageShift+8, len(memory))
+		n := 0
+		if from < len(image) {
+			n = copy(memory[from:to], image[from:])
+		}
+		clear(memory[from+n : to])
+	}
+}

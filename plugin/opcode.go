@@ -37,11 +37,13 @@ const (
 	opI32Sub       = 0x6b
 	opI32And       = 0x71
 	opI32Or        = 0x72
+	opI32ShrU      = 0x76
 	opI64Add       = 0x7c
 	opI64Sub       = 0x7d
 	opI64Mul       = 0x7e
 	opI64And       = 0x83
 	opI64Or        = 0x84
+	opI64Shl       = 0x86
 	opI64ShrU      = 0x88
 	opI64ExtendU   = 0xad
 	opI32FromF32   = 0xbc // i32.reinterpret_f32

@@ -42,7 +42,7 @@ const (
 	costCount        = 2
 	costDivide       = 10
 	costLoad         = 3
-	costStore        = 3
+	costStore        = 4
 	costGlobal       = 2
 	costBranch       = 2
 	costBranchTable  = 6

@@ -49,23 +49,20 @@ func wasiNothing(_ *call, s []uint64) { s[0] = errnoSuccess }
 func wasiNoFile(_ *call, s []uint64) { s[0] = errnoBadFile }
 
 func wasiTwoZeros(c *call, s []uint64) {
-	if !c.memory.WriteUint32Le(uint32(s[0]), 0) || !c.memory.WriteUint32Le(uint32(s[1]), 0) {
-		c.stop(hook.FaultBounds)
-	}
+	c.write32(s[0], 0)
+	c.write32(s[1], 0)
 	s[0] = errnoSuccess
 }
 
 // clock_time_get(clock, precision, result) -> errno
 func wasiClock(c *call, s []uint64) {
-	if !c.memory.WriteUint64Le(uint32(s[2]), c.timeNS) {
-		c.stop(hook.FaultBounds)
-	}
+	c.write64(s[2], c.timeNS)
 	s[0] = errnoSuccess
 }
 
 // fd_write(file, vectors, count, written) -> errno
 func wasiWrite(c *call, s []uint64) {
-	file, at, n, result := uint32(s[0]), s[1], uint32(s[2]), uint32(s[3])
+	file, at, n, result := uint32(s[0]), s[1], uint32(s[2]), s[3]
 	switch {
 	case file != 1 && file != 2:
 		s[0] = errnoBadFile
@@ -88,16 +85,18 @@ func wasiWrite(c *call, s []uint64) {
 		c.log.write(b)
 		written += length
 	}
-	if !c.memory.WriteUint32Le(result, written) {
-		c.stop(hook.FaultBounds)
-	}
+	c.write32(result, written)
 	s[0] = errnoSuccess
 }
 
 // random_get(pointer, length) -> errno
 func wasiRandom(c *call, s []uint64) {
-	b, ok := c.view(s[0], s[1], 1<<16, hook.FaultLimit)
-	if !ok {
+	if uint32(s[1]) > 1<<16 {
+		c.stop(hook.FaultLimit)
+		return
+	}
+	b, ok := c.buffer(s[0], s[1])
+	if !ok || !c.charge(chargeBytes(len(b))) {
 		return
 	}
 	c.random.fill(b)
@@ -129,7 +128,7 @@ func (r *randomBytes) fill(b []byte) {
 // since time does not pass within a call; files are none.
 func wasiPoll(c *call, s []uint64) {
 	const subscriptionBytes, eventBytes = 48, 32
-	n, result := uint32(s[2]), uint32(s[3])
+	n, result := uint32(s[2]), s[3]
 	if n == 0 || n > wasiVectorsMax {
 		s[0] = errnoInvalid
 		return
@@ -138,7 +137,7 @@ func wasiPoll(c *call, s []uint64) {
 	if !ok {
 		return
 	}
-	events, ok := c.view(s[1], uint64(eventBytes*n), eventBytes*wasiVectorsMax, hook.FaultBounds)
+	events, ok := c.buffer(s[1], uint64(eventBytes*n))
 	if !ok {
 		return
 	}
@@ -151,8 +150,6 @@ func wasiPoll(c *call, s []uint64) {
 		}
 	}
 	copy(events, answers[:int(n)*eventBytes])
-	if !c.memory.WriteUint32Le(result, n) {
-		c.stop(hook.FaultBounds)
-	}
+	c.write32(result, n)
 	s[0] = errnoSuccess
 }
