@@ -8,7 +8,7 @@ import (
 	"quoin.dev/quoin/consensus"
 )
 
-// NullificationsMax limits a Nullifications message.
+// NullificationsMax limits how many views one Need is answered about.
 const NullificationsMax = 64
 
 // Kinds of messages on the wire and in the log.

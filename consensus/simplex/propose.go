@@ -2,19 +2,24 @@ package simplex
 
 import (
 	"bytes"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 )
 
-// rescueEvery is the distance between rescue views, whose leaders are the validators in turn.
+// rescueEvery is the distance between rescue views, whose leaders are the validators in turn (K5).
 const rescueEvery = 4
 
+func rescuer(v quoin.View, validators int) (int, bool) {
+	return int(uint64(v/rescueEvery) % uint64(validators)), v%rescueEvery == 0
+}
+
 // leader returns the leader of a view on a parent. calls, if not nil, counts the calls that reached
-// the binding for one peer's proposals.
+// the binding for one proposer's blocks.
 func (m *Simplex) leader(v quoin.View, parent quoin.Hash, calls *int) (int, bool) {
-	if v%rescueEvery == 0 {
-		return int(uint64(v/rescueEvery) % uint64(m.c.Validators.Len())), true
+	if i, ok := rescuer(v, m.c.Validators.Len()); ok {
+		return i, true
 	}
 	key := leaderKey{v, parent}
 	if i, ok := m.leaders[key]; ok {
@@ -34,42 +39,35 @@ func (m *Simplex) leader(v quoin.View, parent quoin.Hash, calls *int) (int, bool
 }
 
 // parent returns the block on which this replica would propose in the current view: that of the
-// highest view that is notarized, unless it is not executed, has another result here, or a view
-// since then is neither notarized nor nullified here.
+// highest view that is notarized, passing over views that are nullified; nil if a view is neither,
+// or if the notarized block is not executed, or has another result here, and may still be certified.
 func (m *Simplex) parent() *link {
 	for v := m.view - 1; v > m.root.view; v-- {
 		r := m.rounds[v]
-		switch {
-		case m.cert != nil && m.cert.Checkpoint.View == v:
-			return m.agreed(m.links[m.cert.Checkpoint.Block], m.cert.Checkpoint.Digest())
-		case r != nil && r.notarization != nil:
-			return m.agreed(m.links[r.notarization.Block], r.notarization.Checkpoint)
-		case r == nil || r.nullification == nil:
+		if m.cert != nil && m.cert.Checkpoint.View == v {
+			return m.agreed(m.cert.Checkpoint.Block, m.cert.Checkpoint.Digest())
+		}
+		if r == nil {
+			return nil
+		}
+		if n := r.notarization; n != nil {
+			if l := m.agreed(n.Block, n.Checkpoint); l != nil {
+				return l
+			}
+		}
+		if r.nullification == nil {
 			return nil
 		}
 	}
 	return m.root
 }
 
-func (m *Simplex) agreed(l *link, digest quoin.Hash) *link {
+func (m *Simplex) agreed(id, digest quoin.Hash) *link {
+	l := m.links[id]
 	if l == nil || l.stage != valid || l.digest != digest || !m.extends(l) {
 		return nil
 	}
 	return l
-}
-
-// extends reports whether l is, or descends from, the highest certified block.
-func (m *Simplex) extends(l *link) bool {
-	top := m.root.id
-	if m.cert != nil && m.cert.Checkpoint.View > m.root.view {
-		top = m.cert.Checkpoint.Block
-	}
-	for ; l != nil; l = l.parent {
-		if l.id == top {
-			return true
-		}
-	}
-	return false
 }
 
 // propose demands a new block's transactions if this replica leads the view and there is a reason.
@@ -79,18 +77,17 @@ func (m *Simplex) extends(l *link) bool {
 // would make an idle chain run for ever. The view's timer runs meanwhile, so trouble is met by
 // nullifying one view.
 func (m *Simplex) propose(now quoin.Time, out *consensus.Output) {
-	if !m.votes() || m.building {
+	if !m.votes() || m.building != nil {
 		return
 	}
-	r := m.round(m.view)
-	if r.proposed || r.nullified != nil {
+	if r := m.rounds[m.view]; r != nil && (r.proposed || r.nullified != nil) {
 		return
 	}
 	p := m.parent()
 	if p == nil {
 		return
 	}
-	must := m.troubled(p)
+	must := m.troubled()
 	if !must && (!m.wanted || m.nothing || p.last) {
 		return
 	}
@@ -100,40 +97,33 @@ func (m *Simplex) propose(now quoin.Time, out *consensus.Output) {
 	if i, ok := m.leader(m.view, p.id, nil); !ok || i != m.c.Self {
 		return
 	}
-	m.building = true
-	t := max(now, p.time+1)
+	m.building = &consensus.Build{View: m.view, Parent: p.id, Time: max(now, p.time+1),
+		Empty: m.depth(p) >= m.c.Parameters.PipelineMaxBlocks, Tail: p.last, Must: must}
 	if p.last {
-		t = p.time
+		m.building.Time = p.time
 	}
-	out.Build = append(out.Build, consensus.Build{View: m.view, Parent: p.id, Time: t,
-		Empty: m.depth(p) >= m.c.Parameters.PipelineMaxBlocks, Tail: p.last, Must: must})
+	out.Build = append(out.Build, *m.building)
 }
 
-// troubled reports whether a block is needed only to certify its parent.
-func (m *Simplex) troubled(parent *link) bool {
+// troubled reports whether a block is needed only to certify what is notarized, even if it is empty.
+func (m *Simplex) troubled() bool {
 	_, nullified := m.enteredBy.(*Nullification)
-	return nullified && parent.view > m.certified()
-}
-
-// depth counts the blocks above the highest certified one up to l.
-func (m *Simplex) depth(l *link) uint64 {
-	n := uint64(0)
-	for ; l != nil && l.view > m.certified(); l = l.parent {
-		n++
-	}
-	return n
+	return nullified && m.notarized > m.certified()
 }
 
 // built signs and sends a block of the transactions that were demanded.
-func (m *Simplex) built(now quoin.Time, in consensus.Built, out *consensus.Output) {
-	p := m.parent()
-	asked := m.building
-	m.building = false
-	if m.ended || !asked || in.View != m.view || p == nil {
+func (m *Simplex) built(in consensus.Built, out *consensus.Output) {
+	if m.building == nil || in.View != m.building.View || !m.running() {
 		return // the view has passed; the transactions stay pending
 	}
-	if in.Nothing {
+	asked := m.building
+	m.building = nil
+	if in.Nothing && !asked.Must {
 		m.nothing = true // until the view ends or the driver says Wanted again
+		return
+	}
+	r, p := m.round(m.view), m.links[asked.Parent]
+	if r.proposed || r.nullified != nil || p == nil || !m.extends(p) {
 		return
 	}
 	parent, voters, ok := m.proof(p)
@@ -141,19 +131,19 @@ func (m *Simplex) built(now quoin.Time, in consensus.Built, out *consensus.Outpu
 		return
 	}
 	h := quoin.Header{Epoch: m.c.Epoch, View: m.view, Height: p.height + 1, Parent: p.id, ParentCheckpoint: p.digest,
-		ParentView: p.view, ParentVoters: voters, Time: max(now, p.time+1), Proposer: uint16(m.c.Self)}
+		ParentView: p.view, ParentVoters: voters, Time: asked.Time, Proposer: uint16(m.c.Self)}
 	if p.last {
-		h.Height, h.Time, in.Transactions = p.height, p.time, nil
+		h.Height, in.Transactions = p.height, nil
 	}
 	block := quoin.NewBlock(h, in.Transactions)
 	proposal := &Proposal{Block: block, Parent: parent, Highest: m.cert, Signature: m.c.Signer.Sign(m.domain.propose(m.view, block.ID()))}
 
-	r := m.round(m.view)
-	r.proposed, r.own = true, proposal
-	m.persistBody(m.add(proposal.Block), out)
-	out.Persist = append(out.Persist, proposedRecord(m.view, proposal.Block.ID()))
+	r.proposed = true
+	m.persistBody(m.add(block), out)
+	out.Persist = append(out.Persist, proposedRecord(m.view, block.ID()))
 	m.send(proposal, out)
-	r.candidates = append(r.candidates, candidate{m.c.Self, proposal})
+	m.candidates = append(m.candidates, proposal)
+	m.candidateBytes += block.Size()
 }
 
 // proof returns what proves a parent, and whose votes it holds: its notarization, or the highest
@@ -171,8 +161,8 @@ func (m *Simplex) proof(p *link) (*Notarization, quoin.Bitmap, bool) {
 	return nil, nil, false
 }
 
-// receiveProposal keeps a proposal until it can be judged, and learns from what it carries.
-func (m *Simplex) receiveProposal(from int, p *Proposal, out *consensus.Output) {
+// receiveProposal learns from what a proposal carries, and keeps its block until it can be judged.
+func (m *Simplex) receiveProposal(p *Proposal, out *consensus.Output) {
 	if p.Highest != nil {
 		m.certificate(p.Highest, out)
 	}
@@ -183,31 +173,105 @@ func (m *Simplex) receiveProposal(from int, p *Proposal, out *consensus.Output) 
 	if h.View <= m.certified() || h.View > m.view+lookahead {
 		return
 	}
-	r := m.round(h.View)
-	same := 0
-	for _, c := range r.candidates {
-		if c.proposal.Block.ID() == p.Block.ID() {
-			return
-		}
-		if c.proposal.Block.Header().Proposer == h.Proposer {
-			same++
-		}
-	}
-	if same >= candidatesMax {
+	if !m.offer(p, out) {
 		return
 	}
-	r.candidates = append(r.candidates, candidate{from, p})
-	if n := r.notarization; n != nil && n.Block == p.Block.ID() {
+	if !m.anchored(p) {
+		m.report(out, consensus.RefusedBlock, h.View, p.Block.ID())
+		return
+	}
+	r := m.rounds[h.View]
+	_, asked := m.fetching[p.Block.ID()]
+	if asked || r.notarization != nil && r.notarization.Block == p.Block.ID() {
 		m.need(m.add(p.Block))
 	}
-	m.needFetched(p.Block)
+	if i, ok := rescuer(h.View, m.c.Validators.Len()); h.View >= m.view && (!ok || i == int(h.Proposer)) {
+		m.keep(p)
+	}
+}
+
+// offer notes that a validator proposed a block in a view, and reports whether it is worth a look:
+// not the same again, nor one of too many.
+func (m *Simplex) offer(p *Proposal, out *consensus.Output) bool {
+	h, id := p.Block.Header(), p.Block.ID()
+	r := m.round(h.View)
+	if r.offers == nil {
+		r.offers = map[int][]quoin.Hash{}
+	}
+	before := r.offers[int(h.Proposer)]
+	if len(before) >= offersMax || slices.Contains(before, id) {
+		return false
+	}
+	if len(before) > 0 {
+		detail := []consensus.Vote{{Validator: int(h.Proposer), Message: p}}
+		for _, c := range m.candidates {
+			if c.Block.ID() == before[0] {
+				detail = append(detail, consensus.Vote{Validator: int(h.Proposer), Message: c})
+			}
+		}
+		out.Reports = append(out.Reports, consensus.Report{Kind: consensus.Equivocation, View: h.View, Block: id, Peer: int(h.Proposer), Detail: detail})
+	}
+	r.offers[int(h.Proposer)] = append(before, id)
+	return true
+}
+
+// anchored reports whether what a proposal carries proves the parent exactly as its header says,
+// and the parent is the highest certified block or above it. So the parent is a real block, which
+// its voters have, and nobody can make a replica ask for another.
+func (m *Simplex) anchored(p *Proposal) bool {
+	h := p.Block.Header()
+	if !m.c.Rules.AcceptStaleParent && (h.ParentView < m.certified() || h.ParentView == m.certified() && h.Parent != m.top()) {
+		return false
+	}
+	switch {
+	case h.ParentView == 0:
+		return len(h.ParentVoters) == 0 && p.Parent == nil
+	case p.Parent != nil:
+		n := p.Parent
+		return n.Block == h.Parent && n.View == h.ParentView && n.Checkpoint == h.ParentCheckpoint && bytes.Equal(n.Signers, h.ParentVoters)
+	case p.Highest != nil:
+		c := &p.Highest.Checkpoint
+		return c.Block == h.Parent && c.View == h.ParentView && c.Digest() == h.ParentCheckpoint && bytes.Equal(p.Highest.Signers, h.ParentVoters)
+	}
+	return false
+}
+
+// keep keeps a candidate. If they are too large in all, those of the furthest view go first, among
+// them those of the proposer who has most, among those the latest: flooding costs the flooder.
+func (m *Simplex) keep(p *Proposal) {
+	m.candidates = append(m.candidates, p)
+	m.candidateBytes += p.Block.Size()
+	for m.candidateBytes > candidateBytesMax {
+		held := make([]int, m.c.Validators.Len())
+		for _, c := range m.candidates {
+			held[c.Block.Header().Proposer] += c.Block.Size()
+		}
+		worst := m.candidates[0]
+		for _, c := range m.candidates[1:] {
+			a, b := c.Block.Header(), worst.Block.Header()
+			if a.View > b.View || a.View == b.View && held[a.Proposer] >= held[b.Proposer] {
+				worst = c
+			}
+		}
+		m.dropCandidates(func(c *Proposal) bool { return c == worst })
+	}
+}
+
+func (m *Simplex) dropCandidates(drop func(*Proposal) bool) {
+	m.candidates = slices.DeleteFunc(m.candidates, func(p *Proposal) bool {
+		if !drop(p) {
+			return false
+		}
+		m.candidateBytes -= p.Block.Size()
+		return true
+	})
 }
 
 // consider looks at the proposals of the current view in order of arrival: the first valid one
 // counts.
 func (m *Simplex) consider(now quoin.Time, out *consensus.Output) {
-	r := m.rounds[m.view]
-	if r == nil || len(r.candidates) == 0 {
+	r, view := m.rounds[m.view], m.view
+	if r == nil || r.nullified != nil {
 		return
 	}
 	if r.proposal != nil && r.proposal.stage != invalid && !m.c.Rules.VoteTwice {
@@ -215,20 +279,23 @@ func (m *Simplex) consider(now quoin.Time, out *consensus.Output) {
 		return
 	}
 	r.proposal = nil
-	for i := 0; i < len(r.candidates); i++ {
-		c := r.candidates[i]
-		switch m.judge(now, r, c, out) {
+	for i := 0; i < len(m.candidates) && m.view == view; i++ {
+		p := m.candidates[i]
+		if p.Block.Header().View != view {
+			continue
+		}
+		switch m.judge(now, r, p, out) {
 		case accepted:
-			r.proposal = m.add(c.proposal.Block)
+			r.proposal = m.add(p.Block)
 			m.need(r.proposal)
 			m.vote(r, out)
 			if !m.c.Rules.VoteTwice {
 				return
 			}
 		case refused:
-			r.candidates = append(r.candidates[:i:i], r.candidates[i+1:]...)
+			m.dropCandidates(func(c *Proposal) bool { return c == p })
 			i--
-			m.report(out, consensus.RefusedBlock, m.view, c.proposal.Block.ID())
+			m.report(out, consensus.RefusedBlock, view, p.Block.ID())
 		case undecided:
 		}
 	}
@@ -243,24 +310,19 @@ const (
 )
 
 // judge decides whether a proposal of the current view may be voted for, its execution apart.
-func (m *Simplex) judge(now quoin.Time, r *round, c candidate, out *consensus.Output) judgement {
-	p, h := c.proposal, c.proposal.Block.Header()
+func (m *Simplex) judge(now quoin.Time, r *round, p *Proposal, out *consensus.Output) judgement {
+	h := p.Block.Header()
+	from := int(h.Proposer)
 	if l := m.links[p.Block.ID()]; l != nil && l.stage == invalid {
 		return refused
 	}
-	if !proved(p) {
-		return refused
+	if !m.anchored(p) {
+		return refused // a certificate has passed it by
 	}
 	parent := m.links[h.Parent]
 	if parent == nil {
-		m.fetch(h.Parent, c.from, out)
+		m.fetch(h.Parent, from, out)
 		return undecided
-	}
-	if !m.extends(parent) && !m.c.Rules.AcceptStaleParent {
-		if m.rooted(parent) {
-			return refused // it forks off below the highest certificate
-		}
-		return undecided // an ancestor is being fetched
 	}
 	m.need(parent)
 	if parent.stage == invalid {
@@ -268,6 +330,9 @@ func (m *Simplex) judge(now quoin.Time, r *round, c candidate, out *consensus.Ou
 	}
 	if parent.stage != valid {
 		return undecided
+	}
+	if !m.extends(parent) && !m.c.Rules.AcceptStaleParent {
+		return refused // executed, so its ancestors are known, and the highest certified block is none of them
 	}
 	if h.ParentCheckpoint != parent.digest {
 		m.diverge(parent, out)
@@ -277,38 +342,22 @@ func (m *Simplex) judge(now quoin.Time, r *round, c candidate, out *consensus.Ou
 		return refused
 	}
 	if missing, gap := m.gap(parent.view, h.View); gap && !m.c.Rules.AcceptStaleParent {
-		m.ask(missing, h.View-1, c.from, out)
+		m.ask(missing, h.View-1, from, out)
 		return undecided
 	}
 	if r.leaderCalls == nil {
 		r.leaderCalls = map[int]int{}
 	}
-	calls := r.leaderCalls[c.from]
+	calls := r.leaderCalls[from]
 	i, ok := m.leader(h.View, parent.id, &calls)
-	r.leaderCalls[c.from] = calls
+	r.leaderCalls[from] = calls
 	switch {
 	case !ok:
 		return undecided
-	case i != int(h.Proposer):
+	case i != from:
 		return refused
 	}
 	return accepted
-}
-
-// proved reports whether what a proposal carries proves the parent exactly as its header says.
-func proved(p *Proposal) bool {
-	h := p.Block.Header()
-	switch {
-	case h.ParentView == 0:
-		return len(h.ParentVoters) == 0 && p.Parent == nil
-	case p.Parent != nil:
-		n := p.Parent
-		return n.Block == h.Parent && n.View == h.ParentView && n.Checkpoint == h.ParentCheckpoint && bytes.Equal(n.Signers, h.ParentVoters)
-	case p.Highest != nil:
-		c := &p.Highest.Checkpoint
-		return c.Block == h.Parent && c.View == h.ParentView && c.Digest() == h.ParentCheckpoint && bytes.Equal(p.Highest.Signers, h.ParentVoters)
-	}
-	return false
 }
 
 // gap returns the first view between two, both excluded, that is not nullified here.
@@ -319,12 +368,4 @@ func (m *Simplex) gap(parent, view quoin.View) (quoin.View, bool) {
 		}
 	}
 	return 0, false
-}
-
-// rooted reports whether l's ancestors are known down to the root or below it.
-func (m *Simplex) rooted(l *link) bool {
-	for l.parent != nil {
-		l = l.parent
-	}
-	return l == m.root || l.view <= m.root.view || l.stage != waiting
 }

@@ -2,6 +2,8 @@ package simplex
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -48,6 +50,9 @@ func (m *Simplex) Recover(rec consensus.Record) error {
 		b, err := quoin.DecodeBlock(body)
 		if err != nil {
 			return fmt.Errorf("simplex: a block in the vote log: %w", err)
+		}
+		if b.Header().Epoch != m.c.Epoch {
+			return fmt.Errorf("simplex: a block of epoch %d in the vote log of epoch %d", b.Header().Epoch, m.c.Epoch)
 		}
 		if b.Header().View > m.root.view {
 			l := m.add(b)
@@ -106,18 +111,19 @@ func (m *Simplex) recoverVote(x consensus.Message) error {
 }
 
 func (m *Simplex) recoverEntered(x consensus.Message) error {
-	v := quoin.View(0)
+	v := viewOf(x)
 	switch x := x.(type) {
 	case *Notarization:
-		if v = x.View; v > m.root.view {
+		if v > m.root.view {
 			m.round(v).notarization = x
+			m.notarized = max(m.notarized, v)
 		}
 	case *Nullification:
-		if v = x.View; v > m.root.view {
+		if v > m.root.view {
 			m.round(v).nullification = x
 		}
 	case *Certificate:
-		if v = x.Checkpoint.View; v > m.certified() {
+		if v > m.certified() {
 			m.cert = &x.Certificate
 		}
 	default:
@@ -126,24 +132,32 @@ func (m *Simplex) recoverEntered(x consensus.Message) error {
 	if v >= m.view {
 		m.view, m.enteredBy = v+1, x
 	}
+	m.fill()
 	return nil
 }
 
-// start begins, after recovery: it tells others where it stands.
+// start begins, after recovery: it asks the others what ended its view, and if there is unfinished
+// business, tells them where it stands.
 func (m *Simplex) start(out *consensus.Output) {
 	m.started = true
 	for _, l := range m.order {
 		m.need(l)
 	}
-	if m.view > m.root.view+1 {
-		m.stir(m.view)
+	if m.votes() {
+		m.send(&Need{m.hole, m.hole + NullificationsMax - 1}, out)
+	}
+	if r := m.rounds[m.view]; r != nil && (r.voted != nil || r.nullified != nil || r.proposed) {
+		m.stirred = max(m.stirred, m.view)
+	}
+	if m.busy() {
 		m.repeat(out)
 		m.missing(out)
 	}
 }
 
-// Snapshot returns the records that are still needed: what opened the view, the highest certificate,
-// own votes above it, and the uncertified bodies.
+// Snapshot returns the records that are still needed above the root: the uncertified bodies that were
+// persisted, the highest certificate, own votes, and what ended views. The caller has seen to it that
+// the last Certified block is durable.
 func (m *Simplex) Snapshot() []consensus.Record {
 	var records []consensus.Record
 	for _, l := range m.order {
@@ -154,11 +168,8 @@ func (m *Simplex) Snapshot() []consensus.Record {
 	if m.cert != nil {
 		records = append(records, record(recordEntered, &Certificate{*m.cert}))
 	}
-	for v := m.root.view + 1; v <= m.view; v++ {
+	for _, v := range slices.Sorted(maps.Keys(m.rounds)) {
 		r := m.rounds[v]
-		if r == nil {
-			continue
-		}
 		if r.proposed {
 			records = append(records, proposedRecord(v, quoin.Hash{}))
 		}

@@ -1,21 +1,23 @@
 package simplex
 
 import (
-	"maps"
-	"slices"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 )
 
 // Limits of a machine.
 const (
-	lookahead         = 8       // views ahead of the current one whose proposals are kept
-	voteWindow        = 1 << 12 // views ahead whose votes are kept
-	candidatesMax     = 2       // proposals kept of one proposer and view
-	leaderCallsMax    = 4       // leader calls for one peer's proposals in one view
-	answerEvery       = 3       // messages about one view that get one answer
-	repeatedFinalizes = 8       // finalize votes of earlier views repeated at a time-out
+	lookahead           = 8         // views ahead of the current one whose proposals are kept
+	voteWindow          = 256       // views ahead whose votes are kept
+	offersMax           = 2         // proposals of one proposer and view that are looked at
+	candidateBytesMax   = 64 << 20  // of proposals that are kept, in all
+	leaderCallsMax      = 4         // leader calls for one proposer's blocks in one view
+	repeatedFinalizes   = 8         // finalize votes of earlier views repeated at a time-out
+	staleViews          = 8         // a peer so far behind the certified view is answered at once
+	tickViews           = 16        // views after which what was asked for is asked again, if no time-out came before
+	answerCreditMax     = 256 << 10 // bytes of answers to one peer at a time,
+	answerCreditView    = 64 << 10  // earned back with every view that is entered
+	answerCreditMessage = 512       // and with every message of the peer
 )
 
 // Keys verifies votes of the epoch's validators, by index.
@@ -72,61 +74,35 @@ type Simplex struct {
 	root      *link             // the last certified block whose execution is done
 	cert      *quoin.Certificate
 	step      *quoin.Certificate // a lower certificate, on the way to cert, that a peer sent
+	notarized quoin.View         // the highest view known to be notarized
+	hole      quoin.View         // the first view above notarized and cert, up to view, that is not known to be nullified
 
-	links  map[quoin.Hash]*link
-	order  []*link // in order of arrival
-	rounds map[quoin.View]*round
+	links          map[quoin.Hash]*link
+	order          []*link // in order of arrival
+	rounds         map[quoin.View]*round
+	candidates     []*Proposal // of this view and later ones, in order of arrival
+	candidateBytes int
 
 	wanted   bool
+	nothing  bool // a Build of this view found nothing to propose
 	started  bool
 	ended    bool
 	halted   bool // a certificate contradicts certified blocks: more than f are faulty
 	stirred  quoin.View
 	timer    uint64
 	armed    bool
-	building bool
-	nothing  bool // a Build of this view found nothing to propose
-	ticks    uint64
-	asked    answer // the last Need that was sent
-	answered []answer
+	building *consensus.Build
+	ticks    uint64 // opportunities to ask again: time-outs, and every tickViews views
+	peers    []peer
 	fetching map[quoin.Hash]uint64 // by what tick a block was asked for
 	leaders  map[leaderKey]int
 }
 
-// link is a block on its way to being certified.
-type link struct {
-	block      *quoin.Block // nil for the first root
-	id         quoin.Hash
-	view       quoin.View
-	height     quoin.Height
-	time       quoin.Time
-	parent     *link // nil until known
-	stage      stage
-	needed     bool // its result matters: notarized, proposed in the current view, or an ancestor
-	abstained  bool
-	diverged   bool
-	withheld   bool // not to be voted for
-	persisted  bool
-	checkpoint quoin.Checkpoint
-	digest     quoin.Hash
-	last       bool // of the epoch, or a tail block
-}
-
-type stage uint8
-
-const (
-	waiting stage = iota
-	executing
-	valid
-	invalid
-)
-
 // round is what is known of one view above the highest certified one.
 type round struct {
-	candidates    []candidate
+	offers        map[int][]quoin.Hash // ids of the blocks that a validator proposed, at most offersMax
 	leaderCalls   map[int]int
 	proposal      *link // the first valid proposal
-	own           *Proposal
 	notarizes     []*Notarize
 	nullifies     []*Nullify
 	finalizes     []*Finalize
@@ -136,19 +112,20 @@ type round struct {
 	voted         *Notarize
 	nullified     *Nullify
 	finalized     *Finalize
+	equivocators  quoin.Bitmap // reported; their further votes of the view are not looked at
 	hopeless      bool
+	suspected     bool // a split was reported
+	split         bool // and proved
 }
 
-type candidate struct {
-	from     int
-	proposal *Proposal
-}
-
-// answer remembers what was last sent for a view, so that it is not sent at every occasion.
-type answer struct {
-	view    quoin.View
-	tick    uint64
-	skipped int
+// peer is what is kept of another validator.
+type peer struct {
+	credit     int        // bytes of answers that it may still have
+	stale      quoin.View // the highest view that it talked of when that was over here
+	kinds      uint16     // of its messages about that view since the last answer
+	askedFirst quoin.View // the range of views that it was asked about last, and when
+	askedLast  quoin.View
+	askedTick  uint64
 }
 
 type leaderKey struct {
@@ -158,23 +135,32 @@ type leaderKey struct {
 
 var _ consensus.Machine = (*Simplex)(nil)
 
-// New returns a machine at its root, in view Root.View + 1. Recover may follow, then a Started
-// input.
+// New returns a machine at its root, in the first view above Root.View and Root.Certificate. Recover
+// may follow, then a Started input.
 func New(c Config) *Simplex {
 	r := &link{id: c.Root.Block, view: c.Root.View, height: c.Root.Checkpoint.Height, time: c.Root.Checkpoint.Time,
 		stage: valid, persisted: true, checkpoint: c.Root.Checkpoint, digest: c.Root.Checkpoint.Digest()}
-	return &Simplex{
+	first := r.view + 1
+	if c.Root.Certificate != nil {
+		first = max(first, c.Root.Certificate.Checkpoint.View+1) // that of a descendant, after a crash between two blocks
+	}
+	m := &Simplex{
 		c:        c,
 		domain:   domain{c.Origin.ID(), c.Epoch},
-		view:     c.Root.View + 1,
+		view:     first,
+		hole:     first,
 		root:     r,
 		cert:     c.Root.Certificate,
 		links:    map[quoin.Hash]*link{r.id: r},
 		rounds:   map[quoin.View]*round{},
-		answered: make([]answer, c.Validators.Len()),
+		peers:    make([]peer, c.Validators.Len()),
 		fetching: map[quoin.Hash]uint64{},
 		leaders:  map[leaderKey]int{},
 	}
+	for i := range m.peers {
+		m.peers[i].credit = answerCreditMax
+	}
+	return m
 }
 
 // Step takes one input. See consensus.Machine.
@@ -194,7 +180,7 @@ func (m *Simplex) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 	case consensus.Executed:
 		m.executed(in, out)
 	case consensus.Built:
-		m.built(now, in, out)
+		m.built(in, out)
 	case consensus.Wanted:
 		m.wanted, m.nothing = in.Wanted, false
 	case consensus.Fetched:
@@ -207,25 +193,42 @@ func (m *Simplex) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 	m.advance(now, out)
 }
 
-// advance does what the state now allows, until nothing more is possible.
+// advance does what the state now allows, until nothing more is possible. Every turn of the loop
+// enters a view or certifies a block, by votes that are already here, of which there are finitely
+// many.
 func (m *Simplex) advance(now quoin.Time, out *consensus.Output) {
-	if !m.started || m.ended || m.halted {
-		return
+	for m.running() {
+		view, root := m.view, m.root
+		m.giveUp(out)
+		m.consider(now, out)
+		m.settle(out)
+		if m.view == view && m.root == root {
+			break
+		}
 	}
-	m.giveUp(out)
-	m.consider(now, out)
-	m.settle(out)
-	m.pump(out)
-	m.propose(now, out)
-	m.arm(out)
+	if m.running() {
+		m.pump(out)
+		m.propose(now, out)
+		m.arm(out)
+	}
 }
+
+func (m *Simplex) running() bool { return m.started && !m.ended && !m.halted }
 
 // certified returns the highest view known to be certified.
 func (m *Simplex) certified() quoin.View {
 	if m.cert != nil {
-		return m.cert.Checkpoint.View
+		return max(m.root.view, m.cert.Checkpoint.View)
 	}
 	return m.root.view
+}
+
+// top returns the id of the block of the highest certificate.
+func (m *Simplex) top() quoin.Hash {
+	if m.cert != nil && m.cert.Checkpoint.View > m.root.view {
+		return m.cert.Checkpoint.Block
+	}
+	return m.root.id
 }
 
 func (m *Simplex) round(v quoin.View) *round {
@@ -240,149 +243,38 @@ func (m *Simplex) round(v quoin.View) *round {
 
 func (m *Simplex) quorum(weight uint64) bool {
 	if m.c.Rules.QuorumTooSmall {
-		weight += m.c.Validators.At(0).Weight
+		weight = min(weight+m.c.Validators.At(0).Weight, m.c.Validators.Total())
 	}
 	return m.c.Validators.IsQuorum(weight)
 }
 
 func (m *Simplex) votes() bool { return m.c.Self >= 0 }
 
-// enter moves to view v, which by proves to be open.
+// enter moves to view v, which by proves to be open. The caller has demanded that by be persisted.
 func (m *Simplex) enter(v quoin.View, by consensus.Message, out *consensus.Output) {
 	if v <= m.view {
 		return
 	}
+	if v/tickViews != m.view/tickViews {
+		m.ticks++
+	}
 	m.view, m.enteredBy = v, by
-	m.armed, m.building, m.nothing = false, false, false
-	out.Persist = append(out.Persist, record(recordEntered, by))
+	m.armed, m.building, m.nothing = false, nil, false
+	m.dropCandidates(func(p *Proposal) bool { return p.Block.Header().View < v })
+	for i := range m.peers {
+		m.peers[i].earn(answerCreditView)
+	}
 	m.report(out, consensus.EnteredView, v, quoin.Hash{})
 }
 
-// settle commits the highest certificate whose block was executed with the certified result.
-func (m *Simplex) settle(out *consensus.Output) {
-	for _, c := range []*quoin.Certificate{m.step, m.cert} {
-		if c == nil || c.Checkpoint.View <= m.root.view {
-			continue
-		}
-		if l := m.links[c.Checkpoint.Block]; l != nil && l.stage == valid {
-			if l.digest == c.Checkpoint.Digest() {
-				m.commit(l, c, out)
-			} else {
-				m.diverge(l, out)
-			}
-		}
-		if m.ended || m.halted {
+// fill moves the first hole behind what has become known.
+func (m *Simplex) fill() {
+	m.hole = max(m.hole, m.notarized+1, m.certified()+1)
+	for m.hole < m.view {
+		if r := m.rounds[m.hole]; r == nil || r.nullification == nil {
 			return
 		}
-	}
-}
-
-func (m *Simplex) commit(l *link, c *quoin.Certificate, out *consensus.Output) {
-	var blocks []*quoin.Block
-	at := l
-	for ; at != nil && at != m.root; at = at.parent {
-		blocks = append(blocks, at.block)
-	}
-	if at == nil {
-		// Only more than f faulty validators can bring this about. Nothing more may be certified.
-		m.halted = true
-		m.report(out, consensus.Conflict, l.view, l.id)
-		return
-	}
-	slices.Reverse(blocks)
-	m.root, l.parent = l, nil
-	m.ended = l.last
-	out.Certified = append(out.Certified, consensus.Certified{Blocks: blocks, Certificate: *c, Ended: m.ended})
-	m.forget()
-}
-
-// forget drops what the root makes obsolete: everything that does not descend from it, blocks whose
-// parent is not known yet apart.
-func (m *Simplex) forget() {
-	m.order = slices.DeleteFunc(m.order, func(l *link) bool { return !m.alive(l) })
-	maps.DeleteFunc(m.links, func(_ quoin.Hash, l *link) bool { return !m.alive(l) && l != m.root })
-	maps.DeleteFunc(m.rounds, func(v quoin.View, _ *round) bool { return v <= m.root.view })
-	maps.DeleteFunc(m.leaders, func(k leaderKey, _ int) bool { return k.view <= m.root.view })
-	maps.DeleteFunc(m.fetching, func(id quoin.Hash, _ uint64) bool { return m.links[id] != nil })
-}
-
-func (m *Simplex) alive(l *link) bool {
-	if l.view <= m.root.view {
-		return false
-	}
-	for l.parent != nil && l.parent != m.root {
-		l = l.parent
-	}
-	return l.parent == m.root || l.stage == waiting && l.view > m.root.view
-}
-
-// add makes a link of a block, or returns the one that there is.
-func (m *Simplex) add(b *quoin.Block) *link {
-	if l := m.links[b.ID()]; l != nil {
-		return l
-	}
-	h := b.Header()
-	l := &link{block: b, id: b.ID(), view: h.View, height: h.Height, time: h.Time, parent: m.links[h.Parent]}
-	m.links[l.id] = l
-	m.order = append(m.order, l)
-	delete(m.fetching, l.id)
-	for _, child := range m.order {
-		if child.parent == nil && child.block.Header().Parent == l.id {
-			child.parent = l
-			if child.needed {
-				m.need(l)
-			}
-		}
-	}
-	return l
-}
-
-// need marks a block and its ancestors for execution.
-func (m *Simplex) need(l *link) {
-	for ; l != nil && l != m.root && !l.needed; l = l.parent {
-		l.needed = true
-	}
-}
-
-// pump demands the executions that have become possible.
-func (m *Simplex) pump(out *consensus.Output) {
-	for again := true; again; {
-		again = false
-		for _, l := range m.order {
-			if l.stage != waiting || !l.needed || l.abstained || l.parent == nil {
-				continue
-			}
-			switch {
-			case l.parent.stage == invalid || l.parent.stage == valid && !fits(l.block.Header(), l.parent):
-				l.stage, again = invalid, true
-				m.report(out, consensus.RefusedBlock, l.view, l.id)
-			case l.parent.stage == valid && l.block.Header().ParentCheckpoint != l.parent.digest:
-				m.diverge(l.parent, out)
-			case l.parent.stage == valid:
-				l.stage = executing
-				out.Execute = append(out.Execute, consensus.Execution{Block: l.block})
-			}
-		}
-	}
-}
-
-// fits reports whether a header follows from its parent by the rules that need no execution, no
-// clock and no leader.
-func fits(h *quoin.Header, parent *link) bool {
-	if h.Parent != parent.id || h.ParentView != parent.view || h.View <= parent.view {
-		return false
-	}
-	if parent.last {
-		return h.Height == parent.height && h.Time == parent.time && h.Count == 0
-	}
-	return h.Height == parent.height+1 && h.Time > parent.time
-}
-
-// diverge reports, once, that a quorum has another result for a block than this replica.
-func (m *Simplex) diverge(l *link, out *consensus.Output) {
-	if !l.diverged {
-		l.diverged = true
-		m.report(out, consensus.Diverged, l.view, l.id)
+		m.hole++
 	}
 }
 
@@ -402,7 +294,12 @@ func (m *Simplex) Block(id quoin.Hash) (*quoin.Block, bool) {
 func (m *Simplex) Status() consensus.Status {
 	s := consensus.Status{Epoch: m.c.Epoch, View: m.view, CertifiedView: m.certified(), Leader: -1,
 		Uncertified: len(m.order), Observer: !m.votes(), Ended: m.ended}
-	if p := m.parent(); p != nil {
+	for _, l := range m.order {
+		s.Diverged = s.Diverged || l.diverged
+	}
+	if i, ok := rescuer(m.view, m.c.Validators.Len()); ok {
+		s.Leader = i
+	} else if p := m.parent(); p != nil {
 		if i, ok := m.leaders[leaderKey{m.view, p.id}]; ok {
 			s.Leader = i
 		}

@@ -14,90 +14,30 @@ func (m *Simplex) fetch(id quoin.Hash, from int, out *consensus.Output) {
 	out.Fetch = append(out.Fetch, consensus.Fetch{From: from, Block: id, After: m.root.height})
 }
 
-// ask asks a peer for what ended the views from first to last, once a tick.
-func (m *Simplex) ask(first, last quoin.View, from int, out *consensus.Output) {
-	if m.asked.view == first && m.asked.tick == m.ticks+1 || from == m.c.Self || from == consensus.All {
-		return
-	}
-	m.asked = answer{view: first, tick: m.ticks + 1}
-	last = min(last, first+NullificationsMax-1)
-	out.Send = append(out.Send, consensus.Envelope{To: from, Message: &Need{first, last}})
-}
-
-func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
-	if !m.mayAnswer(from, x.From) {
-		return
-	}
-	if m.cert != nil && x.From <= m.cert.Checkpoint.View {
-		out.Send = append(out.Send, consensus.Envelope{To: from, Message: &Certificate{*m.cert}})
-	}
-	for v := max(x.From, m.certified()+1); v <= min(x.To, x.From+NullificationsMax-1); v++ {
-		r := m.rounds[v]
-		if r == nil {
-			continue
-		}
-		if r.nullification != nil {
-			out.Send = append(out.Send, consensus.Envelope{To: from, Message: r.nullification})
-		} else if r.notarization != nil {
-			out.Send = append(out.Send, consensus.Envelope{To: from, Message: r.notarization})
-		}
-	}
-}
-
-// answer sends a peer that is behind what ends the view that it talks of.
-func (m *Simplex) answer(from int, v quoin.View, out *consensus.Output) {
-	var x consensus.Message
-	switch r := m.rounds[v]; {
-	case m.cert != nil && v <= m.cert.Checkpoint.View:
-		x = &Certificate{*m.cert}
-		v = m.cert.Checkpoint.View
-	case r != nil && r.notarization != nil:
-		x = r.notarization
-	case r != nil && r.nullification != nil:
-		x = r.nullification
-	}
-	if x != nil && m.mayAnswer(from, v) {
-		out.Send = append(out.Send, consensus.Envelope{To: from, Message: x})
-	}
-}
-
-// mayAnswer lets one in answerEvery messages about the same view be answered: a peer that repeats its
-// votes sends a few at a time, and one answer is enough unless it was lost.
-func (m *Simplex) mayAnswer(from int, v quoin.View) bool {
-	a := &m.answered[from]
-	if a.view == v && a.tick == m.ticks+1 && a.skipped < answerEvery-1 {
-		a.skipped++
-		return false
-	}
-	*a = answer{view: v, tick: m.ticks + 1}
-	return true
-}
-
 // missing asks for the bodies without which nothing goes on: the highest certified block, the
-// highest notarized one, and the unknown parents of needed blocks.
+// highest notarized one, and the unknown parents of needed blocks; and for what ended the views
+// between the highest notarized one and this.
 func (m *Simplex) missing(out *consensus.Output) {
 	if m.cert != nil && m.cert.Checkpoint.View > m.root.view && m.links[m.cert.Checkpoint.Block] == nil {
 		m.fetch(m.cert.Checkpoint.Block, m.signer(m.cert.Signers), out)
 	}
-	for v := m.view - 1; v > m.certified(); v-- {
-		if r := m.rounds[v]; r != nil && r.notarization != nil {
-			if m.links[r.notarization.Block] == nil {
-				m.fetch(r.notarization.Block, m.signer(r.notarization.Signers), out)
-			}
-			break
-		}
+	if r := m.rounds[m.notarized]; r != nil && r.notarization != nil && m.notarized > m.certified() && m.links[r.notarization.Block] == nil {
+		m.fetch(r.notarization.Block, m.signer(r.notarization.Signers), out)
 	}
 	for _, l := range m.order {
 		if l.needed && l.parent == nil && l.stage == waiting {
 			m.fetch(l.block.Header().Parent, m.signer(l.block.Header().ParentVoters), out)
 		}
 	}
+	if m.hole < m.view {
+		m.ask(m.hole, m.view-1, m.anyone(), out)
+	}
 }
 
 // fetched takes blocks that were asked for, and only those.
 func (m *Simplex) fetched(in consensus.Fetched, out *consensus.Output) {
 	n := len(in.Blocks)
-	if n == 0 || m.ended {
+	if n == 0 || !m.running() {
 		return
 	}
 	for i, b := range in.Blocks[1:] {
@@ -126,9 +66,130 @@ func (m *Simplex) fetched(in consensus.Fetched, out *consensus.Output) {
 	m.missing(out)
 }
 
-// needFetched adds a block that was asked for and came as a proposal.
-func (m *Simplex) needFetched(b *quoin.Block) {
-	if _, asked := m.fetching[b.ID()]; asked {
-		m.need(m.add(b))
+// ask asks a peer for what ended the views from first to last, once a tick.
+func (m *Simplex) ask(first, last quoin.View, from int, out *consensus.Output) {
+	if from < 0 || from == m.c.Self || last < first {
+		return
 	}
+	p := &m.peers[from]
+	if p.askedTick == m.ticks+1 && p.askedFirst <= first && first <= p.askedLast {
+		return
+	}
+	last = min(last, first+NullificationsMax-1)
+	p.askedFirst, p.askedLast, p.askedTick = first, last, m.ticks+1
+	out.Send = append(out.Send, consensus.Envelope{To: from, Message: &Need{first, last}})
+}
+
+// catchUp asks the sender of a message that shows this replica to be behind, or to have passed over
+// views, for what ended them. Votes of the next view are usually just ahead of what opens it.
+func (m *Simplex) catchUp(from int, message consensus.Message, out *consensus.Output) {
+	if !m.running() || from < 0 || from >= len(m.peers) {
+		return
+	}
+	v, next := viewOf(message), m.view+1
+	switch message.(type) {
+	case *Proposal:
+		next = m.view
+	case *Notarization, *Nullification, *Certificate:
+		if v == m.peers[from].askedLast {
+			v = max(v, m.stirred) // a range was answered to its end: on to the next
+		}
+		if m.hole < m.view {
+			m.ask(m.hole, m.view-1, from, out)
+			return
+		}
+	}
+	if v > next {
+		m.ask(m.hole, v-1, from, out)
+	}
+}
+
+// answerNeed sends what ended the views that a peer asks about, as far as its credit goes: the
+// highest certificate, nullifications, and where there is none, the notarization or this replica's
+// own vote to nullify.
+func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
+	if from < 0 || from >= len(m.peers) || from == m.c.Self {
+		return
+	}
+	if m.cert != nil && x.From <= m.cert.Checkpoint.View {
+		m.answer(from, &Certificate{*m.cert}, out)
+	}
+	first := max(x.From, m.certified()+1)
+	if m.ended || first > x.To || first >= m.view {
+		return
+	}
+	last := min(x.To, m.view-1, first+NullificationsMax-1)
+	for v := first; v <= last; v++ {
+		r := m.rounds[v]
+		switch {
+		case r == nil:
+		case r.nullification != nil:
+			m.answer(from, r.nullification, out)
+		case r.notarization != nil:
+			m.answer(from, r.notarization, out)
+		case r.nullified != nil:
+			m.answer(from, r.nullified, out)
+		}
+	}
+}
+
+// lagging answers a peer whose message is about a view that is over here with what ended it: the
+// highest certificate, and what opened the current view (K4). A late vote is no sign of trouble, so
+// the answer waits for the peer to repeat itself, unless it is far behind.
+func (m *Simplex) lagging(from int, v quoin.View, kind byte, out *consensus.Output) {
+	p := &m.peers[from]
+	if v < p.stale {
+		return // one answer is enough for all that a peer repeats at a time-out
+	}
+	far := m.ended || v+staleViews <= m.certified()
+	if v > p.stale {
+		p.stale, p.kinds = v, 0
+	} else {
+		far = false
+	}
+	seen := p.kinds&(1<<kind) != 0
+	p.kinds |= 1 << kind
+	if !seen && !far {
+		return
+	}
+	p.kinds = 1 << kind
+	if m.cert != nil && (m.ended || v <= m.cert.Checkpoint.View) {
+		m.answer(from, &Certificate{*m.cert}, out)
+	}
+	if _, certificate := m.enteredBy.(*Certificate); m.enteredBy != nil && !certificate && !m.ended {
+		m.answer(from, m.enteredBy, out)
+	}
+}
+
+// answer sends a message that a peer provoked, at the cost of its credit, so that answers cannot be
+// used to make this replica send much for little.
+func (m *Simplex) answer(to int, x consensus.Message, out *consensus.Output) {
+	size := 256
+	switch x := x.(type) {
+	case *Certificate:
+		size += quoin.CheckpointTextMax + 64*len(x.Signatures)
+	case *Notarization:
+		size += 64 * len(x.Signatures)
+	case *Nullification:
+		size += 64 * len(x.Signatures)
+	}
+	if p := &m.peers[to]; p.credit >= size {
+		p.credit -= size
+		out.Send = append(out.Send, consensus.Envelope{To: to, Message: x})
+	}
+}
+
+func (p *peer) earn(bytes int) { p.credit = min(p.credit+bytes, answerCreditMax) }
+
+// anyone returns another validator, another one at every tick.
+func (m *Simplex) anyone() int {
+	n := uint64(m.c.Validators.Len())
+	if !m.votes() {
+		return int(m.ticks % n)
+	}
+	if n == 1 {
+		return consensus.All
+	}
+	self := uint64(m.c.Self)
+	return int((self + 1 + m.ticks%(n-1)) % n)
 }

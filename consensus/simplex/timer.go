@@ -15,9 +15,13 @@ func (m *Simplex) arm(out *consensus.Output) {
 	out.Timer = &consensus.Timer{ID: m.timer, AfterMS: m.timeout()}
 }
 
-// busy reports whether the view's timer has a reason to run.
+// busy reports whether the view's timer has a reason to run: blocks are wanted, a notarized block is
+// not certified, a certified one not here, or something was heard of this view or a later one.
+//
+// A proposal that was not notarized is no reason once its view has passed: an idle chain would
+// never come to rest.
 func (m *Simplex) busy() bool {
-	return m.wanted || len(m.order) > 0 || m.certified() > m.root.view || m.stirred >= m.view
+	return m.wanted || max(m.notarized, m.certified()) > m.root.view || m.stirred >= m.view
 }
 
 // timeout returns base × 2^k, k the views since the highest certified one, capped.
@@ -33,7 +37,7 @@ func (m *Simplex) timeout() uint64 {
 // timedOut gives the view up, repeats what others may have missed, asks for what is missing here,
 // and runs the timer again.
 func (m *Simplex) timedOut(out *consensus.Output) {
-	if m.ended {
+	if !m.running() {
 		return
 	}
 	m.ticks++
@@ -42,47 +46,45 @@ func (m *Simplex) timedOut(out *consensus.Output) {
 		return // the chain is idle: the reason for which the timer was set has gone
 	}
 	m.report(out, consensus.TimedOutView, m.view, quoin.Hash{})
+	if r := m.rounds[m.view]; r != nil {
+		m.split(m.view, r, true, out)
+	}
+	view := m.view
 	m.nullify(m.view, out)
-	m.repeat(out)
+	if m.view == view {
+		m.repeat(out)
+	}
 	m.missing(out)
 }
 
-// repeat sends this replica's votes of the view, what opened it, the highest certificate, and its
-// latest finalize votes: a lost one of an idle chain would otherwise never be made good.
+// repeat sends the highest certificate and notarization, what opened the view, and this replica's
+// votes of the view, the highest view first. Finalize votes of earlier views are among them: a lost
+// one of an idle chain would otherwise never be made good.
 func (m *Simplex) repeat(out *consensus.Output) {
 	if m.cert != nil {
 		m.send(&Certificate{*m.cert}, out)
 	}
-	if _, certificate := m.enteredBy.(*Certificate); m.enteredBy != nil && !certificate {
-		m.send(m.enteredBy, out)
+	if r := m.rounds[m.notarized]; r != nil && r.notarization != nil && m.notarized > m.certified() {
+		m.send(r.notarization, out)
 	}
-	first := m.certified() + 1
-	if m.view > repeatedFinalizes {
-		first = max(first, m.view-repeatedFinalizes)
+	if n, ok := m.enteredBy.(*Nullification); ok {
+		m.send(n, out)
 	}
-	for v := first; v <= m.view; v++ {
-		r := m.rounds[v]
-		if r == nil {
-			continue
-		}
-		if r.finalized != nil {
-			m.send(r.finalized, out)
-		}
-		if v < m.view {
-			continue
-		}
-		if r.own != nil {
-			for i, vote := range r.notarizes {
-				if vote == nil && i != m.c.Self {
-					out.Send = append(out.Send, consensus.Envelope{To: i, Message: r.own})
-				}
-			}
-		}
+	if r := m.rounds[m.view]; r != nil {
 		if r.voted != nil {
 			m.send(r.voted, out)
 		}
 		if r.nullified != nil {
 			m.send(r.nullified, out)
+		}
+	}
+	last := m.certified()
+	if m.view > repeatedFinalizes {
+		last = max(last, m.view-repeatedFinalizes)
+	}
+	for v := m.view; v > last; v-- {
+		if r := m.rounds[v]; r != nil && r.finalized != nil {
+			m.send(r.finalized, out)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package simplex
 
 import (
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
@@ -13,44 +14,71 @@ func (m *Simplex) Decode(b []byte) (consensus.Message, error) { return Decode(b)
 // Fresh reports whether a message could still change anything, before its signatures are checked.
 // A sender that is behind is answered with what ends the view that it talks of (K4).
 func (m *Simplex) Fresh(from int, message consensus.Message, out *consensus.Output) bool {
-	if from < 0 || from >= m.c.Validators.Len() {
+	if from < 0 || from >= m.c.Validators.Len() || from == m.c.Self {
 		return false
 	}
+	m.peers[from].earn(answerCreditMessage)
 	v := viewOf(message)
-	switch message.(type) {
+	switch x := message.(type) {
 	case *Need:
-		return !m.ended
-	case *Notarization, *Nullification, *Certificate:
-		if m.ended || v <= m.certified() {
+		return true
+	case *Notarization:
+		return m.running() && v > m.certified() && (m.rounds[v] == nil || m.rounds[v].notarization == nil)
+	case *Nullification:
+		return m.running() && v > m.certified() && (m.rounds[v] == nil || m.rounds[v].nullification == nil)
+	case *Certificate:
+		return m.running() && v > m.certified()
+	case *Proposal:
+		return m.current(from, v, kindProposal, out) && int(x.Block.Header().Proposer) == from && v <= m.view+lookahead && m.freshProposal(x)
+	case *Notarize:
+		if !m.current(from, v, kindNotarize, out) {
 			return false
 		}
-	default:
-		if v < m.view || m.ended {
-			m.answer(from, v, out)
-		}
-		if m.ended || v <= m.certified() || v > m.view+voteWindow {
+		r := m.rounds[v]
+		return r == nil || r.notarizes[from] == nil || *r.notarizes[from] != *x && !r.equivocators.Has(from)
+	case *Nullify:
+		if !m.current(from, v, kindNullify, out) {
 			return false
 		}
+		r := m.rounds[v]
+		return r == nil || r.nullifies[from] == nil && r.nullification == nil
+	case *Finalize:
+		if !m.current(from, v, kindFinalize, out) {
+			return false
+		}
+		r := m.rounds[v]
+		return r == nil || r.finalizes[from] == nil || *r.finalizes[from] != *x && !r.equivocators.Has(from)
 	}
-	r := m.rounds[v]
+	return false
+}
+
+// current reports whether votes of a view are still counted; it answers a sender that is behind,
+// and asks one that is too far ahead.
+func (m *Simplex) current(from int, v quoin.View, kind byte, out *consensus.Output) bool {
+	if v < m.view || m.ended {
+		m.lagging(from, v, kind, out)
+	}
+	if !m.running() || v <= m.certified() {
+		return false
+	}
+	if v > m.view+voteWindow {
+		m.ask(m.hole, v-1, from, out)
+		return false
+	}
+	return true
+}
+
+func (m *Simplex) freshProposal(p *Proposal) bool {
+	h := p.Block.Header()
+	if h.ParentView < m.certified() && !m.c.Rules.AcceptStaleParent {
+		return false
+	}
+	r := m.rounds[h.View]
 	if r == nil {
 		return true
 	}
-	switch x := message.(type) {
-	case *Notarize:
-		have := r.notarizes[from]
-		return have == nil || *have != *x
-	case *Nullify:
-		return r.nullifies[from] == nil && r.nullification == nil
-	case *Finalize:
-		have := r.finalizes[from]
-		return have == nil || *have != *x
-	case *Notarization:
-		return r.notarization == nil
-	case *Nullification:
-		return r.nullification == nil
-	}
-	return true
+	offers := r.offers[int(h.Proposer)]
+	return len(offers) < offersMax && !slices.Contains(offers, p.Block.ID())
 }
 
 func viewOf(message consensus.Message) quoin.View {
@@ -83,9 +111,12 @@ func (m *Simplex) Verify(from int, message consensus.Message) (consensus.Verifie
 }
 
 func (m *Simplex) verify(from int, message consensus.Message) error {
+	if from < 0 || from >= m.c.Validators.Len() {
+		return fmt.Errorf("there are %d validators", m.c.Validators.Len())
+	}
 	switch x := message.(type) {
 	case *Proposal:
-		return m.verifyProposal(x)
+		return m.verifyProposal(from, x)
 	case *Notarize:
 		return m.verifyOne(from, m.domain.notarize(x.View, x.Block, x.Checkpoint), x.Signature)
 	case *Nullify:
@@ -110,13 +141,14 @@ func (m *Simplex) verify(from int, message consensus.Message) error {
 	return fmt.Errorf("unknown message")
 }
 
-func (m *Simplex) verifyProposal(p *Proposal) error {
+// verifyProposal checks a block that comes from its proposer. Relayed ones are not accepted, so that
+// nobody can put another's block before others with a proof that does not match its header.
+func (m *Simplex) verifyProposal(from int, p *Proposal) error {
 	h := p.Block.Header()
-	if h.Epoch != m.c.Epoch || int(h.Proposer) >= m.c.Validators.Len() {
+	if h.Epoch != m.c.Epoch || int(h.Proposer) != from {
 		return fmt.Errorf("a block of epoch %d by validator %d", h.Epoch, h.Proposer)
 	}
-	// The block itself may be relayed; its proposer must have signed it.
-	if err := m.verifyOne(int(h.Proposer), m.domain.propose(h.View, p.Block.ID()), p.Signature); err != nil {
+	if err := m.verifyOne(from, m.domain.propose(h.View, p.Block.ID()), p.Signature); err != nil {
 		return err
 	}
 	if p.Parent != nil {
@@ -133,32 +165,40 @@ func (m *Simplex) verifyProposal(p *Proposal) error {
 func (m *Simplex) verifyNotarization(x *Notarization) error {
 	r := m.rounds[x.View]
 	return m.verifyQuorum(x.Signers, x.Signatures, m.domain.notarize(x.View, x.Block, x.Checkpoint), func(i int, s quoin.Signature) bool {
-		if r == nil || r.notarizes[i] == nil {
+		if r == nil {
 			return false
 		}
-		v := r.notarizes[i]
-		return v.Block == x.Block && v.Checkpoint == x.Checkpoint && v.Signature == s
+		if v := r.notarizes[i]; v != nil && v.Block == x.Block && v.Checkpoint == x.Checkpoint && v.Signature == s {
+			return true
+		}
+		n := r.notarization
+		return n != nil && n.Block == x.Block && n.Checkpoint == x.Checkpoint && signedBy(n.Signers, n.Signatures, i, s)
 	})
 }
 
-// verifyCertificate accepts the certificate that is already known without another look.
 func (m *Simplex) verifyCertificate(c *quoin.Certificate) error {
 	if err := m.belongs(&c.Checkpoint); err != nil {
 		return err
 	}
 	r := m.rounds[c.Checkpoint.View]
 	return m.verifyQuorum(c.Signers, c.Signatures, c.Checkpoint.CosignedBytes(), func(i int, s quoin.Signature) bool {
-		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint {
-			k := 0
-			for j := range m.cert.Signers.All() {
-				if j == i {
-					return m.cert.Signatures[k] == s
-				}
-				k++
-			}
+		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && signedBy(m.cert.Signers, m.cert.Signatures, i, s) {
+			return true
 		}
 		return r != nil && r.finalizes[i] != nil && r.finalizes[i].Checkpoint == c.Checkpoint && r.finalizes[i].Signature == s
 	})
+}
+
+// signedBy reports whether s is validator i's among these signatures.
+func signedBy(signers quoin.Bitmap, signatures []quoin.Signature, i int, s quoin.Signature) bool {
+	k := 0
+	for j := range signers.All() {
+		if j == i {
+			return signatures[k] == s
+		}
+		k++
+	}
+	return false
 }
 
 func (m *Simplex) belongs(c *quoin.Checkpoint) error {
@@ -182,10 +222,15 @@ func (m *Simplex) verifyQuorum(signers quoin.Bitmap, signatures []quoin.Signatur
 			return fmt.Errorf("a signer %d of %d validators", i, m.c.Validators.Len())
 		}
 		weight += m.c.Validators.At(i).Weight
+		k++
+	}
+	if k != len(signatures) {
+		return fmt.Errorf("%d signers and %d signatures", k, len(signatures))
 	}
 	if !m.quorum(weight) {
 		return fmt.Errorf("signers of weight %d are no quorum of %d", weight, m.c.Validators.Total())
 	}
+	k = 0
 	for i := range signers.All() {
 		if !known(i, signatures[k]) {
 			if err := m.verifyOne(i, text, signatures[k]); err != nil {

@@ -9,41 +9,33 @@ import (
 
 // receive takes a verified message.
 func (m *Simplex) receive(from int, message consensus.Message, out *consensus.Output) {
-	if m.ended {
+	if need, ok := message.(*Need); ok {
+		m.answerNeed(from, need, out)
 		return
 	}
-	if v := viewOf(message); v > m.view+1 {
-		m.ask(m.view, v-1, from, out) // left behind: what ended these views?
+	if !m.running() {
+		return
 	}
+	v := viewOf(message)
+	m.stirred = max(m.stirred, v) // something valid was heard of the view: its timer may run
 	switch x := message.(type) {
 	case *Proposal:
-		m.stir(x.Block.Header().View)
-		m.receiveProposal(from, x, out)
+		m.receiveProposal(x, out)
 	case *Notarize:
-		m.stir(x.View)
 		m.countNotarize(from, x, out)
 	case *Nullify:
-		m.stir(x.View)
 		m.countNullify(from, x, out)
 	case *Finalize:
-		m.stir(x.Checkpoint.View)
 		m.countFinalize(from, x, out)
 	case *Notarization:
-		m.stir(x.View)
 		m.notarization(x, out)
 	case *Nullification:
-		m.stir(x.View)
 		m.nullification(x, out)
 	case *Certificate:
-		m.stir(x.Checkpoint.View)
 		m.certificate(&x.Certificate, out)
-	case *Need:
-		m.answerNeed(from, x, out)
 	}
+	m.catchUp(from, message, out)
 }
-
-// stir notes that something valid was heard of a view, which makes the timer run.
-func (m *Simplex) stir(v quoin.View) { m.stirred = max(m.stirred, v) }
 
 // vote sends Notarize for the current view's proposal once it is executed. At most one a view, and
 // never after Nullify (KERNEL K2; Simplex §3: "on seeing the first valid proposal").
@@ -75,64 +67,96 @@ func (m *Simplex) countNotarize(from int, x *Notarize, out *consensus.Output) {
 		return
 	}
 	r.notarizes[from] = x
-	if r.notarization != nil {
-		return
-	}
-	n := &Notarization{View: x.View, Block: x.Block, Checkpoint: x.Checkpoint}
-	weight := uint64(0)
+	weight, voted := uint64(0), uint64(0)
 	for i, v := range r.notarizes {
-		if v != nil && v.Block == x.Block && v.Checkpoint == x.Checkpoint {
-			weight += m.c.Validators.At(i).Weight
-			n.Signers = n.Signers.With(i)
-			n.Signatures = append(n.Signatures, v.Signature)
-		}
-	}
-	if m.quorum(weight) {
-		m.notarization(n, out)
-		return
-	}
-	m.despair(x.View, r, out)
-}
-
-// despair gives a view up at once when the votes seen leave no result that could get a quorum, and
-// reports the votes if they prove a split. Nullifying is safe whenever Finalize was not sent; the
-// votes of a faulty validator can hasten it, which costs a view that this validator could have
-// stalled anyway.
-func (m *Simplex) despair(v quoin.View, r *round, out *consensus.Output) {
-	if r.hopeless {
-		return
-	}
-	type group struct {
-		block, checkpoint quoin.Hash
-		weight            uint64
-	}
-	var groups []group
-	voted, largest := uint64(0), uint64(0)
-	for i, x := range r.notarizes {
-		if x == nil {
+		if v == nil {
 			continue
 		}
 		w := m.c.Validators.At(i).Weight
 		voted += w
-		k := slices.IndexFunc(groups, func(g group) bool { return g.block == x.Block && g.checkpoint == x.Checkpoint })
-		if k < 0 {
-			k = len(groups)
-			groups = append(groups, group{block: x.Block, checkpoint: x.Checkpoint})
+		if v.Block == x.Block && v.Checkpoint == x.Checkpoint {
+			weight += w
 		}
-		groups[k].weight += w
-		largest = max(largest, groups[k].weight)
 	}
-	if m.c.Validators.IsQuorum(largest + m.c.Validators.Total() - voted) {
-		return
+	if r.notarization == nil && m.quorum(weight) {
+		n := &Notarization{View: x.View, Block: x.Block, Checkpoint: x.Checkpoint}
+		for i, v := range r.notarizes {
+			if v != nil && v.Block == x.Block && v.Checkpoint == x.Checkpoint {
+				n.Signers = n.Signers.With(i)
+				n.Signatures = append(n.Signatures, v.Signature)
+			}
+		}
+		m.notarization(n, out)
 	}
-	r.hopeless = true
-	report := consensus.Report{Kind: consensus.Split, View: v, Block: groups[0].block, Peer: -1}
+	if weight < voted {
+		r.hopeless = r.hopeless || r.notarization == nil && m.hopeless(r)
+		m.split(x.View, r, r.hopeless, out)
+	}
+}
+
+// tally is the weight that voted for one result of one block.
+type tally struct {
+	block, checkpoint quoin.Hash
+	weight            uint64
+}
+
+func (m *Simplex) tallies(r *round) []tally {
+	var tallies []tally
 	for i, x := range r.notarizes {
-		if x != nil {
-			report.Detail = append(report.Detail, consensus.Vote{Validator: i, Message: x})
+		if x == nil {
+			continue
 		}
+		k := slices.IndexFunc(tallies, func(t tally) bool { return t.block == x.Block && t.checkpoint == x.Checkpoint })
+		if k < 0 {
+			k = len(tallies)
+			tallies = append(tallies, tally{block: x.Block, checkpoint: x.Checkpoint})
+		}
+		tallies[k].weight += m.c.Validators.At(i).Weight
 	}
-	out.Reports = append(out.Reports, report)
+	return tallies
+}
+
+// hopeless reports whether the votes seen leave no result that could get a quorum. Then the view is
+// given up at once. That is safe, as Nullify always is if Finalize was not sent, and costs nothing
+// in a view whose leader is honest: the honest replicas, who weigh a quorum, then vote alike.
+func (m *Simplex) hopeless(r *round) bool {
+	voted, largest := uint64(0), uint64(0)
+	for _, t := range m.tallies(r) {
+		voted += t.weight
+		largest = max(largest, t.weight)
+	}
+	return !m.quorum(largest + m.c.Validators.Total() - voted)
+}
+
+// split reports votes that differ about the result of one block: once when the view is given up, as
+// a ground for suspicion, and once when they are evidence (K7): of quorum weight, with more than f
+// outside the largest group.
+func (m *Simplex) split(v quoin.View, r *round, givenUp bool, out *consensus.Output) {
+	tallies := m.tallies(r)
+	for i, first := range tallies {
+		if r.split || slices.ContainsFunc(tallies[:i], func(t tally) bool { return t.block == first.block }) {
+			continue
+		}
+		total, largest := uint64(0), uint64(0)
+		for _, t := range tallies {
+			if t.block == first.block {
+				total += t.weight
+				largest = max(largest, t.weight)
+			}
+		}
+		proved := m.c.Validators.IsQuorum(total) && total-largest > m.c.Validators.FaultBound()
+		if total == largest || !proved && (r.suspected || !givenUp) {
+			continue
+		}
+		r.split, r.suspected = proved, true
+		report := consensus.Report{Kind: consensus.Split, View: v, Block: first.block, Peer: -1}
+		for j, y := range r.notarizes {
+			if y != nil && y.Block == first.block {
+				report.Detail = append(report.Detail, consensus.Vote{Validator: j, Message: y})
+			}
+		}
+		out.Reports = append(out.Reports, report)
+	}
 }
 
 // nullify sends Nullify unless Finalize was sent (K2).
@@ -160,40 +184,40 @@ func (m *Simplex) countNullify(from int, x *Nullify, out *consensus.Output) {
 	if r.nullification != nil {
 		return
 	}
-	n := &Nullification{View: x.View}
-	weight := uint64(0)
-	for i, v := range r.nullifies {
-		if v != nil {
-			weight += m.c.Validators.At(i).Weight
-			n.Signers = n.Signers.With(i)
-			n.Signatures = append(n.Signatures, v.Signature)
-		}
-	}
+	weight := m.nullifying(r)
 	if m.quorum(weight) {
+		n := &Nullification{View: x.View}
+		for i, v := range r.nullifies {
+			if v != nil {
+				n.Signers = n.Signers.With(i)
+				n.Signatures = append(n.Signatures, v.Signature)
+			}
+		}
 		m.nullification(n, out)
 	} else if x.View < m.view && weight > m.c.Validators.FaultBound() {
 		m.nullify(x.View, out) // follow, also for a view already left
 	}
 }
 
-// giveUp nullifies the current view if some honest replica did (weight > f) or no result can win.
-func (m *Simplex) giveUp(out *consensus.Output) {
-	r := m.rounds[m.view]
-	if r == nil || r.nullified != nil {
-		return
-	}
+func (m *Simplex) nullifying(r *round) uint64 {
 	weight := uint64(0)
 	for i, v := range r.nullifies {
 		if v != nil {
 			weight += m.c.Validators.At(i).Weight
 		}
 	}
-	if r.hopeless || weight > m.c.Validators.FaultBound() {
+	return weight
+}
+
+// giveUp nullifies the current view if some honest replica did (weight > f) or no result can win.
+func (m *Simplex) giveUp(out *consensus.Output) {
+	r := m.rounds[m.view]
+	if r != nil && r.nullified == nil && (r.hopeless || m.nullifying(r) > m.c.Validators.FaultBound()) {
 		m.nullify(m.view, out)
 	}
 }
 
-// notarization learns that a view has a notarized block. It moves the view without the body.
+// notarization learns that a view has a notarized block. It moves the view without the body (K2).
 func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 	if n.View <= m.certified() {
 		return
@@ -203,20 +227,33 @@ func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 		return
 	}
 	r.notarization = n
+	m.notarized = max(m.notarized, n.View)
+	out.Persist = append(out.Persist, record(recordEntered, n))
 	m.report(out, consensus.Notarized, n.View, n.Block)
-	for _, c := range r.candidates {
-		if c.proposal.Block.ID() == n.Block {
-			m.add(c.proposal.Block)
+	if l := m.adopt(n.Block); l != nil {
+		if m.need(l); l.stage == invalid {
+			m.diverge(l, out)
 		}
-	}
-	if l := m.links[n.Block]; l != nil {
-		m.need(l)
 	} else if i, ok := m.leader(n.View+1, n.Block, nil); ok && i == m.c.Self {
 		m.fetch(n.Block, m.signer(n.Signers), out) // to propose on it
 	}
 	m.enter(n.View+1, n, out)
+	m.fill()
 	m.send(n, out)
 	m.finalize(n.View, out)
+}
+
+// adopt returns the link of a block, made of a proposal if need be; nil if the body is not here.
+func (m *Simplex) adopt(id quoin.Hash) *link {
+	if l := m.links[id]; l != nil {
+		return l
+	}
+	for _, p := range m.candidates {
+		if p.Block.ID() == id {
+			return m.add(p.Block)
+		}
+	}
+	return nil
 }
 
 func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
@@ -228,8 +265,11 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 		return
 	}
 	r.nullification = n
+	out.Persist = append(out.Persist, record(recordEntered, n))
 	m.report(out, consensus.Nullified, n.View, quoin.Hash{})
+	m.split(n.View, r, true, out)
 	m.enter(n.View+1, n, out)
+	m.fill()
 	m.send(n, out)
 }
 
@@ -237,7 +277,7 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 // sent and this replica's own result is the notarized one (K2).
 func (m *Simplex) finalize(v quoin.View, out *consensus.Output) {
 	r := m.rounds[v]
-	if r == nil || r.notarization == nil || !m.votes() || r.finalized != nil || r.nullified != nil && !m.c.Rules.FinalizeAfterNullify {
+	if v <= m.certified() || r == nil || r.notarization == nil || !m.votes() || r.finalized != nil || r.nullified != nil && !m.c.Rules.FinalizeAfterNullify {
 		return
 	}
 	l := m.links[r.notarization.Block]
@@ -268,18 +308,23 @@ func (m *Simplex) countFinalize(from int, x *Finalize, out *consensus.Output) {
 		return
 	}
 	r.finalizes[from] = x
-	c := &quoin.Certificate{Checkpoint: x.Checkpoint}
 	weight := uint64(0)
 	for i, f := range r.finalizes {
 		if f != nil && f.Checkpoint == x.Checkpoint {
 			weight += m.c.Validators.At(i).Weight
+		}
+	}
+	if !m.quorum(weight) {
+		return
+	}
+	c := &quoin.Certificate{Checkpoint: x.Checkpoint}
+	for i, f := range r.finalizes {
+		if f != nil && f.Checkpoint == x.Checkpoint {
 			c.Signers = c.Signers.With(i)
 			c.Signatures = append(c.Signatures, f.Signature)
 		}
 	}
-	if m.quorum(weight) {
-		m.certificate(c, out)
-	}
+	m.certificate(c, out)
 }
 
 // certificate learns of a certificate. Its block may still have to be fetched and executed.
@@ -289,47 +334,22 @@ func (m *Simplex) certificate(c *quoin.Certificate, out *consensus.Output) {
 		return
 	}
 	m.cert = c
-	if l := m.links[c.Checkpoint.Block]; l != nil {
+	// Persisted also when the view is past: a restart must not forget what licenses the votes that follow.
+	out.Persist = append(out.Persist, record(recordEntered, &Certificate{*c}))
+	if l := m.adopt(c.Checkpoint.Block); l != nil {
 		m.need(l)
-	} else if r := m.rounds[v]; r != nil {
-		for _, k := range r.candidates {
-			if k.proposal.Block.ID() == c.Checkpoint.Block {
-				m.need(m.add(k.proposal.Block))
-			}
-		}
 	}
+	m.enter(v+1, &Certificate{*c}, out)
+	m.fill()
 	m.missing(out)
-	if v >= m.view {
-		m.enter(v+1, &Certificate{*c}, out)
-	} else {
-		// The certificate is what a restart must not forget: it licences what follows.
-		out.Persist = append(out.Persist, record(recordEntered, &Certificate{*c}))
-	}
-}
-
-// executed takes the answer to an Execute demand. A second answer for the same block replaces a
-// result that differed from the quorum's.
-func (m *Simplex) executed(in consensus.Executed, out *consensus.Output) {
-	l := m.links[in.Block]
-	if l == nil || l == m.root {
-		return
-	}
-	switch in.Verdict {
-	case consensus.Abstain:
-		l.stage, l.abstained = waiting, true
-		return
-	case consensus.Invalid:
-		l.stage = invalid
-		m.report(out, consensus.RefusedBlock, l.view, l.id)
-		return
-	}
-	l.stage, l.diverged, l.abstained = valid, false, false
-	l.checkpoint, l.last, l.withheld = in.Checkpoint, in.Last, in.Withhold
-	l.digest = l.checkpoint.Digest()
-	m.finalize(l.view, out)
 }
 
 func (m *Simplex) equivocation(from int, v quoin.View, first, second consensus.Message, out *consensus.Output) {
+	r := m.round(v)
+	if r.equivocators.Has(from) {
+		return
+	}
+	r.equivocators = r.equivocators.With(from)
 	out.Reports = append(out.Reports, consensus.Report{Kind: consensus.Equivocation, View: v, Peer: from,
 		Detail: []consensus.Vote{{Validator: from, Message: first}, {Validator: from, Message: second}}})
 }
@@ -340,7 +360,8 @@ func (m *Simplex) send(x consensus.Message, out *consensus.Output) {
 	}
 }
 
-// signer returns some signer that is not this replica, another one at every tick.
+// signer returns some signer that is not this replica, another one at every tick; replicas begin at
+// different ones.
 func (m *Simplex) signer(signers quoin.Bitmap) int {
 	var others []int
 	for i := range signers.All() {
@@ -351,5 +372,5 @@ func (m *Simplex) signer(signers quoin.Bitmap) int {
 	if len(others) == 0 {
 		return consensus.All
 	}
-	return others[m.ticks%uint64(len(others))]
+	return others[(m.ticks+uint64(m.c.Self+1))%uint64(len(others))]
 }

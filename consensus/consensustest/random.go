@@ -1,0 +1,21 @@
+package consensustest
+
+// random is SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
+type random struct{ state uint64 }
+
+func (r *random) next() uint64 {
+	r.state += 0x9e3779b97f4a7c15
+	z := r.state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// below returns a number in 0 to n-1.
+func (r *random) below(n uint64) uint64 { return r.next() % n }
+
+// between returns a number from low to high, both included.
+func (r *random) between(low, high uint64) uint64 { return low + r.below(high-low+1) }
+
+// chance is true in so many of a thousand cases.
+func (r *random) chance(thousandths uint64) bool { return r.below(1000) < thousandths }
