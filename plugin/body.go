@@ -120,6 +120,12 @@ func (p *bodyPass) invalid(format string, args ...any) {
 	}
 }
 
+func (p *bodyPass) needMemory() {
+	if !p.m.hasMemory {
+		p.invalid("there is no memory")
+	}
+}
+
 func (p *bodyPass) push(t valueType) { p.stack = append(p.stack, t) }
 
 func (p *bodyPass) pushAll(ts []valueType) { p.stack = append(p.stack, ts...) }
@@ -351,6 +357,7 @@ func (p *bodyPass) memorySize(op byte, at int, dead bool) {
 	if b := p.r.byte(); b != 0 && !p.r.failed() {
 		p.r.fail(CodeFeature, "memory %d; there is only one", b)
 	}
+	p.needMemory()
 	if op == opMemorySize {
 		p.push(typeI32)
 		p.keep(at, dead, costSimple)
@@ -375,6 +382,7 @@ func (p *bodyPass) prefixed(at int, dead bool) {
 		p.push(o.result)
 		p.keep(at, dead, int(o.cost))
 	case sub == bulkCopy || sub == bulkFill:
+		p.needMemory()
 		memories := p.r.byte()
 		if sub == bulkCopy {
 			memories |= p.r.byte()
@@ -408,6 +416,7 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 			p.invalid("an alignment of 2^%d is more than the access's own", align)
 		}
 		offset = p.r.u32()
+		p.needMemory()
 	}
 	if o.second != 0 {
 		p.pop(o.second)

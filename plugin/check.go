@@ -146,6 +146,9 @@ func (c *checked) versions() *Refusal {
 }
 
 func (c *checked) memory() *Refusal {
+	if !c.module.hasMemory {
+		return refuse(CodeMemory, -1, "the module has no memory; define one and export it as %q", memoryExport)
+	}
 	if r := c.report; r.PagesMin > r.PagesMax {
 		return refuse(CodeMemory, -1, "the initial memory has %d pages, the manifest and this node allow %d", r.PagesMin, r.PagesMax)
 	}

@@ -115,17 +115,34 @@ func (p *bodyPass) branchTable() {
 		return
 	}
 	p.control += 1 + int(n)/16
-	var first []valueType
+	arity := 0
 	for i := uint32(0); i <= n && !p.r.failed(); i++ {
 		ts := p.label(p.r.u32())
 		if i == 0 {
-			first = ts
-			p.popAll(ts)
-		} else if !sameTypes(ts, first) {
-			p.invalid("the targets of a br_table take different values")
+			arity = len(ts)
+		} else if len(ts) != arity {
+			p.invalid("the targets of a br_table take different numbers of values")
 		}
+		p.peekAll(ts)
 	}
 	p.report.BranchesAll = p.branches
+}
+
+// peekAll checks that the stack ends in values of the types, and leaves them there.
+func (p *bodyPass) peekAll(ts []valueType) {
+	top := &p.blocks[len(p.blocks)-1]
+	for k := range ts {
+		at, want := len(p.stack)-1-k, ts[len(ts)-1-k]
+		if at < top.height {
+			if !top.unreachable {
+				p.invalid("the stack is empty where %v is needed", want)
+			}
+			return
+		}
+		if got := p.stack[at]; got != want && got != 0 {
+			p.invalid("%v on the stack where %v is needed", got, want)
+		}
+	}
 }
 
 func (p *bodyPass) call(op byte, at int, dead bool) {

@@ -110,6 +110,18 @@ func Digest(file []byte) quoin.Hash {
 	return sha256.Sum256(unsigned)
 }
 
+// AuthorBytes returns what the author signs to publish the release with the digest.
+func AuthorBytes(digest quoin.Hash) []byte { return append([]byte(authorContext), digest[:]...) }
+
+// Signature returns the author's signature in a file and whether there is one. It is not verified.
+func Signature(file []byte) (quoin.Signature, bool) {
+	_, signature := splitSignature(file)
+	if signature == nil {
+		return quoin.Signature{}, false
+	}
+	return quoin.Signature(signature), true
+}
+
 // Sign returns the file with the author's signature; an earlier one is replaced. The key must
 // be the manifest's author.
 func Sign(file []byte, key ed25519.PrivateKey) ([]byte, error) {
@@ -125,7 +137,7 @@ func Sign(file []byte, key ed25519.PrivateKey) ([]byte, error) {
 	}
 	digest := Digest(file)
 	unsigned, _ := splitSignature(file)
-	return appendCustom(slices.Clone(unsigned), signatureSection, ed25519.Sign(key, append([]byte(authorContext), digest[:]...))), nil
+	return appendCustom(slices.Clone(unsigned), signatureSection, ed25519.Sign(key, AuthorBytes(digest))), nil
 }
 
 // VerifySignature returns nil if the manifest's author has signed the file, else an error
@@ -140,7 +152,7 @@ func VerifySignature(file []byte) error {
 		return fmt.Errorf("%w: the file has none; its author %x must sign it", ErrSignature, m.Author[:])
 	}
 	digest := sha256.Sum256(unsigned)
-	if !ed25519.Verify(m.Author[:], append([]byte(authorContext), digest[:]...), signature) {
+	if !ed25519.Verify(m.Author[:], AuthorBytes(digest), signature) {
 		return fmt.Errorf("%w: it is not by %x over %x; the file was changed or another key was used", ErrSignature, m.Author[:], digest)
 	}
 	return nil

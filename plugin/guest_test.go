@@ -16,10 +16,10 @@ import (
 
 // engines are the two hosts that every call must agree on.
 type engines struct {
-	t            testing.TB
-	compiler     *Host
-	interpreter  *Host
-	fresh, table [2]*Table
+	t           testing.TB
+	compiler    *Host
+	interpreter *Host
+	table       [2]*Table
 }
 
 func newEngines(t testing.TB) *engines {

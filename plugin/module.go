@@ -172,8 +172,8 @@ func (m *module) checkWhole() *Refusal {
 	if m.dataCount >= 0 && m.dataCount != len(m.data) {
 		return refuse(CodeMalformed, -1, "%d data segments are announced and %d are there", m.dataCount, len(m.data))
 	}
-	if !m.hasMemory {
-		return refuse(CodeMemory, -1, "the module has no memory; define and export one named memory")
+	if len(m.data) > 0 && !m.hasMemory {
+		return refuse(CodeInvalid, -1, "data segments without a memory")
 	}
 	for _, d := range m.data {
 		if uint64(d.offset)+uint64(len(d.data)) > uint64(m.pagesMin)<<16 {

@@ -50,8 +50,6 @@ const (
 	opI64FromF64   = 0xbd
 	opF32FromI32   = 0xbe
 	opF64FromI64   = 0xbf
-	opF32Copysign  = 0x98
-	opF64Copysign  = 0xa6
 	opPrefix       = 0xfc // saturating conversions and bulk memory
 )
 
