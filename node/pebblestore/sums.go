@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -63,7 +63,7 @@ func (s *sums) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content, err := s.read(s.fs.PathJoin(s.dir, sumsName), -1)
-	if err != nil && !oserror.IsNotExist(err) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for name, n := range parseNotes(content) {
@@ -82,7 +82,7 @@ func (s *sums) start() error {
 func (s *sums) verify(path string, want note) (there bool, err error) {
 	content, err := s.read(path, want.length)
 	switch {
-	case oserror.IsNotExist(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return true, fmt.Errorf("%w: %s is shorter than the %d bytes that were synced", ErrCorrupt, path, want.length)
