@@ -12,7 +12,7 @@ import (
 )
 
 // plainMachine is a machine that passes the check; change spoils it.
-func plainMachine(change func(m *Module), imports ...Signature) []byte {
+func plainMachine(change func(m *Module), imports ...Imported) []byte {
 	m := Guest(1, imports...)
 	if change != nil {
 		change(m)
@@ -95,10 +95,10 @@ func TestRefusals(t *testing.T) {
 		{"import of a memory", CodeImport, plainMachine(func(m *Module) {
 			m.Raw = map[byte][]byte{2: slices.Concat([]byte{1}, Name("env"), Name("memory"), []byte{2, 0, 1})}
 		})},
-		{"import of a file function", CodeImport, plainMachine(nil, Signature{Module: "wasi_snapshot_preview1", Name: "path_open", Params: nil, Results: nil})},
-		{"import of something near", CodeImport, plainMachine(nil, Signature{Module: "quoin.v1", Name: "input ", Params: Types(I32, I32), Results: Types(I32)})},
-		{"import from a later version", CodeImport, plainMachine(nil, Signature{Module: "quoin.v2", Name: "input", Params: Types(I32, I32), Results: Types(I32)})},
-		{"import of another type", CodeImport, plainMachine(nil, Signature{Module: "quoin.v1", Name: "input", Params: Types(I32, I64), Results: Types(I32)})},
+		{"import of a file function", CodeImport, plainMachine(nil, Imported{Module: "wasi_snapshot_preview1", Name: "path_open", Params: nil, Results: nil})},
+		{"import of something near", CodeImport, plainMachine(nil, Imported{Module: "quoin.v1", Name: "input ", Params: Types(I32, I32), Results: Types(I32)})},
+		{"import from a later version", CodeImport, plainMachine(nil, Imported{Module: "quoin.v2", Name: "input", Params: Types(I32, I32), Results: Types(I32)})},
+		{"import of another type", CodeImport, plainMachine(nil, Imported{Module: "quoin.v1", Name: "input", Params: Types(I32, I64), Results: Types(I32)})},
 		{"reserved export", CodeExport, plainMachine(func(m *Module) { m.Global(I64, true, I64Const(9)); m.Export("quoin.fuel", KindGlobal, 0) })},
 		{"another reserved export", CodeExport, plainMachine(func(m *Module) { m.Func("quoin.anything", nil, nil, nil) })},
 		{"marker of another type", CodeExport, func() []byte {

@@ -174,7 +174,7 @@ func TestFaults(t *testing.T) {
 	spin := Loop(0x40, Br(0))
 	for _, c := range []struct {
 		name    string
-		imports []Signature
+		imports []Imported
 		more    func(*Module)
 		body    [][]byte
 		want    hook.Fault
@@ -186,18 +186,18 @@ func TestFaults(t *testing.T) {
 		{"truncation of NaN", nil, nil, [][]byte{F64Bits(0x7ff8000000000000), Op(0xaa)}, hook.FaultTrap},
 		{"no output", nil, nil, [][]byte{I32Const(0)}, hook.FaultOutput},
 		{"status", nil, nil, [][]byte{I32Const(3)}, hook.FaultStatus},
-		{"two outputs", []Signature{Output}, nil, [][]byte{respond(0, 0, 0), Op(0x1a), respond(0, 0, 0)}, hook.FaultOutput},
-		{"short output", []Signature{Output}, nil, [][]byte{I32Const(0), I32Const(3), Call(0), I32Const(0)}, hook.FaultOutput},
-		{"output bomb", []Signature{Output}, nil, [][]byte{I32Const(0), I32Const(-1), Call(0), I32Const(0)}, hook.FaultOutput},
-		{"output out of bounds", []Signature{Output}, nil, [][]byte{I32Const(-1), I32Const(4), Call(0), I32Const(0)}, hook.FaultBounds},
-		{"input out of bounds", []Signature{Input}, nil, [][]byte{I32Const(65530), I32Const(1000), Call(0), Op(0x1a), I32Const(0)}, hook.FaultBounds},
-		{"abort", []Signature{Abort}, nil, [][]byte{I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultAbort},
-		{"exit", []Signature{ProcExit}, nil, [][]byte{I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultExit},
-		{"empty key", []Signature{StatePut}, nil, [][]byte{I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultLimit},
-		{"long key", []Signature{StatePut}, nil, [][]byte{I32Const(0), I32Const(257), I32Const(0), I32Const(0), Call(0), I32Const(0)}, hook.FaultLimit},
-		{"long value", []Signature{StatePut}, func(m *Module) { m.Memory(2, -1) }, [][]byte{I32Const(0), I32Const(1), I32Const(0), I32Const(65537), Call(0), I32Const(0)}, hook.FaultLimit},
-		{"long event", []Signature{Emit}, nil, [][]byte{I32Const(0), I32Const(4097), Call(0), I32Const(0)}, hook.FaultLimit},
-		{"host calls", []Signature{Granted}, nil, [][]byte{Loop(0x40, I32Const(0), I32Const(0), Call(0), Op(0x1a), Br(0)), Op(0x00)}, hook.FaultHostCount},
+		{"two outputs", []Imported{Output}, nil, [][]byte{respond(0, 0, 0), Op(0x1a), respond(0, 0, 0)}, hook.FaultOutput},
+		{"short output", []Imported{Output}, nil, [][]byte{I32Const(0), I32Const(3), Call(0), I32Const(0)}, hook.FaultOutput},
+		{"output bomb", []Imported{Output}, nil, [][]byte{I32Const(0), I32Const(-1), Call(0), I32Const(0)}, hook.FaultOutput},
+		{"output out of bounds", []Imported{Output}, nil, [][]byte{I32Const(-1), I32Const(4), Call(0), I32Const(0)}, hook.FaultBounds},
+		{"input out of bounds", []Imported{Input}, nil, [][]byte{I32Const(65530), I32Const(1000), Call(0), Op(0x1a), I32Const(0)}, hook.FaultBounds},
+		{"abort", []Imported{Abort}, nil, [][]byte{I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultAbort},
+		{"exit", []Imported{ProcExit}, nil, [][]byte{I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultExit},
+		{"empty key", []Imported{StatePut}, nil, [][]byte{I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(0), spin, I32Const(0)}, hook.FaultLimit},
+		{"long key", []Imported{StatePut}, nil, [][]byte{I32Const(0), I32Const(257), I32Const(0), I32Const(0), Call(0), I32Const(0)}, hook.FaultLimit},
+		{"long value", []Imported{StatePut}, func(m *Module) { m.Memory(2, -1) }, [][]byte{I32Const(0), I32Const(1), I32Const(0), I32Const(65537), Call(0), I32Const(0)}, hook.FaultLimit},
+		{"long event", []Imported{Emit}, nil, [][]byte{I32Const(0), I32Const(4097), Call(0), I32Const(0)}, hook.FaultLimit},
+		{"host calls", []Imported{Granted}, nil, [][]byte{Loop(0x40, I32Const(0), I32Const(0), Call(0), Op(0x1a), Br(0)), Op(0x00)}, hook.FaultHostCount},
 		{"big bulk", nil, nil, [][]byte{Loop(0x40, I32Const(0), I32Const(0), I32Const(60000), Op(0xfc, 11, 0), Br(0)), Op(0x00)}, hook.FaultFuel},
 		{"huge fill", nil, nil, [][]byte{I32Const(0), I32Const(0), I32Const(-1), Op(0xfc, 11, 0), I32Const(0)}, hook.FaultFuel},
 		{"recursion", nil, func(m *Module) { m.Func("", nil, nil, nil, Call(1)) }, [][]byte{Call(1), I32Const(0)}, hook.FaultDepth},

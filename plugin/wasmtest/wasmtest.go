@@ -44,7 +44,7 @@ type Module struct {
 // Guest returns a module with what every plugin has: a memory of the given pages, exported,
 // and the marker of the interface. The marker's function takes the first number after the
 // imports, which are to be given as for Import.
-func Guest(pages uint32, imports ...Signature) *Module {
+func Guest(pages uint32, imports ...Imported) *Module {
 	m := &Module{}
 	for _, s := range imports {
 		m.Import(s)
@@ -55,8 +55,8 @@ func Guest(pages uint32, imports ...Signature) *Module {
 	return m
 }
 
-// Signature is an imported function with its type.
-type Signature struct {
+// Imported is an imported function with its type.
+type Imported struct {
 	Module, Name    string
 	Params, Results []byte
 }
@@ -76,7 +76,7 @@ func (m *Module) Type(params, results []byte) uint32 {
 }
 
 // Import adds an imported function and returns its number.
-func (m *Module) Import(s Signature) uint32 {
+func (m *Module) Import(s Imported) uint32 {
 	b := append(Name(s.Module), Name(s.Name)...)
 	b = append(b, 0)
 	m.imports = append(m.imports, append(b, U32(m.Type(s.Params, s.Results))...))
@@ -301,18 +301,18 @@ func enclose(op, typ byte, body [][]byte) []byte {
 
 // Host functions of the sandbox.
 var (
-	Input       = Signature{"quoin.v1", "input", Types(I32, I32), Types(I32)}
-	Output      = Signature{"quoin.v1", "output", Types(I32, I32), nil}
-	StateGet    = Signature{"quoin.v1", "state_get", Types(I32, I32, I32, I32), Types(I32)}
-	StatePut    = Signature{"quoin.v1", "state_put", Types(I32, I32, I32, I32), nil}
-	StateDelete = Signature{"quoin.v1", "state_delete", Types(I32, I32), nil}
-	StateScan   = Signature{"quoin.v1", "state_scan", Types(I32, I32, I32, I32, I32, I32, I32), Types(I32)}
-	Emit        = Signature{"quoin.v1", "emit", Types(I32, I32), nil}
-	Log         = Signature{"quoin.v1", "log", Types(I32, I32), nil}
-	Granted     = Signature{"quoin.v1", "granted", Types(I32, I32), Types(I32)}
-	Abort       = Signature{"env", "abort", Types(I32, I32, I32, I32), nil}
-	ProcExit    = Signature{"wasi_snapshot_preview1", "proc_exit", Types(I32), nil}
-	ClockTime   = Signature{"wasi_snapshot_preview1", "clock_time_get", Types(I32, I64, I32), Types(I32)}
-	RandomGet   = Signature{"wasi_snapshot_preview1", "random_get", Types(I32, I32), Types(I32)}
-	FdWrite     = Signature{"wasi_snapshot_preview1", "fd_write", Types(I32, I32, I32, I32), Types(I32)}
+	Input       = Imported{"quoin.v1", "input", Types(I32, I32), Types(I32)}
+	Output      = Imported{"quoin.v1", "output", Types(I32, I32), nil}
+	StateGet    = Imported{"quoin.v1", "state_get", Types(I32, I32, I32, I32), Types(I32)}
+	StatePut    = Imported{"quoin.v1", "state_put", Types(I32, I32, I32, I32), nil}
+	StateDelete = Imported{"quoin.v1", "state_delete", Types(I32, I32), nil}
+	StateScan   = Imported{"quoin.v1", "state_scan", Types(I32, I32, I32, I32, I32, I32, I32), Types(I32)}
+	Emit        = Imported{"quoin.v1", "emit", Types(I32, I32), nil}
+	Log         = Imported{"quoin.v1", "log", Types(I32, I32), nil}
+	Granted     = Imported{"quoin.v1", "granted", Types(I32, I32), Types(I32)}
+	Abort       = Imported{"env", "abort", Types(I32, I32, I32, I32), nil}
+	ProcExit    = Imported{"wasi_snapshot_preview1", "proc_exit", Types(I32), nil}
+	ClockTime   = Imported{"wasi_snapshot_preview1", "clock_time_get", Types(I32, I64, I32), Types(I32)}
+	RandomGet   = Imported{"wasi_snapshot_preview1", "random_get", Types(I32, I32), Types(I32)}
+	FdWrite     = Imported{"wasi_snapshot_preview1", "fd_write", Types(I32, I32, I32, I32), Types(I32)}
 )
