@@ -215,17 +215,19 @@ func invalid(format string, args ...any) error {
 }
 
 // run executes the transactions in order and seals the outcome.
-func (x *Executor) run(o *Outcome) error {
+func (x *Executor) run(o *Outcome) (err error) {
+	defer recoverUnreadable(&err)
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
 	change := governance.Decide(kernel, h.Height) // on the state after the block before
+	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}
 
 	if err := x.recordLeader(o, kernel); err != nil {
 		return err
 	}
-	edge := x.edge(o.parent)
-	o.segment = ledger.NewSegment(&edge)
+	o.before = x.edge(o.parent)
+	o.segment = ledger.NewSegment(&o.before)
 	transactions := o.Block.Transactions()
 	o.Results = make([]quoin.Result, len(transactions))
 	for i := range transactions {
@@ -244,7 +246,6 @@ func (x *Executor) run(o *Outcome) error {
 	if h.Height > window {
 		kernel.Delete(seenKey(h.Height - window))
 	}
-	governance.Enact(kernel, change)
 	if change.Next != nil {
 		o.Last, o.Next = true, change.Next
 		seed := nextSeed(x.tip.Seed, o.Block.ID())
@@ -342,15 +343,47 @@ func (k *kernelState) note(err error) {
 	}
 }
 
+// Get ends the execution when the state cannot be read: "absent" would be a wrong answer, and
+// governance panics on records that are missing.
 func (k *kernelState) Get(key []byte) ([]byte, bool) {
 	v, ok, err := k.overlay.Get(quoin.KernelNamespace, key)
 	if err != nil {
-		k.note(err)
+		panic(unreadable{err})
 	}
 	return v, ok
+}
+
+// unreadable is the panic of a kernelState, which run recovers.
+type unreadable struct{ err error }
+
+func recoverUnreadable(err *error) {
+	if p := recover(); p != nil {
+		u, ok := p.(unreadable)
+		if !ok {
+			panic(p)
+		}
+		*err = fmt.Errorf("execution: %w: %w", ErrLocal, u.err)
+	}
 }
 
 func (k *kernelState) Put(key, value []byte) {
 	k.note(k.overlay.Put(quoin.KernelNamespace, key, value))
 }
 func (k *kernelState) Delete(key []byte) { k.note(k.overlay.Delete(quoin.KernelNamespace, key)) }
+
+// Seed returns the leader seed of the epoch of the next block.
+func (x *Executor) Seed() quoin.Hash { return x.tip.Seed }
+
+// Has reports whether a transaction stands in o or its uncertified ancestors; o may be nil.
+func (x *Executor) Has(o *Outcome, id quoin.Hash) bool { return o.has(id) }
+
+// Suspended reports whether a namespace is suspended in the state after o, or the certified state if
+// o is nil. What cannot be read counts as not suspended: execution will tell.
+func (x *Executor) Suspended(o *Outcome, namespace string) bool {
+	get := x.c.State.Get
+	if o != nil {
+		get = o.overlay.Get
+	}
+	_, ok, err := get(quoin.KernelNamespace, governance.SuspendedKey(namespace))
+	return ok && err == nil
+}

@@ -21,7 +21,8 @@ type Outcome struct {
 	parent  *Outcome // nil on the certified tip
 	overlay *state.Overlay
 	segment *ledger.Segment
-	edge    ledger.Edge
+	before  ledger.Edge // of the ledger before the block
+	edge    ledger.Edge // and after
 	seen    map[quoin.Hash]uint32
 	// suspended keeps which namespaces were suspended before the block: suspension acts from the
 	// next block on.
@@ -53,3 +54,9 @@ func (o *Outcome) has(id quoin.Hash) bool {
 	}
 	return false
 }
+
+// Before returns the edge of the ledger before the block.
+func (o *Outcome) Before() ledger.Edge { return o.before }
+
+// Parent returns the outcome on which this one stands; nil if that is the certified tip.
+func (o *Outcome) Parent() *Outcome { return o.parent }

@@ -113,8 +113,8 @@ func Digest(file []byte) quoin.Hash {
 // AuthorBytes returns what the author signs to publish the release with the digest.
 func AuthorBytes(digest quoin.Hash) []byte { return append([]byte(authorContext), digest[:]...) }
 
-// Signature returns the author's signature in a file and whether there is one. It is not verified.
-func Signature(file []byte) (quoin.Signature, bool) {
+// AuthorSignature returns the author's signature in a file and whether there is one. It is not verified.
+func AuthorSignature(file []byte) (quoin.Signature, bool) {
 	_, signature := splitSignature(file)
 	if signature == nil {
 		return quoin.Signature{}, false

@@ -1,0 +1,166 @@
+package replica
+
+import (
+	"errors"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+)
+
+func isInvalid(err error) bool { return errors.Is(err, execution.ErrInvalid) }
+
+// certified writes certified blocks to the store, as one batch each, and asks for it to be synced.
+// Only then are they reported.
+func (r *Replica) certified(c consensus.Certified, out *Output) {
+	outcomes := make([]*execution.Outcome, 0, len(c.Blocks))
+	for _, b := range c.Blocks {
+		o, ok := r.exec.Outcome(b.ID())
+		if !ok {
+			panic("replica: a block was certified that was not executed: " + b.ID().String())
+		}
+		outcomes = append(outcomes, o)
+	}
+	certificate := c.Certificate
+	epoch := r.epoch
+	if err := r.chain.commit(outcomes, &certificate, r.exec.Seed, r.exec.Advance); err != nil {
+		out.Fatal = err
+		return
+	}
+	kernel, suspended := false, false
+	for _, o := range outcomes {
+		if o.Tail() {
+			continue
+		}
+		r.pool.remove(o.IDs)
+		r.pool.advance(o.Checkpoint.Height)
+		r.unsynced = append(r.unsynced, Finished{Block: o.Block, IDs: o.IDs, Results: o.Results, Checkpoint: o.Checkpoint, Certificate: &certificate})
+		r.stats.Blocks++
+		r.stats.Transactions += uint64(len(o.IDs))
+		kernel = r.note(o, out) || kernel
+		suspended = suspended || o.Suspended != ""
+	}
+	h := r.exec.Tip().Height
+	r.pool.configure(&r.exec.Configuration().Parameters, h, r.exec.Seen())
+	out.Sync = h
+	r.splits.forget(h)
+	r.beat(out)
+	if suspended || c.Ended {
+		r.pool.removeSuspensions()
+	}
+	if c.Ended {
+		r.splits.endEpoch()
+		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
+	}
+	if kernel || c.Ended || r.kernelView.scheduled || h%64 == 0 {
+		r.look(out)
+	}
+}
+
+// note counts and reports what a certified block shows, and says whether it changed the kernel's
+// state in a way that look should see.
+func (r *Replica) note(o *execution.Outcome, out *Output) bool {
+	kernel := o.Suspended != ""
+	h := o.Block.Header()
+	if o.Suspended != "" {
+		out.Events = append(out.Events, Event{Kind: Suspended, Height: h.Height, Reason: o.Suspended})
+	}
+	if o.Leader.Fault != hook.FaultNone {
+		kernel = true
+		r.stats.LeaderFaults++
+		out.Events = append(out.Events, Event{Kind: LeaderFaulted, View: h.View, Height: h.Height, Reason: o.Leader.Fault.String()})
+	}
+	for i, t := range o.Block.Transactions() {
+		if t.Kernel() {
+			kernel = true
+		} else if code := o.Results[i].Code; code > quoin.ResultFault && code < execution.ResultNoMachine {
+			r.stats.MachineFaults++
+			out.Events = append(out.Events, Event{Kind: MachineFaulted, Height: h.Height, Reason: hook.Fault(code - quoin.ResultFault).String()})
+		}
+	}
+	return kernel
+}
+
+// synced reports the blocks that have become durable.
+func (r *Replica) synced(in Synced, out *Output) {
+	n := 0
+	for n < len(r.unsynced) && r.unsynced[n].Checkpoint.Height <= in.Height {
+		n++
+	}
+	out.Finished = append(out.Finished, r.unsynced[:n]...)
+	r.unsynced = append(r.unsynced[:0:0], r.unsynced[n:]...)
+	if r.logBytes > logBytesMax && len(r.unsynced) == 0 {
+		r.logBytes = 0
+		out.Prune = true
+	}
+}
+
+// Snapshot returns the records that a restart needs when all older ones are gone. It is meant for
+// Output.Prune.
+func (r *Replica) Snapshot() []LogRecord {
+	var records []LogRecord
+	for _, record := range r.machine.Snapshot() {
+		records = append(records, newLogRecord(r.epoch, record))
+	}
+	return records
+}
+
+// kernelView is what the replica last saw of the kernel's state.
+type kernelView struct {
+	scheduled bool // an activation lies ahead
+	releases  []quoin.Hash
+	asked     map[governance.ProposalNumber]quoin.Height // expiry of the readiness that was sent
+}
+
+// look reads the certified kernel state: which releases this node should have, whether an
+// activation is scheduled, and which proposals it can attest its readiness for.
+func (r *Replica) look(out *Output) {
+	k := kernelReader{r.chain.state}
+	v := &r.kernelView
+	if v.asked == nil {
+		v.asked = map[governance.ProposalNumber]quoin.Height{}
+	}
+	h := r.exec.Tip().Height
+	v.scheduled = false
+	releases := []quoin.Hash{}
+	for _, b := range r.exec.Configuration().Bindings {
+		if !b.Release.IsZero() {
+			releases = append(releases, b.Release)
+		}
+	}
+	for _, p := range governance.OpenProposals(k) {
+		digest := p.Binding.Release
+		if p.Status == governance.StatusScheduled {
+			v.scheduled = true
+		}
+		if digest.IsZero() {
+			continue
+		}
+		releases = append(releases, digest)
+		if r.c.Table.Has(digest) && r.c.Signer != nil && v.asked[p.Number] <= h && !governance.Attested(k, &p, r.self) {
+			r.attest(p.Number, h, out)
+		}
+	}
+	for _, b := range r.exec.Configuration().Bindings {
+		if s, ok := governance.ReadSlot(k, b.Slot()); ok && s.Return.Cause != 0 {
+			v.scheduled = true
+			if line, ok := governance.ReadServed(k, b.Slot(), s.Return.To); ok && !line.Binding.Release.IsZero() {
+				releases = append(releases, line.Binding.Release)
+			}
+		}
+	}
+	v.releases = releases
+	out.Releases = releases
+}
+
+// attest sends this validator's readiness for a proposal.
+func (r *Replica) attest(n governance.ProposalNumber, h quoin.Height, out *Output) {
+	t := quoin.Transaction{Sender: r.self, Salt: uint64(n), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
+		Namespace: quoin.KernelNamespace, Payload: governance.Encode(governance.Ready{Proposal: n})}
+	t.Signature = r.c.Signer.Sign(quoin.TransactionSigningBytes(t.ID(r.originID)))
+	r.kernelView.asked[n] = t.Expiry
+	r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge)
+	r.forward([]quoin.Transaction{t}, out)
+}

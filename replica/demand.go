@@ -1,0 +1,213 @@
+package replica
+
+import (
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/consensus"
+)
+
+// Input is one of the types below.
+type Input interface{ isInput() }
+
+type (
+	// Start is the first input, once.
+	Start struct{}
+
+	// Message brings a peer's bytes. From was authenticated by the transport. The bytes are the
+	// replica's from here on.
+	Message struct {
+		From  quoin.PublicKey
+		Bytes []byte
+	}
+
+	// TimerFired says that a timer has passed.
+	TimerFired struct {
+		Kind  TimerKind
+		ID    uint64
+		Epoch quoin.Epoch
+	}
+
+	// Submit brings transactions from this node's clients. Each is answered by an Admission, in
+	// order.
+	Submit struct{ Transactions []quoin.Transaction }
+
+	// Continue answers Output.More.
+	Continue struct{}
+
+	// Synced says that the store holds everything up to this height whatever happens.
+	Synced struct{ Height quoin.Height }
+
+	// ReleaseReady says that a release was added to the table.
+	ReleaseReady struct{ Digest quoin.Hash }
+)
+
+func (Start) isInput()        {}
+func (Message) isInput()      {}
+func (TimerFired) isInput()   {}
+func (Submit) isInput()       {}
+func (Continue) isInput()     {}
+func (Synced) isInput()       {}
+func (ReleaseReady) isInput() {}
+
+// Output holds demands in the order in which they must be met.
+type Output struct {
+	Log        []LogRecord  // 1. appended to the vote log and synced before anything below is done
+	Send       []Send       // 2.
+	Sync       quoin.Height // 3. if not 0: sync the store, then answer with Synced
+	Timers     []Timer      // 4. each replaces the one of its kind
+	Admissions []Admission  // 5. answers to Submit, in order
+	Finished   []Finished   // 6. certified and durable blocks, in order
+	Releases   []quoin.Hash // 7. if not nil: the releases that this node should have, all of them
+	Events     []Event      // 8. for metrics, logs and tests
+	Prune      bool         // 9. replace the log by Snapshot: append and sync it, then drop what is older
+	More       bool         // 10. step on with Continue when the above is met
+	Fatal      error        // stop: the vote log contradicts the chain
+}
+
+// Reset empties o for reuse.
+func (o *Output) Reset() {
+	*o = Output{Log: o.Log[:0], Send: o.Send[:0], Timers: o.Timers[:0], Admissions: o.Admissions[:0],
+		Finished: o.Finished[:0], Events: o.Events[:0]}
+}
+
+// LogRecord is one record of the vote log: epoch (8), then a record of the machine of that epoch.
+type LogRecord []byte
+
+func newLogRecord(e quoin.Epoch, r consensus.Record) LogRecord {
+	return append(canonical.AppendUint64(make([]byte, 0, 8+len(r)), e), r...)
+}
+
+func (r LogRecord) split() (quoin.Epoch, consensus.Record, error) {
+	if len(r) < 9 {
+		return 0, nil, fmt.Errorf("replica: a record of %d bytes in the vote log", len(r))
+	}
+	return quoin.Epoch(canonical.NewReader(r[:8]).Uint64()), consensus.Record(r[8:]), nil
+}
+
+// Class tells the transport how urgent a message is.
+type Class uint8
+
+const (
+	ClassConsensus    Class = iota // votes, proposals, certificates
+	ClassBulk                      // blocks that were asked for
+	ClassTransactions              // forwarded pending transactions
+)
+
+// Send demands that a message be sent to one peer, or to all other validators if To is zero. Bytes
+// are shared and must not be modified.
+type Send struct {
+	To    quoin.PublicKey
+	Class Class
+	Bytes []byte
+}
+
+// TimerKind tells timers apart.
+type TimerKind uint8
+
+const (
+	ViewTimer TimerKind = iota
+	HeartbeatTimer
+)
+
+// Timer asks for TimerFired after some time. It replaces the timer of its kind.
+type Timer struct {
+	Kind    TimerKind
+	ID      uint64
+	Epoch   quoin.Epoch
+	AfterMS uint64
+}
+
+// Admission says what became of a submitted transaction.
+type Admission struct {
+	ID   quoin.Hash
+	Code AdmissionCode
+	// Height and Index say where it stands already, if Code is AlreadyCertified.
+	Height quoin.Height
+	Index  uint32
+}
+
+// AdmissionCode is a stable code.
+type AdmissionCode uint32
+
+const (
+	Admitted AdmissionCode = iota
+	AlreadyPending
+	AlreadyCertified
+	RefusedExpired   // its expiry height has passed
+	RefusedExpiry    // its expiry lies beyond the chain's window
+	RefusedSignature // the signature does not verify
+	RefusedUnsigned  // the chain wants a sender
+	RefusedSize      // larger than a block may hold, or not well formed
+	RefusedSender    // the sender has as many pending transactions as it may
+	RefusedFull      // the pool is full
+	RefusedNamespace // no machine serves the namespace
+)
+
+// String returns the stable name.
+func (c AdmissionCode) String() string {
+	names := [...]string{"admitted", "already-pending", "already-certified", "expired", "expiry-too-far", "bad-signature",
+		"unsigned", "too-large", "sender-limit", "pool-full", "no-machine"}
+	if int(c) < len(names) {
+		return names[c]
+	}
+	return fmt.Sprintf("code-%d", uint32(c))
+}
+
+// Finished is a certified block that is durable here.
+type Finished struct {
+	Block       *quoin.Block
+	IDs         []quoin.Hash
+	Results     []quoin.Result
+	Checkpoint  quoin.Checkpoint   // of the block itself
+	Certificate *quoin.Certificate // the certificate that made it final: of this block or a descendant
+}
+
+// Event tells of something that happened. Nothing depends on events.
+type Event struct {
+	Kind   EventKind
+	Epoch  quoin.Epoch
+	View   quoin.View
+	Height quoin.Height
+	Block  quoin.Hash
+	Peer   quoin.PublicKey
+	Reason string
+}
+
+// EventKind is a stable name.
+type EventKind string
+
+const (
+	EnteredView    EventKind = "view-entered"
+	ViewTimedOut   EventKind = "view-timed-out"
+	ViewNullified  EventKind = "view-nullified"
+	BlockNotarized EventKind = "block-notarized"
+	BlockRefused   EventKind = "block-refused"
+	BlockWithheld  EventKind = "block-withheld"
+	Abstained      EventKind = "abstained"
+	Equivocated    EventKind = "equivocation"
+	SplitSeen      EventKind = "split"
+	HasDiverged    EventKind = "diverged"
+	Halted         EventKind = "halted"
+	EpochBegan     EventKind = "epoch-began"
+	MessageRefused EventKind = "message-refused"
+	LeaderFaulted  EventKind = "leader-fault"
+	MachineFaulted EventKind = "machine-fault"
+	Suspended      EventKind = "namespace-suspended"
+)
+
+// Stats counts what a replica has met since it was made.
+type Stats struct {
+	Messages      uint64
+	Refused       uint64 // messages that were malformed or badly signed
+	Stale         uint64 // messages that could change nothing
+	Blocks        uint64 // certified
+	Transactions  uint64 // certified
+	Timeouts      uint64
+	Nullified     uint64
+	LeaderFaults  uint64
+	MachineFaults uint64
+	Diverged      uint64
+	Splits        uint64
+}

@@ -1,0 +1,40 @@
+// Package replica is the deterministic node: a whole validator without the world.
+//
+// A Replica joins the consensus machine of the current epoch, the pool of pending transactions, the
+// execution of blocks, the certified chain in the store, and catching up. It takes reified inputs,
+// one at a time, and appends plain demands to an Output; whoever drives it (package node in
+// production, package lab in simulation) meets them in the order in which Output's fields stand.
+// The one ordering law is persist before send: Log is synced before anything below it is done. It
+// reads no clock (each Step is told the time, for the time of blocks alone), starts no goroutine and
+// touches no file, so that equal inputs give equal outputs.
+//
+// # What is durable
+//
+// The vote log holds what the machine must not forget (KERNEL K3). The store holds the certified
+// chain: Step writes certified blocks to it at once, a batch a block with state, ledger and
+// certificate together, and asks with Output.Sync for the store to be synced. Only when Synced
+// answers are blocks reported as Finished; what was reported once is there after any crash. On a
+// restart New reads the store's tip and the log, and the machine goes on from there.
+//
+// # Catching up
+//
+// A replica that is behind hears of a certificate, or of a later epoch, and fetches: certified
+// blocks come in chunks that end in a certificate, which is verified before any of them is executed;
+// uncertified ones are asked for by id. A peer in an epoch that is over is told its last
+// certificate.
+//
+// # Pending transactions
+//
+// What clients submit is forwarded to all validators once, and again at time-outs. A voter withholds
+// its vote from a block that leaves out, without need, what it has had pending for longer than
+// ForcedInclusionViews views, so more than f that know a transaction get it in. A submission of what
+// is pending or certified already (within the expiry window) is answered with where it stands: at
+// most once, and idempotent.
+//
+// # Limits
+//
+// The pool is bounded by PoolLimits, every message by MessageBytesMax, and answers to fetches by
+// servedBytes. What is refused is counted in Stats and told as an Event.
+//
+// A Replica is for one goroutine.
+package replica

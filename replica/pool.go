@@ -1,0 +1,358 @@
+package replica
+
+import (
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/signature"
+)
+
+// PoolLimits bound the pending transactions of a node. Zero values mean the defaults.
+type PoolLimits struct {
+	Transactions int   // default 65536
+	Bytes        int64 // default 64 MiB
+	PerSender    int   // transactions of one sender; default a quarter of Transactions. Unsigned ones share no sender and have no such limit
+	Kernel       int   // transactions of the kernel's, beside the others; default 1024
+}
+
+func (l PoolLimits) withDefaults() PoolLimits {
+	if l.Transactions == 0 {
+		l.Transactions = 65_536
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 64 << 20
+	}
+	if l.PerSender == 0 {
+		l.PerSender = max(1, l.Transactions/4)
+	}
+	if l.Kernel == 0 {
+		l.Kernel = 1_024
+	}
+	return l
+}
+
+// pool is the pending transactions: those that were admitted and are neither certified nor expired.
+// Senders take turns, each with its oldest first; the kernel's transactions have a lane of their
+// own.
+type pool struct {
+	limits   PoolLimits
+	origin   quoin.OriginID
+	params   quoin.Parameters
+	height   quoin.Height // certified
+	seen     *execution.Seen
+	pending  map[quoin.Hash]*pendingTx
+	bytes    int64
+	kernel   lane
+	kernels  int
+	senders  map[quoin.PublicKey]*lane
+	turns    []*lane // every lane that is not empty
+	turn     int
+	expiring map[quoin.Height][]quoin.Hash
+	grown    bool // something was admitted since takeGrown
+	sequence uint64
+}
+
+type pendingTx struct {
+	tx       quoin.Transaction
+	id       quoin.Hash
+	size     int
+	since    quoin.View // at which it was admitted
+	epoch    quoin.Epoch
+	sequence uint64
+	local    bool // submitted here
+	gone     bool
+}
+
+// lane is one sender's pending transactions, oldest first. Those that are gone are skipped, and
+// dropped when they come to the front.
+type lane struct {
+	sender quoin.PublicKey
+	txs    []*pendingTx
+	live   int
+}
+
+func newPool(limits PoolLimits, origin quoin.OriginID) *pool {
+	return &pool{limits: limits.withDefaults(), origin: origin, pending: map[quoin.Hash]*pendingTx{},
+		senders: map[quoin.PublicKey]*lane{}, expiring: map[quoin.Height][]quoin.Hash{}}
+}
+
+func (p *pool) configure(params *quoin.Parameters, height quoin.Height, seen *execution.Seen) {
+	p.params, p.height, p.seen = *params, height, seen
+}
+
+func (p *pool) len() int { return len(p.pending) }
+
+func (p *pool) takeGrown() bool {
+	g := p.grown
+	p.grown = false
+	return g
+}
+
+// verified reports whether this very transaction is pending, and so its signature was checked.
+func (p *pool) verified(id quoin.Hash, t *quoin.Transaction) bool {
+	x := p.pending[id]
+	return x != nil && x.tx.Signature == t.Signature
+}
+
+// admit takes the transactions that the limits and the chain's rules allow, signatures verified as
+// one batch, and returns what became of each.
+func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch quoin.Epoch, judge func(*quoin.Transaction) AdmissionCode) []Admission {
+	admissions := make([]Admission, len(txs))
+	var ids []quoin.Hash
+	var signed []quoin.Transaction
+	var where []int
+	for i := range txs {
+		a := &admissions[i]
+		a.ID = txs[i].ID(p.origin)
+		a.Code = p.check(&txs[i], a)
+		if a.Code == Admitted {
+			a.Code = judge(&txs[i])
+		}
+		if a.Code == Admitted && txs[i].Signed() {
+			ids, signed, where = append(ids, a.ID), append(signed, txs[i]), append(where, i)
+		}
+	}
+	for k, ok := range signature.VerifyTransactions(ids, signed) {
+		if !ok {
+			admissions[where[k]].Code = RefusedSignature
+		}
+	}
+	for i := range txs {
+		if a := &admissions[i]; a.Code == Admitted {
+			if p.pending[a.ID] != nil {
+				a.Code = AlreadyPending // twice in one submission
+				continue
+			}
+			p.add(&txs[i], a.ID, local, at, epoch)
+		}
+	}
+	return admissions
+}
+
+func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
+	if p.pending[a.ID] != nil {
+		return AlreadyPending
+	}
+	if at, ok := p.seen.Place(a.ID); ok {
+		a.Height, a.Index = at.Height, at.Index
+		return AlreadyCertified
+	}
+	size := t.Size()
+	switch {
+	case t.Check() != nil || uint64(size) > p.params.BlockMaxBytes:
+		return RefusedSize
+	case t.Expiry <= p.height:
+		return RefusedExpired
+	case uint64(t.Expiry) > uint64(p.height)+p.params.ExpiryWindowHeights:
+		return RefusedExpiry
+	case !t.Signed() && !p.params.UnsignedTransactions() && !execution.IsSuspension(t):
+		return RefusedUnsigned
+	case t.Kernel():
+		if p.kernels >= p.limits.Kernel {
+			return RefusedFull
+		}
+	case len(p.pending)-p.kernels >= p.limits.Transactions || p.bytes+int64(size) > p.limits.Bytes:
+		return RefusedFull
+	case t.Signed():
+		if l := p.senders[t.Sender]; l != nil && l.live >= p.limits.PerSender {
+			return RefusedSender
+		}
+	}
+	return Admitted
+}
+
+func (p *pool) add(t *quoin.Transaction, id quoin.Hash, local bool, at quoin.View, epoch quoin.Epoch) {
+	p.sequence++
+	x := &pendingTx{tx: *t, id: id, size: t.Size(), since: at, epoch: epoch, sequence: p.sequence, local: local}
+	p.pending[id] = x
+	p.grown = true
+	p.expiring[t.Expiry] = append(p.expiring[t.Expiry], id)
+	if t.Kernel() {
+		p.kernels++
+		p.kernel.txs = append(p.kernel.txs, x)
+		return
+	}
+	p.bytes += int64(x.size)
+	l := p.senders[t.Sender]
+	if l == nil {
+		l = &lane{sender: t.Sender}
+		p.senders[t.Sender] = l
+		p.turns = append(p.turns, l)
+	}
+	l.live++
+	l.txs = append(l.txs, x)
+}
+
+// remove forgets transactions that are certified or expired.
+func (p *pool) remove(ids []quoin.Hash) {
+	for _, id := range ids {
+		x := p.pending[id]
+		if x == nil {
+			continue
+		}
+		delete(p.pending, id)
+		x.gone = true
+		if x.tx.Kernel() {
+			p.kernels--
+			p.kernel.trim()
+			continue
+		}
+		p.bytes -= int64(x.size)
+		l := p.senders[x.tx.Sender]
+		l.live--
+		l.trim()
+	}
+	p.tidy()
+}
+
+// removeSuspensions forgets pending evidence: it has been heard, or its epoch is over.
+func (p *pool) removeSuspensions() {
+	var ids []quoin.Hash
+	for _, x := range p.kernel.txs {
+		if !x.gone && execution.IsSuspension(&x.tx) {
+			ids = append(ids, x.id)
+		}
+	}
+	p.remove(ids)
+}
+
+// trim drops what is gone from the front.
+func (l *lane) trim() {
+	n := 0
+	for n < len(l.txs) && l.txs[n].gone {
+		l.txs[n] = nil
+		n++
+	}
+	if l.txs = l.txs[n:]; len(l.txs) == 0 {
+		l.txs = nil
+	}
+}
+
+// tidy forgets senders without pending transactions.
+func (p *pool) tidy() {
+	kept := p.turns[:0]
+	for i, l := range p.turns {
+		if l.live > 0 {
+			kept = append(kept, l)
+			continue
+		}
+		delete(p.senders, l.sender)
+		if i < p.turn {
+			p.turn--
+		}
+	}
+	clear(p.turns[len(kept):])
+	p.turns = kept
+}
+
+// advance drops what has expired at the new certified height.
+func (p *pool) advance(h quoin.Height) {
+	for p.height < h {
+		p.height++
+		p.remove(p.expiring[p.height])
+		delete(p.expiring, p.height)
+	}
+}
+
+// selection picks transactions for a block.
+type selection struct {
+	maxBytes, maxTransactions, maxKernel uint64
+	height                               quoin.Height // of the block
+	skip                                 func(*pendingTx) bool
+}
+
+// choose returns the block's transactions: the kernel's, then one of each sender in turn.
+func (p *pool) choose(s selection) []quoin.Transaction {
+	var chosen []quoin.Transaction
+	bytes := uint64(0)
+	take := func(x *pendingTx) bool {
+		if bytes+uint64(x.size) > s.maxBytes {
+			return false
+		}
+		bytes += uint64(x.size)
+		chosen = append(chosen, x.tx)
+		return true
+	}
+	for _, x := range p.kernel.txs {
+		if uint64(len(chosen)) >= s.maxKernel {
+			break
+		}
+		if !x.gone && x.tx.Expiry >= s.height && !s.skip(x) {
+			take(x)
+		}
+	}
+	limit := uint64(len(chosen)) + s.maxTransactions
+	cursors := make([]int, len(p.turns))
+	for open := len(p.turns); open > 0 && uint64(len(chosen)) < limit; {
+		open = 0
+		for k := range p.turns {
+			i := (p.turn + k) % len(p.turns)
+			l, c := p.turns[i], &cursors[i]
+			for *c < len(l.txs) && (l.txs[*c].gone || l.txs[*c].tx.Expiry < s.height || s.skip(l.txs[*c])) {
+				*c++
+			}
+			if *c >= len(l.txs) {
+				continue
+			}
+			if uint64(len(chosen)) >= limit || !take(l.txs[*c]) {
+				return chosen
+			}
+			*c++
+			open++
+		}
+	}
+	if len(p.turns) > 0 {
+		p.turn = (p.turn + 1) % len(p.turns)
+	}
+	return chosen
+}
+
+// oldest returns up to n pending transactions, the kernel's first, that this node's clients
+// submitted.
+func (p *pool) oldest(n int) []quoin.Transaction {
+	var txs []quoin.Transaction
+	add := func(l *lane) {
+		for _, x := range l.txs {
+			if len(txs) >= n {
+				return
+			}
+			if !x.gone && x.local {
+				txs = append(txs, x.tx)
+			}
+		}
+	}
+	add(&p.kernel)
+	for _, l := range p.turns {
+		add(l)
+	}
+	return txs
+}
+
+// overdue yields what has been pending for at least k views of this epoch, until it returns false.
+func (p *pool) overdue(epoch quoin.Epoch, at quoin.View, k uint64, yield func(*pendingTx) bool) {
+	visit := func(l *lane) bool {
+		for _, x := range l.txs {
+			if x.gone {
+				continue
+			}
+			since := x.since
+			if x.epoch != epoch {
+				since = 1 // counted anew in each epoch
+			}
+			if uint64(at) < uint64(since)+k {
+				return true // younger ones follow
+			}
+			if !yield(x) {
+				return false
+			}
+		}
+		return true
+	}
+	if !visit(&p.kernel) {
+		return
+	}
+	for _, l := range p.turns {
+		if !visit(l) {
+			return
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package replica
+
+import (
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/signature"
+	"quoin.dev/quoin/state"
+	"quoin.dev/quoin/store"
+)
+
+// Config is what a replica is made of.
+type Config struct {
+	Genesis     *quoin.Genesis
+	Signer      signature.Signer // of this validator; nil observes
+	Store       store.Store      // certified state, ledger and certificates
+	State       state.Options
+	Table       *plugin.Table
+	Environment governance.Environment
+	Pool        PoolLimits
+	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
+	NewMachine func(simplex.Config) Machine
+}
+
+// Machine is a consensus machine that can be recovered from its log.
+type Machine interface {
+	consensus.Machine
+	Recover(consensus.Record) error
+}
+
+var _ Machine = (*simplex.Simplex)(nil)
+
+// Replica is one node's deterministic half. See the package documentation.
+type Replica struct {
+	c        Config
+	origin   quoin.Origin
+	originID quoin.OriginID
+	self     quoin.PublicKey
+	chain    *chain
+	exec     *execution.Executor
+	pool     *pool
+
+	epoch     quoin.Epoch
+	set       quoin.ValidatorSet
+	index     int // of this replica in set; -1 if it does not vote
+	machine   Machine
+	recovered map[quoin.Epoch][]consensus.Record
+	observer  bool // never votes: its vote log is not to be trusted
+	view      quoin.View
+
+	work       []consensus.Execution
+	scratch    consensus.Output
+	wanted     bool
+	heartbeat  bool // a block is overdue
+	beats      uint64
+	logBytes   int
+	unsynced   []Finished
+	behind     behind
+	splits     splits
+	kernelView kernelView
+	stats      Stats
+}
+
+// logBytesMax is how much vote log may pile up before it is written anew from a snapshot.
+const logBytesMax = 32 << 20
+
+// New returns a replica of what the store holds and of the records of its vote log, oldest first.
+// A store without a chain begins at the genesis. The first Step must be Start.
+//
+// observer makes it a follower that never votes: its vote log is missing, older than its last run,
+// or damaged anywhere but in an unsynced tail.
+func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
+	if err := c.Genesis.Check(); err != nil {
+		return nil, err
+	}
+	r := &Replica{c: c, origin: c.Genesis.Origin(), observer: observer || c.Signer == nil, recovered: map[quoin.Epoch][]consensus.Record{}}
+	r.originID = r.origin.ID()
+	if c.Signer != nil {
+		r.self = c.Signer.Public()
+	}
+	if r.c.NewMachine == nil {
+		r.c.NewMachine = func(c simplex.Config) Machine { return simplex.New(c) }
+	}
+	r.pool = newPool(c.Pool, r.originID)
+	var tip execution.Tip
+	var err error
+	if r.chain, tip, err = openChain(&r.c); err != nil {
+		return nil, err
+	}
+	r.exec = execution.New(execution.Config{Origin: r.origin, State: r.chain.state, Log: r.chain.log, Table: c.Table,
+		Environment: c.Environment, Verified: r.pool.verified}, tip)
+	for _, rec := range log {
+		epoch, record, err := rec.split()
+		if err != nil {
+			return nil, err
+		}
+		if epoch >= tip.Configuration.Epoch {
+			r.recovered[epoch] = append(r.recovered[epoch], record)
+			r.logBytes += len(rec)
+		}
+	}
+	r.pool.configure(&tip.Configuration.Parameters, tip.Checkpoint.Height, tip.Seen)
+	return r, r.begin()
+}
+
+// begin makes the machine of the tip's epoch.
+func (r *Replica) begin() error {
+	c := r.exec.Configuration()
+	r.epoch, r.set, r.index = c.Epoch, c.Validators, -1
+	if i, ok := r.set.Index(r.self); ok && !r.observer {
+		r.index = i
+	}
+	root := simplex.Root{Block: r.exec.Tip().Block, Checkpoint: *r.exec.Tip()}
+	if root.Checkpoint.Epoch == c.Epoch {
+		root.View, root.Certificate = root.Checkpoint.View, r.chain.certificate
+	}
+	var signer simplex.Signer
+	if r.c.Signer != nil {
+		signer = r.c.Signer
+	}
+	r.machine = r.c.NewMachine(simplex.Config{Origin: r.origin, Epoch: c.Epoch, Validators: r.set, Parameters: c.Parameters,
+		Self: r.index, Signer: signer, Keys: signature.KeysOf(r.set), Leaders: leaders{r}, Root: root})
+	for _, record := range r.recovered[c.Epoch] {
+		if err := r.machine.Recover(record); err != nil {
+			return fmt.Errorf("replica: the vote log of epoch %d: %w", c.Epoch, err)
+		}
+	}
+	delete(r.recovered, c.Epoch)
+	return nil
+}
+
+// leaders asks the executor for proposers.
+type leaders struct{ r *Replica }
+
+func (l leaders) Leader(v quoin.View, parent quoin.Hash) (int, bool) {
+	lead, err := l.r.exec.Lead(v, parent)
+	return lead.Proposer, err == nil
+}
+
+// Step takes one input and appends what it demands to out. now is the local clock.
+func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
+	switch in := in.(type) {
+	case Start:
+		r.feed(now, consensus.Started{}, out)
+		r.beat(out)
+		r.look(out)
+	case Message:
+		r.message(now, in, out)
+	case TimerFired:
+		r.timer(now, in, out)
+	case Submit:
+		r.submit(in, out)
+	case Continue:
+		r.execute(now, out)
+	case Synced:
+		r.synced(in, out)
+	case ReleaseReady:
+		r.look(out)
+		r.feed(now, consensus.Retry{}, out)
+	}
+	r.want(now, out)
+	out.More = len(r.work) > 0
+}
+
+// feed steps the machine and meets what needs no waiting: everything but what is written, sent or
+// executed.
+func (r *Replica) feed(now quoin.Time, in consensus.Input, out *Output) {
+	queue := []consensus.Input{in}
+	for len(queue) > 0 {
+		o := &r.scratch
+		o.Reset()
+		r.machine.Step(now, queue[0], o)
+		queue = append(queue[1:], r.meet(now, o, out)...)
+	}
+}
+
+// meet turns the machine's demands into the replica's, in order, and returns the answers to those
+// that it meets itself.
+func (r *Replica) meet(now quoin.Time, o *consensus.Output, out *Output) []consensus.Input {
+	var answers []consensus.Input
+	for _, record := range o.Persist {
+		out.Log = append(out.Log, newLogRecord(r.epoch, record))
+		r.logBytes += len(record)
+	}
+	for _, e := range o.Send {
+		r.sendConsensus(e, out)
+	}
+	for _, f := range o.Fetch {
+		r.fetch(f, out)
+	}
+	r.work = append(r.work, o.Execute...)
+	for _, b := range o.Build {
+		answers = append(answers, r.build(b))
+	}
+	for _, report := range o.Reports {
+		r.report(report, out)
+	}
+	if o.Timer != nil {
+		out.Timers = append(out.Timers, Timer{Kind: ViewTimer, ID: o.Timer.ID, Epoch: r.epoch, AfterMS: o.Timer.AfterMS})
+	}
+	certified := append([]consensus.Certified(nil), o.Certified...)
+	for _, c := range certified {
+		r.certified(c, out)
+		if c.Ended {
+			if err := r.begin(); err != nil {
+				out.Fatal = err
+				return nil
+			}
+			return []consensus.Input{consensus.Started{}, consensus.Wanted{Wanted: r.wanted}}
+		}
+	}
+	return answers
+}
+
+// execute executes the next block that the machine demanded.
+func (r *Replica) execute(now quoin.Time, out *Output) {
+	if len(r.work) == 0 {
+		return
+	}
+	b := r.work[0].Block
+	r.work = r.work[1:]
+	if b.Header().Epoch != r.epoch {
+		return
+	}
+	answer := consensus.Executed{Block: b.ID()}
+	o, err := r.exec.Execute(b)
+	switch {
+	case err == nil:
+		answer.Verdict, answer.Checkpoint, answer.Last = consensus.Valid, o.Checkpoint, o.Last
+		answer.Withhold = r.omits(o)
+		r.splits.keep(o)
+	case isInvalid(err):
+		answer.Verdict = consensus.Invalid
+		out.Events = append(out.Events, Event{Kind: BlockRefused, View: b.Header().View, Block: b.ID(), Reason: err.Error()})
+	default:
+		answer.Verdict = consensus.Abstain
+		out.Events = append(out.Events, Event{Kind: Abstained, View: b.Header().View, Block: b.ID(), Reason: err.Error()})
+	}
+	r.feed(now, answer, out)
+}
+
+// want tells the machine whether there is a reason to make blocks.
+func (r *Replica) want(now quoin.Time, out *Output) {
+	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.scheduled
+	if wanted != r.wanted || wanted && r.pool.takeGrown() {
+		r.wanted = wanted
+		r.feed(now, consensus.Wanted{Wanted: wanted}, out)
+	}
+}
+
+// timer takes a timer that has passed.
+func (r *Replica) timer(now quoin.Time, in TimerFired, out *Output) {
+	switch in.Kind {
+	case ViewTimer:
+		if in.Epoch == r.epoch {
+			r.forwardOldest(out)
+			r.feed(now, consensus.TimedOut{Timer: in.ID}, out)
+		}
+	case HeartbeatTimer:
+		if in.ID == r.beats {
+			r.heartbeat = true
+		}
+	}
+}
+
+// beat starts the heartbeat timer anew.
+func (r *Replica) beat(out *Output) {
+	r.heartbeat = false
+	if ms := r.exec.Configuration().Parameters.HeartbeatMS; ms > 0 {
+		r.beats++
+		out.Timers = append(out.Timers, Timer{Kind: HeartbeatTimer, ID: r.beats, AfterMS: ms})
+	}
+}
