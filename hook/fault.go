@@ -12,7 +12,7 @@ const (
 	FaultNone      Fault = iota
 	FaultFuel            // the call used up its fuel
 	FaultDepth           // calls nested too deeply
-	FaultMemory          // the module's memory cannot have the size that it needs
+	FaultMemory          // more memory than allowed, where the guest is not told by memory.grow; no engine gives it yet
 	FaultTrap            // unreachable, division by zero, access out of bounds, bad indirect call
 	FaultBounds          // a host function was given a range outside the memory
 	FaultAbort           // env.abort: a failed assertion of the guest's language

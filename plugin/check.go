@@ -27,7 +27,7 @@ type Report struct {
 	NestingMost    int
 	BodyMost       int // bytes
 	BranchesAll    int
-	ComplexityMost int // locals × control operators
+	ComplexityMost int // of one function, see Limits
 	ComplexityAll  int
 }
 

@@ -3,9 +3,15 @@ package wasmtest
 import (
 	"encoding/binary"
 	"math"
-	"math/rand"
 	"slices"
 )
+
+// Source is what *rand.Rand of math/rand provides.
+type Source interface {
+	Intn(n int) int
+	Uint32() uint32
+	Uint64() uint64
+}
 
 // Shape says what a random module may contain.
 type Shape struct {
@@ -18,7 +24,7 @@ type Shape struct {
 // loops are counted, and all memory accesses without Traps stay in the first page. It
 // returns the numbers of the functions, each of which takes parameters and gives one result
 // of the type at the same place in results. The same generator gives the same module.
-func Random(r *rand.Rand, m *Module, shape Shape) (functions []uint32, params [][]byte, results []byte) {
+func Random(r Source, m *Module, shape Shape) (functions []uint32, params [][]byte, results []byte) {
 	g := &generator{r: r, m: m, shape: shape}
 	g.globals = []uint32{m.Global(I32, true, I32Const(5)), m.Global(I64, true, I64Const(-9))}
 	for n := 2 + r.Intn(4); n > 0; n-- {
@@ -35,7 +41,7 @@ func Random(r *rand.Rand, m *Module, shape Shape) (functions []uint32, params []
 }
 
 // Constant returns an instruction that pushes an interesting or random number.
-func Constant(r *rand.Rand, t byte) []byte {
+func Constant(r Source, t byte) []byte {
 	ints := []int64{0, 1, -1, 2, 3, 7, 8, 10, 31, 32, 63, 64, 100, 127, 128, 255, 256, 1000, 0x7fff, 0xffff, 0x10000,
 		math.MaxInt32, math.MinInt32, math.MaxUint32, math.MaxInt64, math.MinInt64, 0xcccd, 0x51eb851f}
 	floats := []float64{0, math.Copysign(0, -1), 1, -1, 0.5, 3.25, 1e10, -1e300, 1e-300, 2147483648, -9.3e18,
@@ -72,7 +78,7 @@ type callee struct {
 }
 
 type generator struct {
-	r       *rand.Rand
+	r       Source
 	m       *Module
 	shape   Shape
 	callees []callee
