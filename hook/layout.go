@@ -2,8 +2,9 @@ package hook
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Layout describes the bytes of a message.
@@ -25,7 +26,7 @@ type Field struct {
 // String returns the layout as a table of text.
 func (l Layout) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, at most %d bytes, little-endian\n", l.Name, l.Max)
+	b.WriteString(l.Name + ", at most " + strconv.Itoa(l.Max) + " bytes, little-endian\n")
 	rows := append([]Field{{"offset", "size", "field", "type", "meaning"}}, l.Fields...)
 	var wide [4]int
 	for _, f := range rows {
@@ -34,7 +35,10 @@ func (l Layout) String() string {
 		}
 	}
 	for _, f := range rows {
-		fmt.Fprintf(&b, "  %-*s  %-*s  %-*s  %-*s  %s\n", wide[0], f.Offset, wide[1], f.Size, wide[2], f.Name, wide[3], f.Type, f.Note)
+		for i, s := range [4]string{f.Offset, f.Size, f.Name, f.Type} {
+			b.WriteString("  " + s + strings.Repeat(" ", wide[i]-utf8.RuneCountInString(s)))
+		}
+		b.WriteString("  " + f.Note + "\n")
 	}
 	return b.String()
 }
@@ -58,9 +62,16 @@ func malformed(message, field, problem string) error {
 }
 
 func tooLarge(message, field string, has, most int) error {
-	return fmt.Errorf("%w: %s: %s is %d, at most %d fit", ErrLimit, message, field, has, most)
+	return &limitError{message + ": " + field + " is " + strconv.Itoa(has) + ", at most " + strconv.Itoa(most) + " fit"}
 }
 
 func invalid(message, field, problem string) error {
-	return fmt.Errorf("%w: %s: %s: %s", ErrLimit, message, field, problem)
+	return &limitError{message + ": " + field + ": " + problem}
 }
+
+// limitError wraps ErrLimit. Guests carry this package, and fmt would double its weight.
+type limitError struct{ problem string }
+
+func (e *limitError) Error() string { return ErrLimit.Error() + ": " + e.problem }
+
+func (e *limitError) Unwrap() error { return ErrLimit }
