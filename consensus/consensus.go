@@ -46,7 +46,8 @@ type Machine interface {
 	// Block returns a block that is known and not yet certified.
 	Block(id quoin.Hash) (*quoin.Block, bool)
 
-	// Snapshot returns the records that a restart needs when all older ones are gone.
+	// Snapshot returns the records that a restart needs when all older ones are gone. The driver asks
+	// when the last Certified that it was given is durable.
 	Snapshot() []Record
 
 	// Status describes the machine for people and tests.
@@ -80,7 +81,8 @@ type (
 	// replaced may still be reported; the machine ignores it.
 	TimedOut struct{ Timer uint64 }
 
-	// Executed answers an Execute demand.
+	// Executed answers an Execute demand. A second answer for a block replaces the first: the driver
+	// has adopted the result of a quorum.
 	Executed struct {
 		Block      quoin.Hash
 		Verdict    Verdict
@@ -101,7 +103,8 @@ type (
 	Wanted struct{ Wanted bool }
 
 	// Fetched brings blocks, oldest first, each the child of the one before. If Certificate is
-	// set, it certifies the last of them and was verified.
+	// set, it certifies the last of them and was verified; it may come without any block, to say
+	// how far others are.
 	Fetched struct {
 		From        int
 		Blocks      []*quoin.Block

@@ -35,9 +35,8 @@ type node struct {
 	timer       uint64 // the latest, as a number of this node's
 	halted      bool
 
-	entered    int // views, over all epochs and lives
-	healedView int
-	settled    bool
+	entered int  // views that nobody had entered when the world healed
+	settled bool // has certified what was pending then
 }
 
 type logRecord struct {
@@ -166,7 +165,9 @@ func (n *node) meet(out *consensus.Output) []consensus.Input {
 func (n *node) report(r consensus.Report) {
 	switch r.Kind {
 	case consensus.EnteredView:
-		n.entered++
+		if n.w.healed && (n.epoch > n.w.healedEpoch || n.epoch == n.w.healedEpoch && r.View > n.w.healedView) {
+			n.entered++
+		}
 	case consensus.TimedOutView:
 		n.forward(n.pool)
 	case consensus.Nullified:
@@ -356,7 +357,7 @@ func (n *node) build(b consensus.Build) consensus.Input {
 		return answer
 	}
 	for _, salt := range n.pool {
-		if !b.Empty && !b.Tail && len(answer.Transactions) < 20 && !parent.has(salt) {
+		if !b.Empty && !b.Tail && !parent.has(salt) {
 			answer.Transactions = append(answer.Transactions, transaction(salt))
 		}
 	}

@@ -42,13 +42,16 @@ type world struct {
 	groups  []int // of the partition, by member; members of different groups do not hear each other
 	healed  bool
 	salt    uint64
-	pending map[uint64]bool // injected after healing, not yet certified everywhere
+	pending map[uint64]bool // injected after healing
+
+	healedEpoch quoin.Epoch // the highest view of any member when the world healed
+	healedView  quoin.View
 }
 
 const (
 	chaosTick = 50_000     // microseconds between acts of chaos
 	chaosEnd  = 12_000_000 // when the world heals
-	worldEnd  = chaosEnd + 1_200_000_000
+	worldEnd  = chaosEnd + 600_000_000
 	eventsMax = 3_000_000
 )
 
@@ -199,7 +202,12 @@ func (w *world) heal() {
 		n.boot()
 	}
 	for _, n := range w.nodes {
-		n.healedView = n.entered
+		if n.machine == nil {
+			continue
+		}
+		if s := n.machine.Status(); s.Epoch > w.healedEpoch || s.Epoch == w.healedEpoch && s.View > w.healedView {
+			w.healedEpoch, w.healedView = s.Epoch, s.View
+		}
 	}
 	w.inject(3)
 }
@@ -254,8 +262,8 @@ func (w *world) broken(format string, args ...any) {
 func (w *world) note(format string, args ...any) {
 	line := fmt.Sprintf("%9d µs  ", w.now) + fmt.Sprintf(format, args...)
 	w.hash = sha256.Sum256(append(w.hash[:], line...))
-	if len(w.trace) >= 120 {
-		w.trace = append(w.trace[:0], w.trace[60:]...)
+	if len(w.trace) >= 200000 {
+		w.trace = append(w.trace[:0], w.trace[100000:]...)
 	}
 	w.trace = append(w.trace, line)
 }

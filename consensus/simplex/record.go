@@ -143,6 +143,7 @@ func (m *Simplex) start(out *consensus.Output) {
 	for _, l := range m.order {
 		m.need(l)
 	}
+	m.recount(out)
 	if m.votes() {
 		m.send(&Need{m.hole, m.hole + NullificationsMax - 1}, out)
 	}
@@ -152,6 +153,26 @@ func (m *Simplex) start(out *consensus.Output) {
 	if m.busy() {
 		m.repeat(out)
 		m.missing(out)
+	}
+}
+
+// recount counts this replica's own votes again: alone they may be a quorum whose aggregate was lost
+// in the crash.
+func (m *Simplex) recount(out *consensus.Output) {
+	for _, v := range slices.Sorted(maps.Keys(m.rounds)) {
+		r := m.rounds[v]
+		if x := r.voted; x != nil {
+			r.notarizes[m.c.Self] = nil
+			m.countNotarize(m.c.Self, x, out)
+		}
+		if x := r.nullified; x != nil {
+			r.nullifies[m.c.Self] = nil
+			m.countNullify(m.c.Self, x, out)
+		}
+		if x := r.finalized; x != nil {
+			r.finalizes[m.c.Self] = nil
+			m.countFinalize(m.c.Self, x, out)
+		}
 	}
 }
 

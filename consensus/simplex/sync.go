@@ -34,34 +34,34 @@ func (m *Simplex) missing(out *consensus.Output) {
 	}
 }
 
-// fetched takes blocks that were asked for, and only those.
+// fetched takes blocks that were asked for, and only those, or that are certified.
 func (m *Simplex) fetched(in consensus.Fetched, out *consensus.Output) {
-	n := len(in.Blocks)
-	if n == 0 || !m.running() {
+	if !m.running() {
 		return
 	}
-	for i, b := range in.Blocks[1:] {
-		if b.Header().Parent != in.Blocks[i].ID() {
+	certified := in.Certificate != nil
+	if n := len(in.Blocks); n > 0 {
+		for i, b := range in.Blocks[1:] {
+			if b.Header().Parent != in.Blocks[i].ID() {
+				return
+			}
+		}
+		last := in.Blocks[n-1].ID()
+		_, asked := m.fetching[last]
+		certified = certified && in.Certificate.Checkpoint.Block == last
+		if !asked && !certified {
 			return
 		}
-	}
-	last := in.Blocks[n-1]
-	_, asked := m.fetching[last.ID()]
-	certified := in.Certificate != nil && in.Certificate.Checkpoint.Block == last.ID()
-	if !asked && !certified {
-		return
 	}
 	for _, b := range in.Blocks {
 		if h := b.Header(); h.Epoch == m.c.Epoch && h.View > m.root.view {
 			m.need(m.add(b))
 		}
 	}
-	if certified && in.Certificate.Checkpoint.View > m.root.view {
-		if in.Certificate.Checkpoint.View > m.certified() {
-			m.certificate(in.Certificate, out)
-		} else {
-			m.step = in.Certificate
-		}
+	if certified && in.Certificate.Checkpoint.View > m.certified() {
+		m.certificate(in.Certificate, out)
+	} else if certified && in.Certificate.Checkpoint.View > m.root.view {
+		m.step = in.Certificate
 	}
 	m.missing(out)
 }

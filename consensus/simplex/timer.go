@@ -49,12 +49,9 @@ func (m *Simplex) timedOut(out *consensus.Output) {
 	if r := m.rounds[m.view]; r != nil {
 		m.split(m.view, r, true, out)
 	}
-	view := m.view
-	m.nullify(m.view, out)
-	if m.view == view {
-		m.repeat(out)
-	}
+	m.repeat(out)
 	m.missing(out)
+	m.nullify(m.view, out)
 }
 
 // repeat sends the highest certificate and notarization, what opened the view, and this replica's
