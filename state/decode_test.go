@@ -141,6 +141,12 @@ func FuzzStore(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
+		got, err := keysOf(s.ScanKeys, "kv", nil, nil, 1000)
+		if refused := wantCorrupt(t, err); !refused && len(got) != 101 || !refused && keys[i][1] == kindKey && len(value) > 0 {
+			t.Fatalf("%d keys in order, with %x beside one", len(got), value)
+		}
+		_, err = keysOf(o.ScanKeys, "kv", nil, []byte("key-3"), 1000)
+		wantCorrupt(t, err)
 		_, err = o.Seal()
 		wantCorrupt(t, err)
 		if err := checkNodes(s); err != nil && o.status != stale {
@@ -200,6 +206,10 @@ func TestFailingReads(t *testing.T) {
 			if err != nil {
 				return quoin.Hash{}, err
 			}
+		}
+		keys, err := keysOf(o.ScanKeys, "kv", []byte("key-50"), []byte("key-51"), 100)
+		if err != nil || len(keys) != 11 {
+			return quoin.Hash{}, err
 		}
 		root, err := o.Seal()
 		if err != nil {

@@ -43,6 +43,8 @@
 // together with the directory of that moment. In between, the batch of a commit holds
 //
 //   - the changed records,
+//   - for each key that comes or goes, its entry in the index: (namespace, key) with nothing beside
+//     it; whether it does, Seal has seen in the trie, so a write to a key that stays costs nothing,
 //   - one record with the first 8 bytes of the key hashes written ("touched"),
 //   - the certified height, directory and sizes ("mark").
 //
@@ -79,9 +81,15 @@
 //
 // # Scans
 //
-// Scan goes by key hash, not by key. It costs no index, is the same on every replica, and includes
-// the writes of the overlay; NextHash of the last hash is where to go on. A machine that needs an
-// order of its own writes keys that are the nodes of one.
+// ScanKeys goes by key: it joins the store's index, and for each of its keys the record, with the
+// writes of the overlays, which are put in order when they are first scanned. It stops where it is
+// told to. Nothing in the root vouches for the index by itself: a scan refuses an entry without a
+// record, and one of a whole namespace a number of keys that is not the trie's, but within a range
+// an entry that the store has lost is not missed. Like a record that the store has changed, it
+// shows when the next root differs from that of the others.
+//
+// Scan goes by key hash, in the order of the trie; NextHash of the last hash is where to go on. It
+// reads the records alone, in their order, so it is the faster one for all of a large namespace.
 //
 // # Errors, concurrency, determinism
 //

@@ -39,6 +39,7 @@ func TestModelCatchesBugs(t *testing.T) {
 	for planted, name := range map[bug]string{
 		bugLostDelete: "lost delete", bugLostRevert: "lost revert", bugParentIsCertified: "parent is certified",
 		bugCrashLosesNothing: "crash loses nothing", bugDropIsIgnored: "drop is ignored",
+		bugEndIsInclusive: "the end is inclusive",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(10) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+	"strings"
 
 	"quoin.dev/quoin"
 )
@@ -46,6 +47,13 @@ func (m model) leaves(name string) []modelLeaf {
 		leaves = append(leaves, modelLeaf{sha256.Sum256([]byte(key)), key, value})
 	}
 	slices.SortFunc(leaves, func(a, b modelLeaf) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	return leaves
+}
+
+// inOrder returns a namespace in the order of the keys.
+func (m model) inOrder(name string) []modelLeaf {
+	leaves := m.leaves(name)
+	slices.SortFunc(leaves, func(a, b modelLeaf) int { return strings.Compare(a.key, b.key) })
 	return leaves
 }
 

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -273,8 +272,12 @@ func (o *Overlay) seal() error {
 			sp = before[0]
 			before = before[1:]
 		}
-		order = o.s.gather(w, order)
+		rest := o.s.gather(w, order)
 		err = e.apply(&sp, o.s.ops)
+		for i := range o.s.ops {
+			w.entries[order[i]].existed = o.s.ops[i].existed
+		}
+		order = rest
 		if sp.root.keys > 0 {
 			o.spaces = append(o.spaces, sp)
 		}
@@ -357,29 +360,4 @@ func (o *Overlay) Writes(yield func(namespace string, key, value []byte, deleted
 		}
 	}
 	return nil
-}
-
-// Scan calls yield for the keys of a namespace whose hashes are from or more, in ascending order of
-// their hashes, with the writes of the overlay so far, until it returns false. The order is that
-// of the trie, the same on every replica, and says nothing about the keys; go on after the last
-// hash with NextHash. The slices are valid within yield only, which must not write.
-func (o *Overlay) Scan(namespace string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error {
-	if err := o.check(o.s); err != nil {
-		return err
-	}
-	if !quoin.IsName(namespace, quoin.NamespaceMax) {
-		return fmt.Errorf("%w: namespace %q", ErrLimit, namespace)
-	}
-	m := merger{yield: yield}
-	for x := o; x != nil && x.status != committed; x = x.parent {
-		w := x.writes
-		order := w.of(namespace)
-		at, _ := slices.BinarySearchFunc(order, from, func(i uint32, from quoin.Hash) int {
-			return bytes.Compare(w.entries[i].hash[:], from[:])
-		})
-		if at < len(order) {
-			m.layers = append(m.layers, layer{w, order[at:]})
-		}
-	}
-	return m.run(o.s, namespace, from)
 }

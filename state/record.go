@@ -15,6 +15,7 @@ const (
 	storePrefix = 'S'
 
 	kindRecord  = 'r' // namespace, key hash → key, value
+	kindKey     = 'k' // namespace, key → nothing: the keys in order
 	kindPage    = 'u' // namespace, depth, path → upper nodes, as of the last flush
 	kindMark    = 'm' // → height, directory with sizes: the certified state
 	kindFlush   = 'f' // → directory at the last flush
@@ -46,6 +47,14 @@ func parseRecord(record []byte) (key, value []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: a record of %d bytes claims a key of %d", ErrCorrupt, len(record), n)
 	}
 	return record[2 : 2+n : 2+n], record[2+n:], nil
+}
+
+// checkIndexed checks one entry of the index of keys: it is a key with nothing beside it.
+func checkIndexed(key, record []byte) error {
+	if len(key) == 0 || len(key) > KeyBytesMax || len(record) > 0 {
+		return fmt.Errorf("%w: an index entry with a key of %d bytes and %d bytes beside it", ErrCorrupt, len(key), len(record))
+	}
+	return nil
 }
 
 // Read returns the value of a key straight from a reader of the store, without a State: for the

@@ -3,10 +3,89 @@ package state
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/store"
 )
+
+// ScanKeys calls yield for the keys of a namespace from start on and before end, nil being after
+// the last, in ascending order, with the writes of the overlay so far, until it returns false. It
+// costs a search per overlay of the chain, and then what it visits; a first scan sorts what was
+// written since the one before. The slices are valid within yield only, which must not write.
+// Errors: ErrStale, ErrLimit for an ill-named namespace, ErrNotApplied, ErrCorrupt, the store's.
+func (o *Overlay) ScanKeys(namespace string, start, end []byte, yield func(key, value []byte) bool) error {
+	if err := o.check(o.s); err != nil {
+		return err
+	}
+	return o.s.scanKeys(o, namespace, start, end, yield)
+}
+
+// ScanKeys calls yield for the certified keys of a namespace, as Overlay.ScanKeys does.
+func (s *State) ScanKeys(namespace string, start, end []byte, yield func(key, value []byte) bool) error {
+	return s.scanKeys(nil, namespace, start, end, yield)
+}
+
+func (s *State) scanKeys(o *Overlay, name string, start, end []byte, yield func(key, value []byte) bool) error {
+	if err := s.checkScan(name); err != nil {
+		return err
+	}
+	if end != nil && bytes.Compare(start, end) >= 0 {
+		return nil
+	}
+	m := merger{yield: func(_ *quoin.Hash, key, value []byte) bool { return yield(key, value) }}
+	for x := o; x != nil && x.status != committed; x = x.parent {
+		for _, run := range x.writes.byKey(name) {
+			m.add(layer{w: x.writes, order: x.writes.between(run.order, start, end), keys: true})
+		}
+	}
+	indexed, err := s.mergeKeys(&m, name, start, end)
+	if err == nil && !m.ended && len(start) == 0 && end == nil {
+		if keys, _ := s.Usage(name); keys != indexed {
+			err = fmt.Errorf("%w: the index has %d keys, the trie %d", ErrCorrupt, indexed, keys)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("state: scan namespace %q: %w", name, err)
+	}
+	m.upTo(nil)
+	return nil
+}
+
+// mergeKeys joins m with the store's index of a range and returns how many keys that has.
+func (s *State) mergeKeys(m *merger, name string, start, end []byte) (indexed uint64, err error) {
+	prefix := appendSpaceKey(nil, kindKey, name)
+	from, to := slices.Concat(prefix, start), store.PrefixEnd(prefix)
+	if end != nil {
+		to = slices.Concat(prefix, end)
+	}
+	var bad error
+	err = s.store.Scan(from, to, func(at, record []byte) bool {
+		indexed++
+		key := at[len(prefix):]
+		if bad = checkIndexed(key, record); bad != nil {
+			return false
+		}
+		if hidden := m.upTo(key); m.ended || hidden {
+			return !m.ended
+		}
+		hash := KeyHash(key)
+		value, ok, err := s.read(name, &hash)
+		if err == nil && !ok {
+			err = fmt.Errorf("%w: the index has a key of hash %v, which has no record", ErrCorrupt, hash)
+		}
+		if err != nil {
+			bad = err
+			return false
+		}
+		m.ended = !m.yield(&hash, key, value)
+		return !m.ended
+	})
+	if err == nil {
+		err = bad
+	}
+	return indexed, err
+}
 
 // NextHash returns the hash after h, and false after the last one.
 func NextHash(h quoin.Hash) (quoin.Hash, bool) {
@@ -19,40 +98,41 @@ func NextHash(h quoin.Hash) (quoin.Hash, bool) {
 	return h, false
 }
 
+// Scan calls yield for the keys of a namespace whose hashes are from or more, in ascending order of
+// their hashes, with the writes of the overlay so far, until it returns false. The order is that
+// of the trie, the same on every replica, and says nothing about the keys; go on after the last
+// hash with NextHash. The slices are valid within yield only, which must not write.
+func (o *Overlay) Scan(namespace string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error {
+	if err := o.check(o.s); err != nil {
+		return err
+	}
+	return o.s.scan(o, namespace, from, yield)
+}
+
 // Scan calls yield for the certified keys of a namespace, as Overlay.Scan does.
 func (s *State) Scan(namespace string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error {
-	if !quoin.IsName(namespace, quoin.NamespaceMax) {
-		return fmt.Errorf("%w: namespace %q", ErrLimit, namespace)
-	}
-	m := merger{yield: yield}
-	return m.run(s, namespace, from)
+	return s.scan(nil, namespace, from, yield)
 }
 
-// merger joins the writes of a chain of overlays, the newest first, with the records of the store.
-type merger struct {
-	layers []layer
-	yield  func(hash quoin.Hash, key, value []byte) bool
-	ended  bool
-}
-
-// layer is what one overlay has left to give.
-type layer struct {
-	w     *writes
-	order []uint32
-}
-
-func (l *layer) head() *write { return &l.w.entries[l.order[0]] }
-
-func (m *merger) run(s *State, name string, from quoin.Hash) error {
-	if err := s.checkApplied(); err != nil {
+func (s *State) scan(o *Overlay, name string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error {
+	if err := s.checkScan(name); err != nil {
 		return err
+	}
+	m := merger{yield: func(hash *quoin.Hash, key, value []byte) bool { return yield(*hash, key, value) }}
+	for x := o; x != nil && x.status != committed; x = x.parent {
+		w := x.writes
+		order := w.of(name)
+		at, _ := slices.BinarySearchFunc(order, from, func(i uint32, from quoin.Hash) int {
+			return bytes.Compare(w.entries[i].hash[:], from[:])
+		})
+		m.add(layer{w: w, order: order[at:]})
 	}
 	var bad error
 	first := appendRecordKey(nil, name, &from)
 	end := store.PrefixEnd(appendSpaceKey(nil, kindRecord, name))
 	err := s.store.Scan(first, end, func(at, record []byte) bool {
 		hash := quoin.Hash(at[len(at)-len(from):])
-		if hidden := m.upTo(&hash); m.ended || hidden {
+		if hidden := m.upTo(hash[:]); m.ended || hidden {
 			return !m.ended
 		}
 		key, value, err := parseRecord(record)
@@ -60,7 +140,7 @@ func (m *merger) run(s *State, name string, from quoin.Hash) error {
 			bad = err
 			return false
 		}
-		m.ended = !m.yield(hash, key, value)
+		m.ended = !m.yield(&hash, key, value)
 		return !m.ended
 	})
 	if err == nil {
@@ -69,41 +149,83 @@ func (m *merger) run(s *State, name string, from quoin.Hash) error {
 	if err != nil {
 		return fmt.Errorf("state: scan namespace %q: %w", name, err)
 	}
-	if !m.ended {
-		m.upTo(nil)
-	}
+	m.upTo(nil)
 	return nil
 }
 
-// upTo yields the written keys before hash (all, if it is nil) and reports whether one was written
-// at hash itself, which it yields too.
-func (m *merger) upTo(hash *quoin.Hash) (at bool) {
+// checkScan makes sure that a namespace of the store can be read.
+func (s *State) checkScan(name string) error {
+	if !quoin.IsName(name, quoin.NamespaceMax) {
+		return fmt.Errorf("%w: namespace %q", ErrLimit, name)
+	}
+	return s.checkApplied()
+}
+
+// merger joins the writes of a chain of overlays, the newest first, with what the store has.
+type merger struct {
+	layers []layer
+	yield  func(hash *quoin.Hash, key, value []byte) bool
+	ended  bool
+}
+
+// layer is what one overlay, or a run of its writes, has left to give.
+type layer struct {
+	w     *writes
+	order []uint32
+	keys  bool   // in the order of keys; else of their hashes
+	place []byte // of the next in that order
+}
+
+func (m *merger) add(l layer) {
+	if len(l.order) > 0 {
+		l.settle()
+		m.layers = append(m.layers, l)
+	}
+}
+
+func (l *layer) head() *write { return &l.w.entries[l.order[0]] }
+
+func (l *layer) settle() {
+	switch {
+	case len(l.order) == 0:
+		l.place = nil
+	case l.keys:
+		l.place = l.w.keyOf(l.head())
+	default:
+		l.place = l.head().hash[:]
+	}
+}
+
+// upTo yields what is written before a place (all, if it is nil) and reports whether there is a
+// write at the place itself, which it yields too.
+func (m *merger) upTo(place []byte) (at bool) {
 	for !m.ended {
 		var next *layer
 		for i := range m.layers {
 			l := &m.layers[i]
-			if len(l.order) > 0 && (next == nil || bytes.Compare(l.head().hash[:], next.head().hash[:]) < 0) {
+			if l.place != nil && (next == nil || bytes.Compare(l.place, next.place) < 0) {
 				next = l
 			}
 		}
 		if next == nil {
 			return at
 		}
-		e, w := next.head(), next.w
-		if hash != nil {
-			order := bytes.Compare(e.hash[:], hash[:])
+		if place != nil {
+			order := bytes.Compare(next.place, place)
 			if order > 0 {
 				return at
 			}
 			at = at || order == 0
 		}
+		e, w, passed := next.head(), next.w, next.place
 		for i := range m.layers { // the same key in older layers is hidden
-			if l := &m.layers[i]; len(l.order) > 0 && l.head().hash == e.hash {
+			if l := &m.layers[i]; l.place != nil && bytes.Equal(l.place, passed) {
 				l.order = l.order[1:]
+				l.settle()
 			}
 		}
 		if !e.deleted {
-			m.ended = !m.yield(e.hash, w.keyOf(e), w.valueOf(e))
+			m.ended = !m.yield(&e.hash, w.keyOf(e), w.valueOf(e))
 		}
 	}
 	return at

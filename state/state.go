@@ -240,20 +240,31 @@ func (s *State) Commit(o *Overlay, height quoin.Height, batch *store.Batch) erro
 	return nil
 }
 
-// appendRecords adds the flat records that o changes, and keeps their values for reads.
+// appendRecords adds the flat records that o changes, with the index of the keys that come or go,
+// and keeps their values for reads.
 func (s *State) appendRecords(o *Overlay, batch *store.Batch) {
 	w := o.writes
-	var record []byte
+	var record, index []byte
 	for _, i := range w.sorted() {
 		e := &w.entries[i]
-		s.key = appendRecordKey(s.key[:0], w.names[e.name], &e.hash)
-		s.values.set(w.names[e.name], &e.hash, w.valueOf(e), !e.deleted)
+		name := w.names[e.name]
+		s.key = appendRecordKey(s.key[:0], name, &e.hash)
+		s.values.set(name, &e.hash, w.valueOf(e), !e.deleted)
+		if e.deleted == e.existed { // the key goes or comes
+			index = append(appendSpaceKey(index[:0], kindKey, name), w.keyOf(e)...)
+		}
 		if e.deleted {
 			batch.Delete(s.key)
+			if e.existed {
+				batch.Delete(index)
+			}
 			continue
 		}
 		record = appendRecord(record[:0], w.keyOf(e), w.valueOf(e))
 		batch.Set(s.key, record)
+		if !e.existed {
+			batch.Set(index, nil)
+		}
 	}
 }
 

@@ -65,7 +65,8 @@ func TestCorruptStore(t *testing.T) {
 			for name, change := range map[string]func(*store.Batch){
 				"deleted":      func(b *store.Batch) { b.Delete(keys[i]) },
 				"emptied":      func(b *store.Batch) { b.Set(keys[i], nil) },
-				"cut":          func(b *store.Batch) { b.Set(keys[i], values[i][:len(values[i])-1]) },
+				"cut":          func(b *store.Batch) { b.Set(keys[i], values[i][:max(0, len(values[i])-1)]) },
+				"lengthened":   func(b *store.Batch) { b.Set(keys[i], append(bytes.Clone(values[i]), 0)) },
 				"last changed": func(b *store.Batch) { b.Set(keys[i], flipped(values[i], len(values[i])-1)) },
 				"mid changed":  func(b *store.Batch) { b.Set(keys[i], flipped(values[i], len(values[i])/2)) },
 			} {
@@ -74,6 +75,9 @@ func TestCorruptStore(t *testing.T) {
 				change(&b)
 				if err := broken.Apply(&b, true); err != nil {
 					t.Fatal(err)
+				}
+				if broken.Equal(m) {
+					continue // an entry of the index has nothing to take away
 				}
 				// What was touched, and the flush, are hints: if a change there leads to the
 				// certified state all the same, it was harmless.
@@ -122,6 +126,22 @@ func lookAtAll(m *store.Memory, root quoin.Hash) error {
 		}
 		if value, _, err := p.Verify(root, w.name, []byte(w.key)); err != nil || string(value) != w.value {
 			return fmt.Errorf("%s is %q, %v", w.key, value, err)
+		}
+	}
+	for _, name := range []string{"kv", "solo"} {
+		keys := uint64(0)
+		err := s.ScanKeys(name, nil, nil, func(_, _ []byte) bool {
+			keys++
+			return true
+		})
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				panic(fmt.Sprintf("not named corrupt: %v", err))
+			}
+			return err
+		}
+		if want, _ := s.Usage(name); keys != want {
+			return fmt.Errorf("%d keys in order, want %d", keys, want)
 		}
 	}
 	return nil
@@ -202,6 +222,8 @@ func TestCommitOrder(t *testing.T) {
 	_, _, err = second.Get("kv", []byte("other"))
 	want(err, ErrNotApplied)
 	want(second.Scan("kv", quoin.Hash{}, nil), ErrNotApplied)
+	want(second.ScanKeys("kv", nil, nil, nil), ErrNotApplied)
+	want(s.ScanKeys("kv", nil, nil, nil), ErrNotApplied)
 	if value, _, err := second.Get("kv", []byte("k")); err != nil || string(value) != "v" {
 		t.Fatal(value, err)
 	}
@@ -245,6 +267,7 @@ func TestLimits(t *testing.T) {
 		"forward mark":    o.Revert(Mark{entries: 1}),
 		"negative mark":   o.Revert(Mark{journal: -1}),
 		"scan, ill-named": o.Scan("/", quoin.Hash{}, nil),
+		"keys, ill-named": o.ScanKeys("/", nil, nil, nil),
 	} {
 		if !errors.Is(err, ErrLimit) {
 			t.Errorf("%s: %v", name, err)

@@ -16,6 +16,7 @@ type op struct {
 	leaf    quoin.Hash
 	size    uint32
 	deleted bool
+	existed bool // set by update: the key was there before
 }
 
 // editor applies ops to one namespace's trie by copying the paths to them. What it replaces stays
@@ -128,9 +129,10 @@ func (e *editor) build(c *child, depth int, ops []op) {
 	e.join(c, &kids)
 }
 
-// setLeaf applies o to c, which is empty or the leaf of the same key.
+// setLeaf applies o to c, which is empty or the leaf of the same key, and says in o which.
 func (e *editor) setLeaf(c *child, o *op) {
-	if c.ref != 0 {
+	o.existed = c.ref != 0
+	if o.existed {
 		size := e.s.nodes.leaf(c.ref).size
 		if !o.deleted && size == o.size {
 			c.hash = o.leaf // the node holds neither value nor hash

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -21,6 +22,7 @@ const (
 	bugParentIsCertified
 	bugCrashLosesNothing
 	bugDropIsIgnored
+	bugEndIsInclusive
 )
 
 // world plays random operations on the model and on states of several settings at once.
@@ -126,11 +128,13 @@ func (w *world) step() error {
 		return w.mark()
 	case n < 63:
 		return w.read()
-	case n < 66:
+	case n < 65:
 		return w.scan()
-	case n < 76:
+	case n < 69:
+		return w.scanKeys()
+	case n < 78:
 		return w.seal()
-	case n < 82:
+	case n < 83:
 		return w.prove()
 	case n < 93:
 		return w.commit()
@@ -295,6 +299,73 @@ func (w *world) scan() error {
 	return nil
 }
 
+// scanKeys scans a random range of a block, and of the certified state, up to a random number of
+// keys.
+func (w *world) scanKeys() error {
+	name, limit := w.name(), 1+w.random.IntN(2*w.keys)
+	var start, end []byte
+	if w.random.IntN(3) > 0 {
+		start = w.bound()
+	}
+	if w.random.IntN(3) > 0 {
+		end = w.bound()
+	}
+	within := func(content model) []modelLeaf {
+		keys := slices.DeleteFunc(content.inOrder(name), func(l modelLeaf) bool {
+			beyond := end != nil && l.key >= string(end)
+			if w.bug == bugEndIsInclusive && l.key == string(end) {
+				beyond = false
+			}
+			return l.key < string(start) || beyond
+		})
+		return keys[:min(limit, len(keys))]
+	}
+	b := w.pick(func(b *block) bool { return !b.dead })
+	for i, s := range w.sides {
+		want, scan := within(w.certified()), s.state.ScanKeys
+		if got, err := keysOf(scan, name, start, end, limit); err != nil || !slices.Equal(got, want) {
+			return fmt.Errorf("side %d: certified %s from %q to %q gave %d keys and %v, want %d keys", i, name, start, end, len(got), err, len(want))
+		}
+		if b == nil {
+			continue
+		}
+		want, scan = within(b.content), b.overlays[i].ScanKeys
+		if got, err := keysOf(scan, name, start, end, limit); err != nil || !slices.Equal(got, want) {
+			return fmt.Errorf("side %d: %s from %q to %q gave %d keys and %v, want %d keys", i, name, start, end, len(got), err, len(want))
+		}
+		w.counters["keys in order"] += len(want)
+	}
+	if b != nil && !b.sealed {
+		w.counters["scans of open blocks"]++
+	}
+	return nil
+}
+
+// bound returns a key, or something near one.
+func (w *world) bound() []byte {
+	key := []byte(w.key())
+	switch w.random.IntN(8) {
+	case 0:
+		return append(key, 0)
+	case 1:
+		return key[:w.random.IntN(len(key))]
+	case 2:
+		return append(key, bytes.Repeat([]byte{0xff}, KeyBytesMax)...)
+	}
+	return key
+}
+
+type keyScan func(name string, start, end []byte, yield func(key, value []byte) bool) error
+
+// keysOf returns what a scan gives, up to a number of keys.
+func keysOf(scan keyScan, name string, start, end []byte, limit int) (got []modelLeaf, err error) {
+	err = scan(name, start, end, func(key, value []byte) bool {
+		got = append(got, modelLeaf{KeyHash(key), string(key), string(value)})
+		return len(got) < limit
+	})
+	return got, err
+}
+
 func (w *world) seal() error {
 	b := w.pick(isOpen)
 	if b == nil {
@@ -429,6 +500,11 @@ func (w *world) commitSide(i int, s *side, chain []*block, durable bool, beforeA
 		return err
 	}
 	content := chain[len(chain)-1].content
+	if w.height%8 == 0 {
+		if err := checkIndex(s.store, content); err != nil {
+			return err
+		}
+	}
 	if s.state.Root() != content.root() || s.state.Height() != quoin.Height(w.height) {
 		return fmt.Errorf("certified root %v at height %d, want %v at %d", s.state.Root(), s.state.Height(), content.root(), w.height)
 	}
@@ -438,6 +514,26 @@ func (w *world) commitSide(i int, s *side, chain []*block, durable bool, beforeA
 		return err
 	}
 	return nil
+}
+
+// checkIndex makes sure that the store's index has the keys of the certified state and no others.
+func checkIndex(m *store.Memory, content model) error {
+	var want, got []string
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		for _, l := range content.inOrder(name) {
+			want = append(want, string(appendSpaceKey(nil, kindKey, name))+l.key)
+		}
+	}
+	slices.Sort(want) // shorter names first
+	prefix := []byte{storePrefix, kindKey}
+	err := m.Scan(prefix, store.PrefixEnd(prefix), func(key, value []byte) bool {
+		got = append(got, string(key)+string(value))
+		return true
+	})
+	if err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("the index has %d keys, not the %d that are certified", len(got), len(want))
+	}
+	return err
 }
 
 // checkPages makes sure that a flush leaves the pages of the certified tries and no others. It
@@ -499,7 +595,8 @@ func (w *world) useDead() error {
 		_, seal := o.Seal()
 		_, grow := s.NewOverlay(o)
 		scan := o.Scan("kv", quoin.Hash{}, func(quoin.Hash, []byte, []byte) bool { return true })
-		errs := []error{get, prove, seal, grow, scan, o.Writes(func(string, []byte, []byte, bool) bool { return true }), o.Put("kv", []byte("x"), nil), o.Delete("kv", []byte("x")),
+		keys := o.ScanKeys("kv", nil, nil, func(_, _ []byte) bool { return true })
+		errs := []error{get, prove, seal, grow, scan, keys, o.Writes(func(string, []byte, []byte, bool) bool { return true }), o.Put("kv", []byte("x"), nil), o.Delete("kv", []byte("x")),
 			o.Revert(o.Mark()), s.Commit(o, 0, new(store.Batch))}
 		for n, err := range errs {
 			if !errors.Is(err, ErrStale) {
@@ -523,6 +620,11 @@ func (w *world) crash() error {
 	}
 	w.history = []model{content}
 	w.counters["crashes"]++
+	for i, s := range w.sides {
+		if err := checkIndex(s.store, content); err != nil && w.bug == noBug {
+			return fmt.Errorf("side %d: after a crash: %w", i, err)
+		}
+	}
 	return w.open()
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // writes is what one overlay changes: the last write of each key, found through an open-addressed
-// table of indexes, with a journal so that the writes of one transaction can be taken back. All
-// of it except the names is free of pointers.
+// table of indexes, with a journal so that the writes of one transaction can be taken back. What
+// grows with every write is free of pointers.
 type writes struct {
 	names   []string // namespaces, in the order of their first write
 	entries []write
@@ -21,7 +21,8 @@ type writes struct {
 	data    []byte // keys and values; never overwritten, since Get hands out slices of it
 	seed    uint64 // odd; from the parent's root, so that colliding keys cannot be made ahead
 	order   []uint32
-	ordered int // entries[:ordered] are in order
+	ordered int        // entries[:ordered] are in order
+	keyed   []keyOrder // by the index of the name, as far as they were scanned
 }
 
 // write is the last write of one key.
@@ -33,6 +34,7 @@ type write struct {
 	length    uint32
 	name      uint32 // index into names
 	deleted   bool
+	existed   bool // from Seal on: the key was there before
 }
 
 // dataBytesStart bounds what an overlay allocates before anything is written.
@@ -155,6 +157,9 @@ func (w *writes) revert(m Mark) {
 	if w.ordered > m.entries {
 		w.order = slices.DeleteFunc(w.order, func(i uint32) bool { return int(i) >= m.entries })
 		w.ordered = m.entries
+	}
+	for i := range w.keyed {
+		w.keyed[i].revert(m.entries)
 	}
 }
 
