@@ -3,7 +3,6 @@ package execution
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -84,7 +83,7 @@ func (m *machineState) Put(key, value []byte) error          { return m.overlay.
 func (m *machineState) Delete(key []byte) error              { return m.overlay.Delete(m.namespace, key) }
 
 func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
-	return inKeyOrder(m.overlay.Scan, m.namespace, start, end, visit)
+	return m.overlay.ScanKeys(m.namespace, start, end, visit)
 }
 
 // Query asks a namespace's machine about the certified state. Errors wrap ErrLocal, or
@@ -113,30 +112,5 @@ var _ plugin.StateReader = (*certifiedState)(nil)
 func (c *certifiedState) Get(key []byte) ([]byte, bool, error) { return c.state.Get(c.namespace, key) }
 
 func (c *certifiedState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
-	return inKeyOrder(c.state.Scan, c.namespace, start, end, visit)
-}
-
-type hashScan func(namespace string, from quoin.Hash, yield func(hash quoin.Hash, key, value []byte) bool) error
-
-// inKeyOrder visits the keys of a range in ascending order, out of a scan in the order of their
-// hashes.
-func inKeyOrder(scan hashScan, namespace string, start, end []byte, visit func(key, value []byte) bool) error {
-	type pair struct{ key, value []byte }
-	var pairs []pair
-	err := scan(namespace, quoin.Hash{}, func(_ quoin.Hash, key, value []byte) bool {
-		if bytes.Compare(key, start) >= 0 && (end == nil || bytes.Compare(key, end) < 0) {
-			pairs = append(pairs, pair{bytes.Clone(key), bytes.Clone(value)})
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
-	for _, p := range pairs {
-		if !visit(p.key, p.value) {
-			break
-		}
-	}
-	return nil
+	return c.state.ScanKeys(c.namespace, start, end, visit)
 }
