@@ -47,6 +47,14 @@ func (t *Table) Remove(digest quoin.Hash) {
 	}
 }
 
+// Release returns a release that is here.
+func (t *Table) Release(digest quoin.Hash) (*Release, bool) {
+	if g := t.guests[digest]; g != nil {
+		return g.release, true
+	}
+	return nil, false
+}
+
 // Has reports whether the release is here.
 func (t *Table) Has(digest quoin.Hash) bool { return t.guests[digest] != nil }
 

@@ -139,7 +139,7 @@ func (r *Replica) look(out *Output) {
 			continue
 		}
 		releases = append(releases, digest)
-		if r.c.Table.Has(digest) && r.c.Signer != nil && v.asked[p.Number] <= h && !governance.Attested(k, &p, r.self) {
+		if r.vouches(&p) && r.c.Signer != nil && v.asked[p.Number] <= h && !governance.Attested(k, &p, r.self) {
 			r.attest(p.Number, h, out)
 		}
 	}
@@ -153,6 +153,18 @@ func (r *Replica) look(out *Output) {
 	}
 	v.releases = releases
 	out.Releases = releases
+}
+
+// vouches reports whether the proposed release is here, compiled, and is what the proposal says of
+// it: governance never sees the module.
+func (r *Replica) vouches(p *governance.Proposal) bool {
+	release, ok := r.c.Table.Release(p.Binding.Release)
+	if !ok {
+		return false
+	}
+	m, x := release.Manifest(), &p.Release
+	return m.Name == x.Name && m.Version == x.Version && m.Sequence == x.Sequence && m.Author == x.Author &&
+		quoin.Height(m.EndOfLife) == x.EndOfLife && uint64(release.Report().FileBytes) == x.Size && m.Serves(p.Binding.Hook)
 }
 
 // attest sends this validator's readiness for a proposal.

@@ -1,0 +1,281 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/store"
+	"quoin.dev/quoin/transport"
+)
+
+// Limits of the loop's queues, in items. Those who post wait when one is full.
+const (
+	urgentQueue  = 1024
+	bulkQueue    = 256
+	clientsQueue = 256
+	timersQueue  = 64
+	groupMax     = 128 // inputs that share one sync of the vote log
+)
+
+// task is one thing for the loop to do.
+type task struct {
+	input      replica.Input
+	admissions chan<- []replica.Admission // of a Submit
+	do         func(*replica.Replica)
+	release    *plugin.Release // to add to the table
+}
+
+// loop is the goroutine that owns the replica.
+type loop struct {
+	n       *Node
+	r       *replica.Replica
+	urgent  chan task // consensus messages, and answers to the loop's own demands
+	own     chan task // answers to the loop's own demands: never waits for peers
+	bulk    chan task
+	clients chan task
+	sync    chan quoin.Height
+	timers  [2]*time.Timer
+	out     replica.Output
+	synced  quoin.Height
+	shown   time.Time
+}
+
+func newLoop(n *Node, r *replica.Replica) *loop {
+	return &loop{n: n, r: r, urgent: make(chan task, urgentQueue), own: make(chan task, timersQueue), bulk: make(chan task, bulkQueue),
+		clients: make(chan task, clientsQueue), sync: make(chan quoin.Height, 1)}
+}
+
+// post hands a task to the loop.
+func (l *loop) post(ctx context.Context, queue chan<- task, t task) error {
+	select {
+	case queue <- t:
+		return nil
+	case <-l.n.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *loop) run(ctx context.Context) {
+	defer l.n.running.Done()
+	defer close(l.n.done)
+	defer l.stopTimers()
+	l.step(task{input: replica.Start{}})
+	for l.meet() {
+		if !l.gather(ctx) {
+			return
+		}
+	}
+}
+
+// gather steps the replica with what has arrived, waiting if nothing has and nothing is left to do.
+func (l *loop) gather(ctx context.Context) bool {
+	more := l.out.More
+	l.out.Reset()
+	if !more {
+		select {
+		case <-ctx.Done():
+			return false
+		case t := <-l.own:
+			l.step(t)
+		case t := <-l.urgent:
+			l.step(t)
+		case t := <-l.bulk:
+			l.step(t)
+		case t := <-l.clients:
+			l.step(t)
+		}
+	}
+	for range groupMax {
+		if !l.next() {
+			break
+		}
+	}
+	if more {
+		l.step(task{input: replica.Continue{}})
+	}
+	return ctx.Err() == nil
+}
+
+// next takes the most urgent task that is waiting, if any.
+func (l *loop) next() bool {
+	select {
+	case t := <-l.own:
+		l.step(t)
+		return true
+	default:
+	}
+	select {
+	case t := <-l.urgent:
+		l.step(t)
+		return true
+	default:
+	}
+	select {
+	case t := <-l.bulk:
+		l.step(t)
+	case t := <-l.clients:
+		l.step(t)
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *loop) step(t task) {
+	switch {
+	case t.do != nil:
+		t.do(l.r)
+		return
+	case t.release != nil:
+		l.n.table.Add(t.release)
+	}
+	before := len(l.out.Admissions)
+	l.r.Step(quoin.Time(time.Now().UnixMilli()), t.input, &l.out)
+	if t.admissions != nil {
+		t.admissions <- append([]replica.Admission(nil), l.out.Admissions[before:]...)
+	}
+}
+
+// meet meets the demands of the last steps in their order. It returns false when the node must stop.
+func (l *loop) meet() bool {
+	o := &l.out
+	if len(o.Log) > 0 && !l.write(o.Log) {
+		return false
+	}
+	link := l.n.link.Load()
+	for _, s := range o.Send {
+		if s.To.IsZero() {
+			link.Broadcast(transport.Class(s.Class), s.Bytes)
+		} else {
+			link.Send(transport.Key(s.To), transport.Class(s.Class), s.Bytes)
+		}
+	}
+	if o.Sync > 0 {
+		select { // the newest height replaces one that is waiting
+		case <-l.sync:
+		default:
+		}
+		l.sync <- o.Sync
+	}
+	for _, t := range o.Timers {
+		l.setTimer(t)
+	}
+	for i := range o.Finished {
+		l.n.feed.publish(Item{Finished: &o.Finished[i]})
+	}
+	if o.Releases != nil {
+		l.n.library.want(o.Releases)
+	}
+	for i := range o.Events {
+		l.event(&o.Events[i])
+	}
+	if o.Prune && !l.prune() {
+		return false
+	}
+	if o.Fatal != nil {
+		l.n.fail(o.Fatal)
+		return false
+	}
+	if len(o.Finished) > 0 || time.Since(l.shown) > 100*time.Millisecond {
+		l.publish()
+	}
+	return true
+}
+
+func (l *loop) publish() {
+	l.shown = time.Now()
+	l.n.describe(l.r, l.synced)
+}
+
+// write appends records to the vote log and syncs it.
+func (l *loop) write(records []replica.LogRecord) bool {
+	if l.n.votes == nil {
+		return true // an observer signs nothing that it could contradict
+	}
+	for _, r := range records {
+		if _, err := l.n.votes.Append(r); err != nil {
+			l.n.fail(err)
+			return false
+		}
+	}
+	if l.n.c.NoSync {
+		return true
+	}
+	if err := l.n.votes.Sync(); err != nil {
+		l.n.fail(err)
+		return false
+	}
+	return true
+}
+
+// prune writes a snapshot and drops what it makes obsolete.
+func (l *loop) prune() bool {
+	if l.n.votes == nil {
+		return true
+	}
+	first := l.n.votes.Next()
+	if !l.write(l.r.Snapshot()) {
+		return false
+	}
+	if err := l.n.votes.PruneBefore(first); err != nil {
+		l.n.fail(err)
+		return false
+	}
+	return true
+}
+
+func (l *loop) setTimer(t replica.Timer) {
+	if old := l.timers[t.Kind]; old != nil {
+		old.Stop()
+	}
+	fired := task{input: replica.TimerFired{Kind: t.Kind, ID: t.ID, Epoch: t.Epoch}}
+	l.timers[t.Kind] = time.AfterFunc(time.Duration(t.AfterMS)*time.Millisecond, func() {
+		_ = l.post(context.Background(), l.own, fired)
+	})
+}
+
+func (l *loop) stopTimers() {
+	for _, t := range l.timers {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+func (l *loop) event(e *replica.Event) {
+	l.n.feed.publish(Item{Event: e})
+	switch e.Kind {
+	case replica.EnteredView, replica.BlockNotarized:
+	case replica.MessageRefused, replica.ViewTimedOut, replica.ViewNullified:
+		l.n.log.Debug(string(e.Kind), "epoch", e.Epoch, "view", e.View, "peer", e.Peer, "reason", e.Reason)
+	default:
+		l.n.log.Warn(string(e.Kind), "epoch", e.Epoch, "view", e.View, "height", e.Height, "block", e.Block, "peer", e.Peer, "reason", e.Reason)
+	}
+}
+
+// syncStore makes certified blocks durable. What was asked for while a sync ran shares the next one.
+func (l *loop) syncStore(ctx context.Context) {
+	defer l.n.running.Done()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case h := <-l.sync:
+			if !l.n.c.NoSync {
+				var nothing store.Batch
+				if err := l.n.store.Apply(&nothing, true); err != nil {
+					l.n.fail(err)
+					return
+				}
+			}
+			if l.post(ctx, l.own, task{input: replica.Synced{Height: h}}) != nil {
+				return
+			}
+		}
+	}
+}

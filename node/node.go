@@ -1,0 +1,355 @@
+// Package node is the world around a replica: the only loop that steps it, and the sockets, files,
+// timers and keys that its demands need. It decides nothing.
+//
+// # The loop
+//
+// One goroutine owns the replica. It takes what has arrived (messages by urgency, timers, clients'
+// transactions), steps the replica, and meets its demands in their order: the vote log is appended
+// and synced, then messages are sent, timers set, results published. All that arrived while a sync
+// ran shares the next one (group commit). A second goroutine syncs the store, so that consensus does
+// not wait for the certified state to reach the disk; receipts do.
+//
+// # Files
+//
+//	LOCK                 held while the node runs: the same folder is never opened twice
+//	log/                 the vote log (package disk)
+//	store/               certified state and ledger (package pebblestore)
+//	releases/<digest>    release files
+//
+// A node whose vote log is missing while its store says that there was one, or is damaged anywhere
+// but in an unsynced tail, follows as an observer: it never votes again with this key (KERNEL K3).
+// Restoring a vote log from a backup is forbidden.
+//
+// # Failure
+//
+// A failed write, a failed sync and a contradiction between log and chain stop the node: Done is
+// closed and Err says why.
+package node
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/node/osdisk"
+	"quoin.dev/quoin/node/pebblestore"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/signature"
+	"quoin.dev/quoin/state"
+	"quoin.dev/quoin/store"
+	"quoin.dev/quoin/transport"
+)
+
+// ErrClosed is returned by calls on a node that has stopped.
+var ErrClosed = errors.New("node: stopped")
+
+// ErrBusy is returned when the node has as many clients' requests waiting as it takes.
+var ErrBusy = errors.New("node: too many requests are waiting; try again")
+
+// Config is what a node is made of.
+type Config struct {
+	Dir        string // data folder; made if it is not there
+	Genesis    *quoin.Genesis
+	Identity   ed25519.PrivateKey // votes, and proves this node to its peers
+	Listen     string             // host:port for peers; port 0 lets the system choose
+	Peers      []transport.Peer
+	NoSync     bool             // never fsync: for benchmarks only, a crash may make this node contradict itself
+	Builtins   []plugin.Builtin // beside plugin.Builtins
+	Pool       replica.PoolLimits
+	CacheBytes int64 // for the state's trie; 0 is its default
+	Logger     *slog.Logger
+	// NewMachine plants another machine in tests; nil is the protocol.
+	Replica func(*replica.Config)
+}
+
+// Node is a running node. Its methods may be called by several goroutines.
+type Node struct {
+	c       Config
+	origin  quoin.Origin
+	key     quoin.PublicKey
+	log     *slog.Logger
+	fs      *osdisk.FS
+	votes   *disk.Log
+	store   *pebblestore.Store
+	link    atomic.Pointer[transport.Transport]
+	table   *plugin.Table
+	host    *plugin.Host
+	loop    *loop
+	feed    *Feed
+	library *library
+
+	status  atomic.Pointer[Status]
+	done    chan struct{}
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	failure struct {
+		sync.Mutex
+		err error
+	}
+	observer string // why this node does not vote, if it should
+}
+
+// logKey marks, in the store, that this node has had a vote log.
+var logKey = []byte("n/log")
+
+// Open starts a node: it opens its folder, recovers, listens and begins to take part.
+func Open(c Config) (*Node, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := c.Genesis.Check(); err != nil {
+		return nil, err
+	}
+	signer := signature.NewSigner(c.Identity)
+	n := &Node{c: c, origin: c.Genesis.Origin(), key: signer.Public(), log: c.Logger, feed: newFeed(), done: make(chan struct{})}
+	if err := n.open(signer); err != nil {
+		n.closeFiles()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) open(signer signature.Signer) (err error) {
+	if n.fs, err = osdisk.Open(n.c.Dir); err != nil {
+		return err
+	}
+	if n.store, err = pebblestore.Open(filepath.Join(n.c.Dir, "store"), pebblestore.Options{Fatal: n.fail}); err != nil {
+		return err
+	}
+	records, err := n.openLog()
+	if err != nil {
+		return err
+	}
+	if n.table, err = plugin.NewTable(append(plugin.Builtins(), n.c.Builtins...)); err != nil {
+		return err
+	}
+	if n.host, err = plugin.NewHost(plugin.Options{}); err != nil {
+		return err
+	}
+	if n.library, err = openLibrary(n); err != nil {
+		return err
+	}
+	rc := replica.Config{Genesis: n.c.Genesis, Signer: signer, Store: n.store, State: state.Options{CacheBytes: n.c.CacheBytes},
+		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool}
+	if n.c.Replica != nil {
+		n.c.Replica(&rc)
+	}
+	r, err := replica.New(rc, records, n.observer != "")
+	if err != nil {
+		return err
+	}
+	n.loop = newLoop(n, r)
+	n.loop.publish()
+	link, err := transport.New(transport.Config{Identity: n.c.Identity, Network: string(n.origin), Listen: n.c.Listen, Peers: n.c.Peers,
+		Classes: classLimits(), Logger: n.c.Logger}, n.receive)
+	if err != nil {
+		return err
+	}
+	n.link.Store(link)
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop = cancel
+	n.running.Add(3)
+	go n.loop.run(ctx)
+	go n.loop.syncStore(ctx)
+	go n.library.run(ctx)
+	return nil
+}
+
+func classLimits() [transport.ClassCount]transport.ClassLimits {
+	large := transport.ClassLimits{MessageBytesMax: replica.MessageBytesMax, QueueMessages: 4096, QueueBytes: 64 << 20}
+	return [transport.ClassCount]transport.ClassLimits{large, {MessageBytesMax: replica.MessageBytesMax, QueueMessages: 256, QueueBytes: 32 << 20},
+		{MessageBytesMax: 2 << 20, QueueMessages: 4096, QueueBytes: 16 << 20}}
+}
+
+// openLog opens the vote log and reads its records. A log that cannot be trusted makes the node an
+// observer: the damaged log is left as it is.
+func (n *Node) openLog() ([]replica.LogRecord, error) {
+	_, had, err := n.store.Get(logKey)
+	if err != nil {
+		return nil, err
+	}
+	o := disk.Options{Identity: sha256.Sum256(append([]byte(n.origin), n.key[:]...)), MustExist: had}
+	var records []replica.LogRecord
+	n.votes, err = disk.OpenLog(n.fs, "log", o)
+	if err == nil {
+		err = n.votes.Read(n.votes.First(), func(_ uint64, record []byte) bool {
+			records = append(records, append(replica.LogRecord(nil), record...))
+			return true
+		})
+	}
+	var corrupt *disk.CorruptError
+	if errors.Is(err, disk.ErrMissing) || errors.As(err, &corrupt) {
+		n.observer = err.Error()
+		n.log.Error("the vote log cannot be trusted: this node follows and never votes again with this key; give it a new key by governance", "error", err)
+		n.votes = nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !had {
+		var b store.Batch
+		b.Set(logKey, o.Identity[:])
+		return records, n.store.Apply(&b, true)
+	}
+	return records, nil
+}
+
+// Close stops the node and waits until everything of it has ended.
+func (n *Node) Close() error {
+	if n.stop != nil {
+		n.stop()
+	}
+	if link := n.link.Load(); link != nil {
+		_ = link.Close()
+	}
+	n.running.Wait()
+	n.feed.close()
+	return errors.Join(n.closeFiles(), n.Err())
+}
+
+func (n *Node) closeFiles() error {
+	var errs []error
+	if n.host != nil {
+		errs = append(errs, n.host.Close())
+	}
+	if n.votes != nil {
+		errs = append(errs, n.votes.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if n.fs != nil {
+		errs = append(errs, n.fs.Close())
+	}
+	n.host, n.votes, n.store, n.fs = nil, nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// fail stops the node for a reason that it cannot survive.
+func (n *Node) fail(err error) {
+	n.failure.Lock()
+	defer n.failure.Unlock()
+	if n.failure.err == nil {
+		n.failure.err = err
+		n.log.Error("the node stops", "error", err)
+		if n.stop != nil {
+			n.stop()
+		}
+	}
+}
+
+// Done is closed when the node has stopped.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err returns why the node stopped by itself, or nil.
+func (n *Node) Err() error {
+	n.failure.Lock()
+	defer n.failure.Unlock()
+	return n.failure.err
+}
+
+// Genesis returns the chain's genesis. Do not modify it.
+func (n *Node) Genesis() *quoin.Genesis { return n.c.Genesis }
+
+// Origin returns the chain's origin.
+func (n *Node) Origin() quoin.Origin { return n.origin }
+
+// Key returns the node's public key.
+func (n *Node) Key() quoin.PublicKey { return n.key }
+
+// Addr returns the address on which peers reach the node.
+func (n *Node) Addr() net.Addr { return n.link.Load().Addr() }
+
+// SetPeers replaces the peers.
+func (n *Node) SetPeers(peers []transport.Peer) error { return n.link.Load().SetPeers(peers) }
+
+// Links returns what the transport has counted.
+func (n *Node) Links() transport.Stats { return n.link.Load().Stats() }
+
+// Store returns the certified chain for reading, beside the loop.
+func (n *Node) Store() store.Reader { return n.store }
+
+// Feed returns what the node publishes.
+func (n *Node) Feed() *Feed { return n.feed }
+
+// Submit hands transactions to the replica and returns what became of each. It waits while the
+// node is busy.
+func (n *Node) Submit(ctx context.Context, txs []quoin.Transaction) ([]replica.Admission, error) {
+	reply := make(chan []replica.Admission, 1)
+	if err := n.loop.post(ctx, n.loop.clients, task{input: replica.Submit{Transactions: txs}, admissions: reply}); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-reply:
+		return a, nil
+	case <-n.done:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Do runs f on the loop and waits for it. f must be quick.
+func (n *Node) Do(ctx context.Context, f func(*replica.Replica)) error {
+	finished := make(chan struct{})
+	if err := n.loop.post(ctx, n.loop.clients, task{do: func(r *replica.Replica) { f(r); close(finished) }}); err != nil {
+		return err
+	}
+	select {
+	case <-finished:
+		return nil
+	case <-n.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// receive takes a peer's message on the transport's goroutine of that peer and class. It waits when
+// the loop is busy, which makes the peer wait.
+func (n *Node) receive(from transport.Key, class transport.Class, message []byte) {
+	if len(message) > 0 && message[0] >= kindLibrary {
+		n.library.receive(from, message)
+		return
+	}
+	queue := n.loop.bulk
+	if class == transport.Consensus {
+		queue = n.loop.urgent
+	}
+	_ = n.loop.post(context.Background(), queue, task{input: replica.Message{From: from, Bytes: message}})
+}
+
+// Status is a snapshot of a node for people.
+type Status struct {
+	replica.Overview
+	Stats    replica.Stats
+	Key      quoin.PublicKey
+	Observer string // why the node does not vote although it is a validator
+	Synced   quoin.Height
+	Fsyncs   uint64
+	At       time.Time
+}
+
+// Status returns the latest snapshot: at most some milliseconds old on a busy node.
+func (n *Node) Status() Status { return *n.status.Load() }
+
+func (n *Node) describe(r *replica.Replica, synced quoin.Height) {
+	s := &Status{Overview: r.Overview(), Stats: r.Stats(), Key: n.key, Observer: n.observer, Synced: synced, At: time.Now()}
+	s.Fsyncs = n.fs.Syncs() + n.store.Syncs()
+	n.status.Store(s)
+}
+
+func (n *Node) String() string { return fmt.Sprintf("node %s of %s", n.key, n.origin) }
