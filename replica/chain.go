@@ -26,6 +26,7 @@ var ErrChain = errors.New("replica: the store does not hold this chain")
 //	"c/cert/"+height     the certificate formed at this height, if one was
 //	"c/tail/"+epoch      the tail blocks of an epoch (count 2, each with length in 4)
 //	"c/end/"+epoch       the last height of an epoch (8)
+//	"c/epoch/"+epoch     the proof of an epoch's configuration, see EpochProof
 //
 // with heights and epochs in 8 bytes.
 type chain struct {
@@ -245,6 +246,11 @@ func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, see
 				continue
 			}
 		} else {
+			if o.Next != nil {
+				if err := ch.writeEpochProof(&b, o, c); err != nil {
+					return err
+				}
+			}
 			if err := ch.state.Commit(o.Overlay(), h, &b); err != nil {
 				return err
 			}

@@ -1,0 +1,3 @@
+package api
+
+//go:generate go tool -modfile=../tools/proto/go.mod buf generate
