@@ -91,7 +91,7 @@ func (r *Replica) synced(in Synced, out *Output) {
 	}
 	out.Finished = append(out.Finished, r.unsynced[:n]...)
 	r.unsynced = append(r.unsynced[:0:0], r.unsynced[n:]...)
-	if r.logBytes > logBytesMax && len(r.unsynced) == 0 {
+	if r.logBytes > r.c.LogBytesMax && len(r.unsynced) == 0 {
 		r.logBytes = 0
 		out.Prune = true
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	Table       *plugin.Table
 	Environment governance.Environment
 	Pool        PoolLimits
+	LogBytesMax int // of vote log after which Output.Prune comes; default 32 MiB
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
 	NewMachine func(simplex.Config) Machine
 }
@@ -66,8 +67,8 @@ type Replica struct {
 	stats      Stats
 }
 
-// logBytesMax is how much vote log may pile up before it is written anew from a snapshot.
-const logBytesMax = 32 << 20
+// logBytesDefault is how much vote log may pile up before it is written anew from a snapshot.
+const logBytesDefault = 32 << 20
 
 // New returns a replica of what the store holds and of the records of its vote log, oldest first.
 // A store without a chain begins at the genesis. The first Step must be Start.
@@ -82,6 +83,9 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 	r.originID = r.origin.ID()
 	if c.Signer != nil {
 		r.self = c.Signer.Public()
+	}
+	if r.c.LogBytesMax == 0 {
+		r.c.LogBytesMax = logBytesDefault
 	}
 	if r.c.NewMachine == nil {
 		r.c.NewMachine = func(c simplex.Config) Machine { return simplex.New(c) }

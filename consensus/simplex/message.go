@@ -248,3 +248,13 @@ func (d domain) nullify(view quoin.View) []byte { return d.text("nullify", view)
 func NotarizeBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View, block, checkpoint quoin.Hash) []byte {
 	return domain{origin, epoch}.notarize(view, block, checkpoint)
 }
+
+// ProposeBytes returns what a Propose signs.
+func ProposeBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View, block quoin.Hash) []byte {
+	return domain{origin, epoch}.propose(view, block)
+}
+
+// NullifyBytes returns what a Nullify signs.
+func NullifyBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View) []byte {
+	return domain{origin, epoch}.nullify(view)
+}

@@ -1,0 +1,135 @@
+package lab
+
+import (
+	"crypto/ed25519"
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/signature"
+)
+
+const (
+	accounts     = 16
+	clientKeys   = 64              // of the key-value machine
+	resubmitUS   = 15 * second     // without a receipt, a client tries another node
+	submittedMax = 4_000           // of clients, at a time without a receipt
+	drainUS      = 40 * second / 2 // without new transactions before the end
+)
+
+// clients submit transactions to random nodes, sometimes twice, sometimes to several, and try again
+// when nothing is heard of them.
+type clients struct {
+	w        *world
+	rand     random
+	accounts [accounts]ed25519.PrivateKey
+	interval uint64 // between two transactions, on average
+	salt     uint64
+	sent     []quoin.Transaction // all of them
+	waiting  map[quoin.Hash]int  // places in sent, of those without a receipt
+	codes    map[replica.AdmissionCode]uint64
+}
+
+func (c *clients) init(w *world) {
+	*c = clients{w: w, rand: stream(w.o.Seed, "clients"), waiting: map[quoin.Hash]int{}, codes: map[replica.AdmissionCode]uint64{}}
+	for i := range c.accounts {
+		c.accounts[i] = key("account", i)
+	}
+	c.interval = uint64(30_000 + c.rand.below(20_000))
+}
+
+func (c *clients) start() { c.w.after(100_000, c.next) }
+
+// next submits one transaction, or a burst, or an old one again.
+func (c *clients) next() {
+	w := c.w
+	if w.draining {
+		return
+	}
+	w.after(c.rand.below(2*c.interval)+1, c.next)
+	if len(c.waiting) >= submittedMax {
+		return
+	}
+	if len(c.sent) > 0 && c.rand.chance(60) {
+		c.submit(c.sent[c.rand.index(len(c.sent))]) // of a client that does not know, or does not care
+		return
+	}
+	count := 1
+	if c.rand.chance(30) {
+		count = int(c.rand.between(2, 20))
+	}
+	for range count {
+		t := c.make()
+		c.submit(t)
+		if c.rand.chance(50) {
+			c.submit(t) // to another node as well
+		}
+	}
+}
+
+// make makes a new transaction.
+func (c *clients) make() quoin.Transaction {
+	w := c.w
+	c.salt++
+	var batch plugin.KVBatch
+	key := fmt.Appendf(nil, "key-%d", c.rand.below(clientKeys))
+	switch c.rand.below(5) {
+	case 0, 1:
+		batch.Put(key, fmt.Appendf(nil, "value-%d", c.salt))
+	case 2:
+		batch.Add(fmt.Appendf(nil, "sum-%d", c.rand.below(8)), int64(c.rand.below(100)))
+	case 3:
+		batch.Create(key, []byte("created")) // refused if the key is there
+	case 4:
+		batch.Delete(key)
+	}
+	window := w.genesis.Configuration.Parameters.ExpiryWindowHeights
+	t := quoin.Transaction{Salt: c.salt, Expiry: w.chain.height() + quoin.Height(c.rand.between(window/4, window*3/4)), Namespace: "kv", Payload: batch.Payload()}
+	if c.rand.chance(500) {
+		account := c.accounts[c.rand.index(accounts)]
+		t.Sender = signature.PublicOf(account)
+		t.Signature = signature.Sign(account, quoin.TransactionSigningBytes(t.ID(w.origin.ID())))
+	}
+	id := t.ID(w.origin.ID())
+	c.waiting[id] = len(c.sent)
+	c.sent = append(c.sent, t)
+	c.watch(id, t)
+	return t
+}
+
+// watch tries again, at another node, as long as there is no receipt and the transaction may still
+// come.
+func (c *clients) watch(id quoin.Hash, t quoin.Transaction) {
+	c.w.after(resubmitUS, func() {
+		if _, ok := c.waiting[id]; !ok {
+			return
+		}
+		if c.w.chain.height() >= t.Expiry {
+			delete(c.waiting, id)
+			return
+		}
+		c.submit(t)
+		c.watch(id, t)
+	})
+}
+
+func (c *clients) submit(t quoin.Transaction) {
+	n := c.w.nodes[c.rand.index(len(c.w.nodes))]
+	for range c.w.nodes {
+		if n.up() && n.behaviour == None {
+			n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+			return
+		}
+		n = c.w.nodes[(n.index+1)%len(c.w.nodes)]
+	}
+}
+
+func (c *clients) admitted(n *node, a *replica.Admission) {
+	c.codes[a.Code]++
+	c.w.trace.add(c.w.now, n.index, 'a', uint64(a.Code), a.ID[:])
+	c.w.trace.note(c.w.now, n.index, "admits", "%v: %v", a.ID, a.Code)
+}
+
+// certified is the receipt.
+func (c *clients) certified(id quoin.Hash) { delete(c.waiting, id) }

@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugin/hostile"
+	"quoin.dev/quoin/signature"
+)
+
+// Corpus is hostile plugins, compiled. It may be shared by runs on several goroutines.
+type Corpus struct {
+	items []corpusItem
+}
+
+type corpusItem struct {
+	fixture hostile.Fixture
+	file    []byte
+	release *plugin.Release
+}
+
+// leaderFixtures are the names of the hostile leaders.
+var leaderFixtures = func() []string {
+	var names []string
+	for _, f := range hostile.Leaders() {
+		names = append(names, f.Name)
+	}
+	return names
+}()
+
+// NewCorpus compiles fixtures of plugin/hostile, or all of them if none is named.
+func NewCorpus(names ...string) (*Corpus, error) {
+	if len(names) == 0 {
+		for _, f := range hostile.Corpus() {
+			names = append(names, f.Name)
+		}
+	}
+	host, err := plugin.NewHost(plugin.Options{})
+	if err != nil {
+		return nil, err
+	}
+	c := &Corpus{}
+	for _, name := range names {
+		f, ok := hostile.Find(name)
+		if !ok {
+			return nil, fmt.Errorf("%w: no hostile plugin %q", ErrOptions, name)
+		}
+		author := key("author", 0)
+		file, err := plugin.Sign(f.Release(signature.PublicOf(author)), author)
+		if err != nil {
+			return nil, err
+		}
+		r, err := host.Compile(file)
+		if err != nil {
+			return nil, fmt.Errorf("lab: compiling %s: %w", name, err)
+		}
+		c.items = append(c.items, corpusItem{f, file, r})
+	}
+	return c, nil
+}
+
+func (c *Corpus) all() []*plugin.Release {
+	if c == nil {
+		return nil
+	}
+	var all []*plugin.Release
+	for i := range c.items {
+		all = append(all, c.items[i].release)
+	}
+	return all
+}
+
+func (c *Corpus) find(digest quoin.Hash) *plugin.Release {
+	for _, r := range c.all() {
+		if r.Digest() == digest {
+			return r
+		}
+	}
+	return nil
+}
+
+// propose returns the proposal that brings a fixture in: a leader for the chain, or a machine for
+// the namespace "hostile".
+func (c *Corpus) propose(name string) governance.Propose {
+	for i := range c.items {
+		x := &c.items[i]
+		if x.fixture.Name != name {
+			continue
+		}
+		b := quoin.Binding{Hook: x.fixture.Hook, FuelMax: hostile.FuelMax}
+		switch {
+		case x.fixture.Hook == hook.Machine.Name:
+			b.Namespace = hostileNamespace
+		case name == hostile.LeaderTimeBomb:
+			b.Parameters = binary.LittleEndian.AppendUint64(nil, 150)
+		case name == hostile.LeaderParameter:
+			b.Parameters = binary.LittleEndian.AppendUint32(nil, 0)
+		}
+		m := x.release.Manifest()
+		s, _ := plugin.AuthorSignature(x.file)
+		return governance.NewRelease(governance.Release{Digest: x.release.Digest(), Name: m.Name, Version: m.Version, Sequence: m.Sequence,
+			Size: uint64(len(x.file)), Author: m.Author, Signature: s}, b)
+	}
+	panic("lab: a fixture that was not compiled: " + name)
+}
+
+// hostileNamespace is where hostile machines serve.
+const hostileNamespace = "hostile"

@@ -1,0 +1,2 @@
+// Package lab plays whole networks in one deterministic world.
+package lab

@@ -1,0 +1,115 @@
+package lab
+
+import (
+	"crypto/ed25519"
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/signature"
+)
+
+// governor is the people who govern the chain: one proposes and schedules, two approve. It brings in
+// one change after the other, each by signed transactions on the ledger.
+type governor struct {
+	w       *world
+	rand    random
+	keys    [3]ed25519.PrivateKey // the proposer, who approves nothing of its own, and two approvers
+	changes []governance.Propose
+	salt    uint64
+
+	step     int // of the present change
+	number   governance.ProposalNumber
+	waiting  quoin.Hash // the transaction whose result is awaited
+	expiry   quoin.Height
+	epoch    quoin.Epoch // when the change was scheduled
+	schedule quoin.Height
+	finished bool
+}
+
+func (g *governor) init(w *world) {
+	*g = governor{w: w, rand: stream(w.o.Seed, "governor")}
+	for i := range g.keys {
+		g.keys[i] = key("governor", i)
+	}
+	g.changes = []governance.Propose{governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})}
+	if name := w.result.Hostile; name != None {
+		g.changes = append(g.changes, w.corpus.propose(name))
+	} else if g.rand.chance(500) {
+		g.changes = append(g.changes, governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"}))
+	}
+}
+
+func (g *governor) roles() quoin.Roles {
+	approvers := []quoin.PublicKey{signature.PublicOf(g.keys[1]), signature.PublicOf(g.keys[2])}
+	slices.SortFunc(approvers, func(a, b quoin.PublicKey) int { return slices.Compare(a[:], b[:]) })
+	return quoin.Roles{Proposers: []quoin.PublicKey{signature.PublicOf(g.keys[0])}, Approvers: approvers, ApprovalsRequired: 2}
+}
+
+func (g *governor) start() { g.w.after(2*second, g.act) }
+
+// done reports whether all changes were made.
+func (g *governor) done() bool { return g.finished }
+
+// act takes the next step of the present change: propose, approve twice, schedule, wait.
+func (g *governor) act() {
+	w := g.w
+	if g.finished || w.draining {
+		return
+	}
+	w.after(second, g.act)
+	if !g.waiting.IsZero() {
+		if w.chain.height() < g.expiry {
+			return
+		}
+		g.waiting = quoin.Hash{} // it was lost: once more
+	}
+	switch g.step {
+	case 0:
+		p := g.changes[0]
+		g.send(0, p)
+	case 1, 2:
+		g.send(g.step, governance.Approve{Proposal: g.number})
+	case 3:
+		g.epoch = w.chain.epoch
+		g.schedule = w.chain.height() + quoin.Height(g.rand.between(6, 20))
+		g.send(0, governance.Schedule{Proposal: g.number, Height: g.schedule})
+	case 4:
+		if w.chain.epoch > g.epoch {
+			g.step, g.changes = 0, g.changes[1:]
+			g.finished = len(g.changes) == 0
+		}
+	}
+}
+
+func (g *governor) send(who int, c governance.Command) {
+	w := g.w
+	g.salt++
+	g.expiry = w.chain.height() + 40
+	t := quoin.Transaction{Sender: signature.PublicOf(g.keys[who]), Salt: g.salt, Expiry: g.expiry, Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)}
+	g.waiting = t.ID(w.origin.ID())
+	t.Signature = signature.Sign(g.keys[who], quoin.TransactionSigningBytes(g.waiting))
+	w.trace.note(w.now, -1, "governor", "step %d: %T", g.step, c)
+	for _, n := range w.nodes { // whoever is up
+		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+	}
+}
+
+// certified takes the result of a transaction.
+func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
+	if id != g.waiting || g.finished {
+		return
+	}
+	g.waiting = quoin.Hash{}
+	code := governance.Code(r.Code)
+	g.w.trace.note(g.w.now, -1, "governor", "step %d: %v", g.step, code)
+	switch {
+	case code == governance.OK && g.step == 0:
+		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())
+		g.step++
+	case code == governance.OK || code == governance.AlreadyCounted || code == governance.AlreadyScheduled:
+		g.step++
+	}
+}

@@ -1,0 +1,124 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"quoin.dev/quoin"
+)
+
+// Options choose a run. The zero value of a field means its default.
+type Options struct {
+	Seed         uint64
+	Nodes        int    // validators; default 4, at least 4
+	Blocks       uint64 // heights to certify; default 200
+	Transactions int    // of clients, to certify; default 1000
+	Epochs       uint64 // to see, at least; default 2
+
+	Byzantine Behaviour // of one validator; default: as the seed chooses
+	Hostile   string    // name of a fixture of plugin/hostile that governance brings in; default: as the seed chooses, None for none
+	Plant     Bug       // a bug to plant in every honest replica; default: none
+
+	Corpus *Corpus   // compiled hostile plugins, shared by runs; default: what is needed is compiled
+	Log    io.Writer // gets every event as a line of text; default: nobody
+}
+
+// None switches off what the seed would choose.
+const None = "none"
+
+// ErrOptions is wrapped by every refusal of options.
+var ErrOptions = errors.New("lab: bad options")
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Nodes == 0 {
+		o.Nodes = 4
+	}
+	if o.Blocks == 0 {
+		o.Blocks = 200
+	}
+	if o.Transactions == 0 {
+		o.Transactions = 1000
+	}
+	if o.Epochs == 0 {
+		o.Epochs = 2
+	}
+	if o.Nodes < 4 || o.Nodes > 64 {
+		return o, fmt.Errorf("%w: %d nodes, want 4 to 64", ErrOptions, o.Nodes)
+	}
+	if err := o.Byzantine.check(); err != nil {
+		return o, err
+	}
+	return o, o.Plant.check()
+}
+
+// Report is what became of a run.
+type Report struct {
+	Seed         uint64
+	Nodes        int
+	Digest       quoin.Hash // of everything that the replicas took in and asked for: the same for the same options
+	Blocks       uint64     // certified heights
+	Transactions int        // certified, of clients
+	Refused      int        // of them, with a code other than 0
+	Epochs       uint64
+	Views        uint64 // entered by some honest replica first
+	SimulatedUS  uint64
+	Events       uint64
+	Messages     uint64 // delivered
+	Byzantine    Behaviour
+	Hostile      string // the fixture that governance brought in, or None
+	Faults       Faults
+	Violations   []Violation // at most one: the run ends there
+}
+
+// Faults counts what was injected, by kind.
+type Faults struct {
+	Lost, Duplicated, Reordered, Spikes uint64 // messages; a spike is a delay of many times the usual
+	Partitions, OneWayCuts, Cut         uint64 // acts of cutting links, and messages that a cut link swallowed
+	PowerCuts, TornWrites, Kills        uint64 // crashes: between two demands; within a disk operation; of the process alone
+	Restarts                            uint64
+	LostBatches                         uint64 // batches of the store that crashes took back
+	TornBytes                           uint64 // of vote logs that crashes took back half
+	Byzantine                           uint64 // acts of the faulty validator
+}
+
+// Violation is a broken invariant.
+type Violation struct {
+	Invariant string // "I1" to "I8", or "panic", "driver"
+	Text      string
+	AtUS      uint64
+	Window    []string // the last events before it
+}
+
+// Failed reports whether an invariant was broken.
+func (r *Report) Failed() bool { return len(r.Violations) > 0 }
+
+// Replay returns the command that runs the seed again and shows every event.
+func (r *Report) Replay() string {
+	return fmt.Sprintf("go run ./cmd/quoin lab replay --seed %d --nodes %d", r.Seed, r.Nodes)
+}
+
+// Run runs one world to its end. It fails only on bad options; broken invariants are in the report.
+func Run(o Options) (Report, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return Report{}, err
+	}
+	w, err := newWorld(o)
+	if err != nil {
+		return Report{}, err
+	}
+	w.play()
+	return w.report(), nil
+}
+
+// play lets the world run, and turns a panic of the code under test into a violation.
+func (w *world) play() {
+	defer func() {
+		if p := recover(); p != nil {
+			w.broken("panic", "%v\n%s", p, debug.Stack())
+		}
+	}()
+	w.run()
+}

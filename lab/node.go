@@ -1,0 +1,399 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/signature"
+	"quoin.dev/quoin/state"
+	"quoin.dev/quoin/store"
+)
+
+const (
+	groupMax     = 128      // inputs that share one sync of the vote log, as in package node
+	logSegment   = 64 << 10 // small, so that logs have several and pruning takes some
+	logPruned    = 256 << 10
+	syncMinUS    = 100
+	syncMaxUS    = 4_000
+	inputUS      = 30 // of processor time for one input
+	executeUS    = 400
+	stepDelayMax = 3_000
+)
+
+// node is a replica with a disk, a clock and a loop: what package node is to a real one.
+type node struct {
+	w         *world
+	name      string
+	index     int
+	key       quoin.PublicKey
+	signer    signature.Signer
+	region    region
+	skewMS    int64
+	driftPPM  int64 // of its clock and timers
+	behaviour Behaviour
+	rand      random // of its disk and its processor
+
+	// what a crash leaves
+	fs       *disk.Memory
+	store    *store.Memory
+	releases map[quoin.Hash]bool
+	logged   bool // the vote log was made
+	reported quoin.Height
+	lost     bool // its disk was taken away: it follows
+
+	// what it does not
+	replica *replica.Replica
+	votes   *disk.Log
+	table   *plugin.Table
+	life    uint64
+	inbox   []replica.Input
+	more    bool // answer Output.More with Continue
+	busy    bool // demands are being met
+	planned bool // a turn is planned
+	freeAt  uint64
+	timers  [2]uint64 // the newest of each kind
+	syncing bool
+	sync    quoin.Height // wanted after the sync under way
+
+	doom doom
+}
+
+// doom is a crash to come: after so many demands.
+type doom struct {
+	set     bool
+	demands uint64
+	kill    bool // of the process; else of the power
+}
+
+func newNode(w *world, i int) *node {
+	k := key("validator", i)
+	n := &node{w: w, name: fmt.Sprintf("v%d", i), signer: signature.NewSigner(k), key: signature.PublicOf(k), behaviour: None,
+		rand: stream(w.o.Seed, fmt.Sprintf("node/%d", i)), releases: map[quoin.Hash]bool{}}
+	n.region = region(w.network.rand.below(uint64(regions)))
+	n.skewMS = int64(n.rand.below(1_600)) - 800
+	n.driftPPM = int64(n.rand.below(400)) - 200
+	n.fs = disk.NewMemory(disk.Choices(n.rand.next()))
+	n.store = store.NewMemory()
+	return n
+}
+
+func (n *node) up() bool { return n.replica != nil }
+
+// clock is the node's own clock.
+func (n *node) clock() quoin.Time {
+	us := int64(n.w.now)
+	return quoin.Time(startTime + (us+us/1_000_000*n.driftPPM)/1_000 + n.skewMS)
+}
+
+// boot starts the node with what its disk holds.
+func (n *node) boot() {
+	w := n.w
+	n.life++
+	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
+		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported,
+		lost: n.lost, life: n.life}
+	records, err := n.openLog()
+	if err != nil {
+		w.broken("I8", "%s: the vote log does not open again: %v", n.name, err)
+		return
+	}
+	if n.table, err = plugin.NewTable(w.builtins); err != nil {
+		w.broken("driver", "%v", err)
+		return
+	}
+	for _, r := range w.corpus.all() {
+		if n.releases[r.Digest()] {
+			n.table.Add(r)
+		}
+	}
+	n.replica, err = replica.New(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
+		State: state.Options{CacheBytes: 8 << 20, ValueBytes: 4 << 20}, Table: n.table, Environment: w.environment,
+		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost)
+	if err != nil {
+		w.broken("I2", "%s does not start again: %v", n.name, err)
+		return
+	}
+	tip := n.replica.Overview().Tip
+	w.trace.note(w.now, n.index, "boots", "at height %d with %d records", tip.Height, len(records))
+	w.trace.add(w.now, n.index, 'b', uint64(tip.Height), tip.Block[:])
+	for _, o := range w.observers {
+		o.booted(n)
+	}
+	n.deliver(replica.Start{})
+}
+
+// openLog opens the vote log and reads its records.
+func (n *node) openLog() (records []replica.LogRecord, err error) {
+	identity := w32(n.w.genesis.Hash(), n.key)
+	n.votes, err = disk.OpenLog(n.fs, "votes", disk.Options{SegmentBytes: logSegment, MarkEverySyncs: 32, Identity: identity, MustExist: n.logged})
+	if err != nil {
+		return nil, err
+	}
+	n.logged = true
+	n.w.result.Faults.TornBytes += uint64(n.votes.Torn())
+	err = n.votes.Read(n.votes.First(), func(_ uint64, record []byte) bool {
+		records = append(records, bytes.Clone(record))
+		return true
+	})
+	return records, err
+}
+
+func w32(genesis quoin.Hash, key quoin.PublicKey) (identity [32]byte) {
+	for i := range identity {
+		identity[i] = genesis[i] ^ key[i]
+	}
+	return identity
+}
+
+// newMachine makes the consensus machine of an epoch, with what is planted in it.
+func (n *node) newMachine(c simplex.Config) replica.Machine {
+	c.Keys = &keys{verified: n.w.verified, keys: signature.KeysOf(c.Validators)}
+	if n.behaviour != None {
+		return n.behaviour.corrupt(n, c)
+	}
+	c.Rules = n.w.o.Plant.rules()
+	return simplex.New(c)
+}
+
+// deliver hands an input to the node's loop.
+func (n *node) deliver(in replica.Input) {
+	if n.up() {
+		n.inbox = append(n.inbox, in)
+		n.wake()
+	}
+}
+
+// wake plans the loop's next turn, if there is something to do.
+func (n *node) wake() {
+	if n.busy || n.planned || !n.up() || len(n.inbox) == 0 && !n.more {
+		return
+	}
+	n.planned = true
+	n.later(max(n.freeAt, n.w.now)-n.w.now, n.turn)
+}
+
+// later plans something that a crash prevents.
+func (n *node) later(microseconds uint64, do func()) {
+	life := n.life
+	n.w.after(microseconds, func() {
+		if n.up() && n.life == life {
+			do()
+		}
+	})
+}
+
+// turn steps the replica with what has arrived, and meets the demands of all of it.
+func (n *node) turn() {
+	n.planned = false
+	out := &replica.Output{}
+	cost := uint64(0)
+	more := n.more
+	n.more = false
+	count := min(len(n.inbox), groupMax)
+	for _, in := range n.inbox[:count] {
+		n.step(in, out)
+		cost += inputUS
+	}
+	n.inbox = append(n.inbox[:0:0], n.inbox[count:]...)
+	if more {
+		n.step(replica.Continue{}, out)
+		cost += executeUS
+	}
+	n.more = out.More
+	n.freeAt = n.w.now + cost
+	n.busy = true
+	n.write(out)
+}
+
+func (n *node) step(in replica.Input, out *replica.Output) {
+	n.w.trace.input(n, in)
+	n.replica.Step(n.clock(), in, out)
+}
+
+// write appends to the vote log and syncs it, before anything else is done.
+func (n *node) write(out *replica.Output) {
+	if n.w.o.Plant == SkipWrite {
+		n.meet(out)
+		return
+	}
+	for _, record := range out.Log {
+		if n.doomed() {
+			return
+		}
+		n.w.trace.add(n.w.now, n.index, 'l', uint64(len(record)), record)
+		if _, err := n.votes.Append(record); err != nil {
+			n.powerOff(err)
+			return
+		}
+	}
+	if len(out.Log) == 0 {
+		n.meet(out)
+		return
+	}
+	n.later(n.rand.between(syncMinUS, syncMaxUS), func() {
+		if err := n.votes.Sync(); err != nil {
+			n.powerOff(err)
+			return
+		}
+		n.meet(out)
+	})
+}
+
+// meet meets the demands behind the log, in order.
+func (n *node) meet(out *replica.Output) {
+	for i := range out.Send {
+		if n.doomed() {
+			return
+		}
+		n.send(&out.Send[i])
+	}
+	if out.Sync > 0 && !n.doomed() {
+		n.syncStore(out.Sync)
+	}
+	for _, t := range out.Timers {
+		n.setTimer(t)
+	}
+	for i := range out.Admissions {
+		if n.doomed() {
+			return
+		}
+		n.w.clients.admitted(n, &out.Admissions[i])
+	}
+	for i := range out.Finished {
+		if n.doomed() {
+			return
+		}
+		n.finished(&out.Finished[i])
+	}
+	n.fetchReleases(out.Releases)
+	for i := range out.Events {
+		n.event(&out.Events[i])
+	}
+	if !n.up() || out.Prune && !n.prune() || n.doomed() {
+		return
+	}
+	if out.Fatal != nil {
+		n.w.broken("I2", "%s stops: %v", n.name, out.Fatal)
+		return
+	}
+	n.busy = false
+	n.wake()
+}
+
+func (n *node) send(s *replica.Send) {
+	w := n.w
+	w.trace.add(w.now, n.index, 's', uint64(s.Class), s.Bytes)
+	m := readMessage(s)
+	w.trace.sent(n, m)
+	for _, o := range w.observers {
+		if n.behaviour == None {
+			o.sent(n, m)
+		}
+	}
+	for _, to := range w.nodes {
+		if to != n && (s.To.IsZero() || s.To == to.key) {
+			w.network.carry(n, to, s.Bytes)
+		}
+	}
+}
+
+// syncStore syncs the store in the background; one sync at a time, and what was asked for meanwhile
+// shares the next.
+func (n *node) syncStore(h quoin.Height) {
+	n.sync = max(n.sync, h)
+	if n.syncing {
+		return
+	}
+	n.syncing = true
+	h, n.sync = n.sync, 0
+	n.later(n.rand.between(syncMinUS, syncMaxUS), func() {
+		n.syncing = false
+		var nothing store.Batch
+		if err := n.store.Apply(&nothing, true); err != nil {
+			n.powerOff(err)
+			return
+		}
+		n.deliver(replica.Synced{Height: h})
+		if n.sync > 0 {
+			n.syncStore(n.sync)
+		}
+	})
+}
+
+func (n *node) setTimer(t replica.Timer) {
+	n.timers[t.Kind]++
+	mine := n.timers[t.Kind]
+	us := int64(t.AfterMS) * 1_000
+	n.later(uint64(us-us/1_000_000*n.driftPPM), func() {
+		if n.timers[t.Kind] == mine {
+			n.deliver(replica.TimerFired{Kind: t.Kind, ID: t.ID, Epoch: t.Epoch})
+		}
+	})
+}
+
+func (n *node) finished(f *replica.Finished) {
+	w := n.w
+	h := f.Checkpoint.Height
+	w.trace.note(w.now, n.index, "finished", "height %d, %d transactions, %v", h, len(f.IDs), f.Checkpoint.Block)
+	w.trace.add(w.now, n.index, 'f', uint64(h), f.Checkpoint.Block[:])
+	if n.behaviour != None {
+		return
+	}
+	n.reported = max(n.reported, h)
+	for _, o := range w.observers {
+		o.finished(n, f)
+	}
+}
+
+func (n *node) event(e *replica.Event) {
+	n.w.trace.event(n, e)
+	if n.behaviour != None {
+		return
+	}
+	for _, o := range n.w.observers {
+		o.event(n, e)
+	}
+}
+
+// fetchReleases gets and compiles what the node should have and has not.
+func (n *node) fetchReleases(wanted []quoin.Hash) {
+	for _, digest := range wanted {
+		r := n.w.corpus.find(digest)
+		if r == nil || n.releases[digest] {
+			continue
+		}
+		n.releases[digest] = true
+		n.later(n.rand.between(50_000, 2*second), func() {
+			n.table.Add(r)
+			n.deliver(replica.ReleaseReady{Digest: digest})
+		})
+	}
+}
+
+func (n *node) prune() bool {
+	first := n.votes.Next()
+	for _, record := range n.replica.Snapshot() {
+		if n.doomed() {
+			return false
+		}
+		if _, err := n.votes.Append(record); err != nil {
+			n.powerOff(err)
+			return false
+		}
+	}
+	if err := n.votes.Sync(); err != nil {
+		n.powerOff(err)
+		return false
+	}
+	if err := n.votes.PruneBefore(first); err != nil {
+		n.powerOff(err)
+		return false
+	}
+	n.w.trace.note(n.w.now, n.index, "prunes", "its vote log up to record %d", first-1)
+	return true
+}

@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/replica"
+)
+
+// observer watches honest replicas and says what is broken. It never steers: the world would go on
+// in the same way without it.
+type observer interface {
+	booted(n *node)                        // a replica was made of what a disk held
+	sent(n *node, m *message)              // before it is carried
+	event(n *node, e *replica.Event)       // in the order of Output
+	finished(n *node, f *replica.Finished) // reported certified and durable
+	healed()                               // the network is good from now on
+	end()                                  // the world came to its end
+}
+
+// blind is an observer of nothing, for others to embed.
+type blind struct{}
+
+func (blind) booted(*node)                      {}
+func (blind) sent(*node, *message)              {}
+func (blind) event(*node, *replica.Event)       {}
+func (blind) finished(*node, *replica.Finished) {}
+func (blind) healed()                           {}
+func (blind) end()                              {}
+
+// observe makes the observers, in the order in which they look.
+func (w *world) observe() {
+	w.chain = &certifiedChain{w: w}
+	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}}
+	w.observers = []observer{
+		&votes{w: w, made: map[claim]content{}},
+		&agreement{w: w},
+		&durable{w: w},
+		w.chain, // also counts, for clients and governors
+		newOnce(w),
+		newProgress(w),
+		c,
+		&bindings{w: w, cold: c, served: map[quoin.Epoch]quoin.Configuration{}},
+	}
+}

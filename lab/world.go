@@ -1,0 +1,302 @@
+package lab
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/signature"
+)
+
+const (
+	second    = 1_000_000               // microseconds
+	startTime = 1_750_000_000_000       // of the world, as wall time in milliseconds
+	chaosMax  = 1_200 * second          // then the world heals, whatever was reached
+	worldMax  = chaosMax + 1_200*second // then it should have come to its end long ago
+)
+
+// world is one deterministic world.
+type world struct {
+	o       Options
+	now     uint64 // microseconds
+	queue   queue
+	stopped bool
+
+	genesis     *quoin.Genesis
+	origin      quoin.Origin
+	environment governance.Environment
+	builtins    []plugin.Builtin
+	corpus      *Corpus
+	verified    verified
+
+	nodes     []*node
+	network   network
+	chaos     chaos
+	clients   clients
+	governor  governor
+	observers []observer
+	chain     *certifiedChain
+	trace     trace
+
+	healed   bool
+	draining bool
+	result   Report
+}
+
+// newWorld makes the world of a seed, before anything has happened.
+func newWorld(o Options) (*world, error) {
+	w := &world{o: o, corpus: o.Corpus, verified: verified{}}
+	w.result = Report{Seed: o.Seed, Nodes: o.Nodes, Byzantine: o.Byzantine, Hostile: o.Hostile}
+	w.trace = trace{digest: sha256.New(), log: o.Log}
+	w.builtins = plugin.Builtins()
+	w.environment = execution.Environment()
+	if err := w.plan(); err != nil {
+		return nil, err
+	}
+	if err := w.makeGenesis(); err != nil {
+		return nil, err
+	}
+	w.observe()
+	return w, nil
+}
+
+// plan draws what the seed decides once for all.
+func (w *world) plan() error {
+	r := stream(w.o.Seed, "plan")
+	byzantine, hostile := behaviours[r.index(len(behaviours))], leaderFixtures[r.index(len(leaderFixtures))]
+	if kind := r.below(4); kind != 0 { // one world in four has a faulty validator, one a hostile leader
+		byzantine = None
+		if kind != 1 {
+			hostile = None
+		}
+	} else {
+		hostile = None
+	}
+	if w.o.Byzantine == "" {
+		w.result.Byzantine = byzantine
+	}
+	if w.o.Hostile == "" {
+		w.result.Hostile = hostile
+	}
+	if w.result.Hostile != None && w.corpus == nil {
+		var err error
+		if w.corpus, err = NewCorpus(w.result.Hostile); err != nil {
+			return err
+		}
+	}
+	w.network.init(w)
+	w.chaos.init(w)
+	w.clients.init(w)
+	w.governor.init(w)
+	return nil
+}
+
+// key returns a key that depends on nothing but its name.
+func key(kind string, i int) ed25519.PrivateKey {
+	seed := sha256.Sum256(fmt.Appendf(nil, "quoin/lab/%s/%d", kind, i))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func (w *world) makeGenesis() error {
+	var members []quoin.Validator
+	for i := range w.o.Nodes {
+		n := newNode(w, i)
+		w.nodes = append(w.nodes, n)
+		members = append(members, quoin.Validator{Name: n.name, Key: n.key, Weight: 1})
+	}
+	set, err := quoin.NewValidatorSet(members)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	g := &quoin.Genesis{Network: "lab", Chain: "main", Time: startTime}
+	p := quoin.DefaultParameters()
+	p.TimeoutBaseMS, p.TimeoutMaxMS = 1_000, 8_000
+	p.ExpiryWindowHeights, p.ForcedInclusionViews = 128, 16
+	p.HeartbeatMS = 5_000
+	p.UnsignedTransactionsFlag = 1
+	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: p, Roles: w.governor.roles()}
+	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
+	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	w.genesis, w.origin = g, g.Origin()
+	for _, n := range w.nodes {
+		n.index, _ = set.Index(n.key)
+	}
+	slices.SortFunc(w.nodes, func(a, b *node) int { return a.index - b.index })
+	if w.result.Byzantine != None {
+		w.nodes[w.chaos.rand.index(len(w.nodes))].behaviour = w.result.Byzantine
+	}
+	return g.Check()
+}
+
+// run plays the world: adversity, healing, and the end.
+func (w *world) run() {
+	for _, n := range w.nodes {
+		n.boot()
+	}
+	w.chaos.start()
+	w.clients.start()
+	w.governor.start()
+	for len(w.queue.events) > 0 && !w.stopped {
+		e := w.queue.next()
+		w.now = e.at
+		w.result.Events++
+		if w.now > worldMax {
+			w.broken("I5", "the world did not come to its end within %d s: %s", uint64(worldMax/second), w.state())
+			break
+		}
+		e.do()
+	}
+	if !w.result.Failed() {
+		for _, o := range w.observers {
+			o.end()
+		}
+	}
+}
+
+// after plans something.
+func (w *world) after(microseconds uint64, do func()) { w.queue.add(w.now+microseconds, do) }
+
+// broken notes a broken invariant and ends the world.
+func (w *world) broken(invariant, format string, args ...any) {
+	if w.result.Failed() {
+		return
+	}
+	w.stopped = true
+	text := fmt.Sprintf(format, args...)
+	w.trace.note(w.now, -1, "broken", "%s: %s", invariant, text)
+	w.result.Violations = append(w.result.Violations, Violation{Invariant: invariant, Text: text, AtUS: w.now, Window: w.trace.window()})
+}
+
+func (w *world) report() Report {
+	r := w.result
+	r.Digest, r.SimulatedUS = w.trace.sum(), w.now
+	r.Blocks, r.Transactions, r.Refused, r.Epochs = uint64(w.chain.height()), w.chain.transactions, w.chain.refused, uint64(w.chain.epoch)
+	return r
+}
+
+// state describes the world for people.
+func (w *world) state() string {
+	b := fmt.Appendf(nil, "%d heights, %d transactions, %d epochs", w.chain.height(), w.chain.transactions, w.chain.epoch)
+	for _, n := range w.nodes {
+		if n.replica == nil {
+			b = fmt.Appendf(b, "\n  %s down", n.name)
+			continue
+		}
+		o := n.replica.Overview()
+		s := o.Consensus
+		b = fmt.Appendf(b, "\n  %s epoch %d view %d certified view %d height %d uncertified %d pending %d leader %d diverged %v %s", n.name, s.Epoch, s.View,
+			s.CertifiedView, o.Tip.Height, s.Uncertified, o.Pending, s.Leader, s.Diverged, n.behaviour)
+	}
+	return string(b)
+}
+
+// honest reports the replicas without planned behaviour.
+func (w *world) honest() []*node {
+	var honest []*node
+	for _, n := range w.nodes {
+		if n.behaviour == None {
+			honest = append(honest, n)
+		}
+	}
+	return honest
+}
+
+// verified remembers signatures that verified, for all replicas of a world: each is verified for
+// real once.
+type verified map[quoin.Hash]bool
+
+// keys verifies for one replica.
+type keys struct {
+	verified verified
+	keys     *signature.Keys
+	buffer   []byte
+}
+
+func (k *keys) Verify(i int, message []byte, s quoin.Signature) bool {
+	if i < 0 || i >= k.keys.Len() {
+		return false
+	}
+	key := k.keys.Key(i)
+	b := append(k.buffer[:0], key[:]...)
+	b = append(b, s[:]...)
+	b = append(b, message...)
+	k.buffer = b
+	id := sha256.Sum256(b)
+	if k.verified[id] {
+		return true
+	}
+	ok := k.keys.Verify(i, message, s)
+	if ok {
+		k.verified[id] = true
+	}
+	return ok
+}
+
+// trace is the running digest of a world, and its last events for people.
+type trace struct {
+	digest hash.Hash
+	log    interface{ Write([]byte) (int, error) }
+	ring   []line
+	next   int
+	buffer []byte
+}
+
+type line struct {
+	at   uint64
+	node int
+	verb string
+	text string
+	args []any
+}
+
+const windowLines = 256
+
+// note keeps an event for people. The arguments must not change afterwards.
+func (t *trace) note(at uint64, node int, verb, text string, args ...any) {
+	l := line{at, node, verb, text, args}
+	if t.log != nil {
+		_, _ = t.log.Write([]byte(l.String() + "\n"))
+	}
+	if len(t.ring) < windowLines {
+		t.ring = append(t.ring, l)
+		return
+	}
+	t.ring[t.next] = l
+	t.next = (t.next + 1) % windowLines
+}
+
+func (l *line) String() string {
+	who := "world"
+	if l.node >= 0 {
+		who = fmt.Sprintf("v%d", l.node)
+	}
+	return fmt.Sprintf("%4d.%06d %-6s %-10s ", l.at/second, l.at%second, who, l.verb) + fmt.Sprintf(l.text, l.args...)
+}
+
+func (t *trace) window() []string {
+	var lines []string
+	for i := range t.ring {
+		lines = append(lines, t.ring[(t.next+i)%len(t.ring)].String())
+	}
+	return lines
+}
+
+// add puts something that a replica took in or asked for into the digest.
+func (t *trace) add(at uint64, node int, kind byte, number uint64, bytes []byte) {
+	b := canonical.AppendUint64(t.buffer[:0], at)
+	b = append(b, byte(node), kind)
+	b = canonical.AppendUint64(b, number)
+	b = canonical.AppendUint32(b, uint32(len(bytes)))
+	t.buffer = b
+	t.digest.Write(b)
+	t.digest.Write(bytes)
+}
+
+func (t *trace) sum() quoin.Hash { return quoin.Hash(t.digest.Sum(nil)) }
