@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
@@ -52,6 +53,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	}
 	if c.Ended {
 		r.splits.endEpoch()
+		r.kernelView.asked = nil // readiness for a validator set has to be said again in every epoch
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
 	}
 	if kernel || c.Ended || r.kernelView.scheduled || h%64 == 0 {
@@ -130,16 +132,16 @@ func (r *Replica) look(out *Output) {
 			releases = append(releases, b.Release)
 		}
 	}
-	for _, p := range governance.OpenProposals(k) {
-		digest := p.Binding.Release
+	open := governance.OpenProposals(k)
+	member := r.member(open)
+	for _, p := range open {
 		if p.Status == governance.StatusScheduled {
 			v.scheduled = true
 		}
-		if digest.IsZero() {
-			continue
+		if !p.Binding.Release.IsZero() {
+			releases = append(releases, p.Binding.Release)
 		}
-		releases = append(releases, digest)
-		if r.vouches(&p) && r.c.Signer != nil && v.asked[p.Number] <= h && !governance.Attested(k, &p, r.self) {
+		if member && v.asked[p.Number] <= h && r.vouches(&p) && !governance.Attested(k, &p, r.self) {
 			r.attest(p.Number, h, out)
 		}
 	}
@@ -155,9 +157,36 @@ func (r *Replica) look(out *Output) {
 	out.Releases = releases
 }
 
-// vouches reports whether the proposed release is here, compiled, and is what the proposal says of
-// it: governance never sees the module.
+// member reports whether this node's word on readiness counts: it is a validator, or is proposed as
+// one.
+func (r *Replica) member(open []governance.Proposal) bool {
+	if r.c.Signer == nil {
+		return false
+	}
+	if _, ok := r.exec.Configuration().Validators.Index(r.self); ok {
+		return true
+	}
+	return slices.ContainsFunc(open, func(p governance.Proposal) bool {
+		_, ok := p.Validators.Index(r.self)
+		return p.Subject == governance.SubjectValidators && ok
+	})
+}
+
+// vouches reports whether this node can run what a proposal brings. A release must be here, compiled,
+// and be what the proposal says of it: governance never sees the module. For a validator set, this
+// node has the state, or it would not know of the proposal, and must have every release in use.
 func (r *Replica) vouches(p *governance.Proposal) bool {
+	switch p.Subject {
+	case governance.SubjectBuiltin:
+		return r.c.Table.Ready(&p.Binding) == nil
+	case governance.SubjectValidators:
+		for i := range r.exec.Configuration().Bindings {
+			if r.c.Table.Ready(&r.exec.Configuration().Bindings[i]) != nil {
+				return false
+			}
+		}
+		return true
+	}
 	release, ok := r.c.Table.Release(p.Binding.Release)
 	if !ok {
 		return false
