@@ -79,10 +79,10 @@ func project(name, hookName string) (map[string]string, error) {
 	fill := strings.NewReplacer("PLUGIN_NAME", name, "PLUGIN_HOOK", hookName, "GO_VERSION", goVersion)
 	files := map[string]string{}
 	for path, template := range map[string]string{
-		"go.mod":       "common/go.mod",
-		"quoin/go.mod": "common/quoin.mod",
-		".gitignore":   "common/gitignore",
-		"README.md":    "common/README.md",
+		"go.mod":       "any/go.mod",
+		"quoin/go.mod": "any/quoin.mod",
+		".gitignore":   "any/gitignore",
+		"README.md":    "any/README.md",
 		"main.go":      algorithm + "/main.go",
 		"main_test.go": algorithm + "/main_test.go",
 		ManifestFile:   algorithm + "/plugin.json",
