@@ -165,6 +165,80 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
+// BenchmarkScanKeys visits 100 keys in order from random ones on, of the certified state and under
+// three overlays that have written to all places, and under one in which keys come between scans.
+func BenchmarkScanKeys(b *testing.B) {
+	const existing, visited = 1_000_000, 100
+	memory := store.NewMemory()
+	s := newBenchState(b, memory)
+	fill(b, s, existing, make([]byte, 128), func(batch *store.Batch) {
+		if err := memory.Apply(batch, true); err != nil {
+			b.Fatal(err)
+		}
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	var o *Overlay
+	for range 3 {
+		var err error
+		if o, err = s.NewOverlay(o); err != nil {
+			b.Fatal(err)
+		}
+		for range 1000 {
+			if err := o.Put("kv", benchKey(random.Uint64N(existing)), nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := o.Seal(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	top, err := s.NewOverlay(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		scan   scanFunc
+		before func() error
+	}{
+		{"certified", s.ScanKeys, nil},
+		{"overlays", o.ScanKeys, nil},
+		{"between-writes", func(name string, start, end []byte, yield func(key, value []byte) bool) error {
+			return top.ScanKeys(name, start, end, yield)
+		}, func() error {
+			if len(top.writes.entries) > OverlayKeysMax/2 {
+				top.Drop()
+				if top, err = s.NewOverlay(o); err != nil {
+					return err
+				}
+			}
+			return top.Put("kv", benchKey(random.Uint64()), nil)
+		}},
+	} {
+		b.Run(fmt.Sprintf("%s/%d-of-%d", c.name, visited, existing), func(b *testing.B) {
+			b.ReportAllocs()
+			keys := 0
+			for range b.N {
+				if c.before != nil {
+					if err := c.before(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				left := visited
+				err := c.scan("kv", benchKey(random.Uint64N(existing)), nil, func(_, _ []byte) bool {
+					keys++
+					left--
+					return left > 0
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(keys), "ns/key")
+		})
+	}
+}
+
 func newBenchState(b *testing.B, r store.Reader) *State {
 	s, err := Open(r, Options{CacheBytes: 1 << 30})
 	if err != nil {

@@ -18,7 +18,7 @@ const touchedBytes = 8
 // of those keys from their records, and returns ErrCorrupt, naming what differs, unless that gives
 // the certified root of every namespace. What was not touched is checked when it is first used.
 func Open(r store.Reader, o Options) (*State, error) {
-	s := &State{store: r, cacheBytes: o.CacheBytes, flushTouched: o.FlushTouched}
+	s := &State{store: r, cacheBytes: o.CacheBytes, flushTouched: o.FlushTouched, gapMin: gapMin}
 	if s.cacheBytes <= 0 {
 		s.cacheBytes = 256 << 20
 	}

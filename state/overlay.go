@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type Overlay struct {
 	parent *Overlay
 	status status
 	writes *writes
+	gaps   []gaps
 
 	// From Seal on:
 	spaces   []space
@@ -171,7 +173,7 @@ func (o *Overlay) write(namespace string, key, value []byte, deleted bool) error
 		return err
 	}
 	w := o.writes
-	if len(w.data)+len(key)+len(value) > OverlayBytesMax {
+	if len(w.data)+w.keyBytes+2*len(key)+len(value) > OverlayBytesMax {
 		return fmt.Errorf("%w: more than %d bytes written to one overlay", ErrLimit, OverlayBytesMax)
 	}
 	if len(w.entries) >= OverlayKeysMax {
@@ -187,6 +189,9 @@ func (o *Overlay) write(namespace string, key, value []byte, deleted bool) error
 	}
 	hash := o.s.hashKey(key)
 	w.put(name, &hash, key, value, deleted)
+	if !deleted && len(o.gaps) > 0 {
+		o.openGap(namespace, bytes.Clone(key)) // a clone, so that the caller's key need not escape
+	}
 	return nil
 }
 
@@ -231,6 +236,7 @@ func (o *Overlay) Revert(m Mark) error {
 	if m.entries < 0 || m.journal < 0 || m.entries > now.entries || m.journal > now.journal {
 		return fmt.Errorf("%w: the mark is void", ErrLimit)
 	}
+	o.openReverted(m)
 	o.writes.revert(m)
 	return nil
 }

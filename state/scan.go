@@ -9,84 +9,6 @@ import (
 	"quoin.dev/quoin/store"
 )
 
-// ScanKeys calls yield for the keys of a namespace from start on and before end, nil being after
-// the last, in ascending order, with the writes of the overlay so far, until it returns false. It
-// costs a search per overlay of the chain, and then what it visits; a first scan sorts what was
-// written since the one before. The slices are valid within yield only, which must not write.
-// Errors: ErrStale, ErrLimit for an ill-named namespace, ErrNotApplied, ErrCorrupt, the store's.
-func (o *Overlay) ScanKeys(namespace string, start, end []byte, yield func(key, value []byte) bool) error {
-	if err := o.check(o.s); err != nil {
-		return err
-	}
-	return o.s.scanKeys(o, namespace, start, end, yield)
-}
-
-// ScanKeys calls yield for the certified keys of a namespace, as Overlay.ScanKeys does.
-func (s *State) ScanKeys(namespace string, start, end []byte, yield func(key, value []byte) bool) error {
-	return s.scanKeys(nil, namespace, start, end, yield)
-}
-
-func (s *State) scanKeys(o *Overlay, name string, start, end []byte, yield func(key, value []byte) bool) error {
-	if err := s.checkScan(name); err != nil {
-		return err
-	}
-	if end != nil && bytes.Compare(start, end) >= 0 {
-		return nil
-	}
-	m := merger{yield: func(_ *quoin.Hash, key, value []byte) bool { return yield(key, value) }}
-	for x := o; x != nil && x.status != committed; x = x.parent {
-		for _, run := range x.writes.byKey(name) {
-			m.add(layer{w: x.writes, order: x.writes.between(run.order, start, end), keys: true})
-		}
-	}
-	indexed, err := s.mergeKeys(&m, name, start, end)
-	if err == nil && !m.ended && len(start) == 0 && end == nil {
-		if keys, _ := s.Usage(name); keys != indexed {
-			err = fmt.Errorf("%w: the index has %d keys, the trie %d", ErrCorrupt, indexed, keys)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("state: scan namespace %q: %w", name, err)
-	}
-	m.upTo(nil)
-	return nil
-}
-
-// mergeKeys joins m with the store's index of a range and returns how many keys that has.
-func (s *State) mergeKeys(m *merger, name string, start, end []byte) (indexed uint64, err error) {
-	prefix := appendSpaceKey(nil, kindKey, name)
-	from, to := slices.Concat(prefix, start), store.PrefixEnd(prefix)
-	if end != nil {
-		to = slices.Concat(prefix, end)
-	}
-	var bad error
-	err = s.store.Scan(from, to, func(at, record []byte) bool {
-		indexed++
-		key := at[len(prefix):]
-		if bad = checkIndexed(key, record); bad != nil {
-			return false
-		}
-		if hidden := m.upTo(key); m.ended || hidden {
-			return !m.ended
-		}
-		hash := KeyHash(key)
-		value, ok, err := s.read(name, &hash)
-		if err == nil && !ok {
-			err = fmt.Errorf("%w: the index has a key of hash %v, which has no record", ErrCorrupt, hash)
-		}
-		if err != nil {
-			bad = err
-			return false
-		}
-		m.ended = !m.yield(&hash, key, value)
-		return !m.ended
-	})
-	if err == nil {
-		err = bad
-	}
-	return indexed, err
-}
-
 // NextHash returns the hash after h, and false after the last one.
 func NextHash(h quoin.Hash) (quoin.Hash, bool) {
 	for i := len(h) - 1; i >= 0; i-- {
@@ -118,7 +40,9 @@ func (s *State) scan(o *Overlay, name string, from quoin.Hash, yield func(hash q
 	if err := s.checkScan(name); err != nil {
 		return err
 	}
-	m := merger{yield: func(hash *quoin.Hash, key, value []byte) bool { return yield(*hash, key, value) }}
+	m := merger{visit: func(hash *quoin.Hash, key, value []byte, deleted bool) bool {
+		return deleted || yield(*hash, key, value)
+	}}
 	for x := o; x != nil && x.status != committed; x = x.parent {
 		w := x.writes
 		order := w.of(name)
@@ -140,7 +64,7 @@ func (s *State) scan(o *Overlay, name string, from quoin.Hash, yield func(hash q
 			bad = err
 			return false
 		}
-		m.ended = !m.yield(&hash, key, value)
+		m.ended = !yield(hash, key, value)
 		return !m.ended
 	})
 	if err == nil {
@@ -164,7 +88,7 @@ func (s *State) checkScan(name string) error {
 // merger joins the writes of a chain of overlays, the newest first, with what the store has.
 type merger struct {
 	layers []layer
-	yield  func(hash *quoin.Hash, key, value []byte) bool
+	visit  func(hash *quoin.Hash, key, value []byte, deleted bool) (more bool)
 	ended  bool
 }
 
@@ -196,8 +120,8 @@ func (l *layer) settle() {
 	}
 }
 
-// upTo yields what is written before a place (all, if it is nil) and reports whether there is a
-// write at the place itself, which it yields too.
+// upTo visits what is written before a place (all, if it is nil) and reports whether there is a
+// write at the place itself, which it visits too.
 func (m *merger) upTo(place []byte) (at bool) {
 	for !m.ended {
 		var next *layer
@@ -224,9 +148,7 @@ func (m *merger) upTo(place []byte) (at bool) {
 				l.settle()
 			}
 		}
-		if !e.deleted {
-			m.ended = !m.yield(&e.hash, w.keyOf(e), w.valueOf(e))
-		}
+		m.ended = !m.visit(&e.hash, w.keyOf(e), w.valueOf(e), e.deleted)
 	}
 	return at
 }

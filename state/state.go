@@ -20,10 +20,14 @@ const (
 	KeysMax       = 1<<32 - 1 // keys of one namespace
 	OverlaysMax   = 1 << 10   // live overlays of one State
 	// OverlayBytesMax bounds the keys and values written to one overlay, overwritten and reverted
-	// ones included.
+	// ones included. New keys count twice, since the store has them in records and in the index.
 	OverlayBytesMax = 128 << 20
 	OverlayKeysMax  = 1 << 20 // distinct keys written to one overlay
 )
+
+// The batch of one overlay fits into the store, with room for a flush.
+const _ = uint(store.BatchBytesMax - 8<<20 - OverlayBytesMax -
+	OverlayKeysMax*(len("Sr")+1+quoin.NamespaceMax+32+len("kk")+len("Sk")+1+quoin.NamespaceMax+touchedBytes))
 
 // Errors that callers tell apart with errors.Is. All but ErrCorrupt leave the
 // state as it was.
@@ -61,6 +65,7 @@ type State struct {
 	store        store.Reader
 	cacheBytes   int64
 	flushTouched int
+	gapMin       int // the constant, but for tests
 
 	certified certified
 	root      quoin.Hash
@@ -311,7 +316,7 @@ func (s *State) recycle(o *Overlay) {
 		s.spare = append(s.spare, o.writes)
 		s.lists = append(s.lists, o.created[:0], o.replaced[:0])
 	}
-	o.created, o.replaced, o.retired, o.writes = nil, nil, nil, nil
+	o.created, o.replaced, o.retired, o.writes, o.gaps = nil, nil, nil, nil, nil
 }
 
 // list returns an empty list for about n refs.

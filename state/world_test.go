@@ -41,6 +41,7 @@ type world struct {
 // side is a state with its settings and store.
 type side struct {
 	options Options
+	gapMin  int
 	store   *store.Memory
 	state   *State
 }
@@ -62,14 +63,14 @@ type blockMark struct {
 
 func newWorld(seed uint64, keys int, planted bug) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 0)), bug: planted, keys: keys, history: []model{{}}, counters: map[string]int{}}
-	for _, o := range []Options{
+	for i, o := range []Options{
 		{},
 		{CacheBytes: 1, ValueBytes: 1, FlushTouched: 50},
 		{CacheBytes: 20_000, ValueBytes: 20_000, FlushTouched: 700},
 		{CacheBytes: 1, FlushTouched: 1 << 20},
 		{FlushTouched: 1},
 	} {
-		w.sides = append(w.sides, &side{options: o, store: store.NewMemory()})
+		w.sides = append(w.sides, &side{options: o, gapMin: []int{gapMin, 1, 2, 5, 1}[i], store: store.NewMemory()})
 	}
 	return w
 }
@@ -82,6 +83,7 @@ func (w *world) open() error {
 		if s.state, err = Open(s.store, s.options); err != nil {
 			return fmt.Errorf("side %d: %w", i, err)
 		}
+		s.state.gapMin = s.gapMin
 		if got, want := s.state.Root(), w.certified().root(); got != want {
 			return fmt.Errorf("side %d opened with root %v, want %v", i, got, want)
 		}
@@ -355,10 +357,10 @@ func (w *world) bound() []byte {
 	return key
 }
 
-type keyScan func(name string, start, end []byte, yield func(key, value []byte) bool) error
+type scanFunc func(name string, start, end []byte, yield func(key, value []byte) bool) error
 
 // keysOf returns what a scan gives, up to a number of keys.
-func keysOf(scan keyScan, name string, start, end []byte, limit int) (got []modelLeaf, err error) {
+func keysOf(scan scanFunc, name string, start, end []byte, limit int) (got []modelLeaf, err error) {
 	err = scan(name, start, end, func(key, value []byte) bool {
 		got = append(got, modelLeaf{KeyHash(key), string(key), string(value)})
 		return len(got) < limit

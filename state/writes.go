@@ -14,15 +14,16 @@ import (
 // table of indexes, with a journal so that the writes of one transaction can be taken back. What
 // grows with every write is free of pointers.
 type writes struct {
-	names   []string // namespaces, in the order of their first write
-	entries []write
-	table   []uint32 // index into entries plus one, 0 for free; a power of two
-	journal []undo
-	data    []byte // keys and values; never overwritten, since Get hands out slices of it
-	seed    uint64 // odd; from the parent's root, so that colliding keys cannot be made ahead
-	order   []uint32
-	ordered int        // entries[:ordered] are in order
-	keyed   []keyOrder // by the index of the name, as far as they were scanned
+	names    []string // namespaces, in the order of their first write
+	entries  []write
+	table    []uint32 // index into entries plus one, 0 for free; a power of two
+	journal  []undo
+	keyBytes int    // of all keys ever in data
+	data     []byte // keys and values; never overwritten, since Get hands out slices of it
+	seed     uint64 // odd; from the parent's root, so that colliding keys cannot be made ahead
+	order    []uint32
+	ordered  int        // entries[:ordered] are in order
+	keyed    []keyOrder // by the index of the name, as far as they were scanned
 }
 
 // write is the last write of one key.
@@ -99,6 +100,7 @@ func (w *writes) put(name int, hash *quoin.Hash, key, value []byte, deleted bool
 		w.grow()
 	}
 	w.data = append(append(w.data, key...), value...)
+	w.keyBytes += len(key)
 	w.entries = append(w.entries, write{
 		hash: *hash, key: at, keyLength: uint32(len(key)),
 		value: at + uint32(len(key)), length: uint32(len(value)), name: uint32(name), deleted: deleted,
