@@ -84,10 +84,12 @@
 // ScanKeys goes by key: it joins the store's index, and for each of its keys the record, with the
 // writes of the overlays, which are put in order when they are first scanned. It stops where it is
 // told to. An overlay remembers where a scan passed by many deleted keys, and goes round them from
-// then on, so what a scan costs follows what it gives. Nothing in the root vouches for the index by itself: a scan refuses an entry without a
-// record, and one of a whole namespace a number of keys that is not the trie's, but within a range
-// an entry that the store has lost is not missed. Like a record that the store has changed, it
-// shows when the next root differs from that of the others.
+// then on, so that the cost of a scan follows what it gives.
+//
+// Nothing in the root vouches for the index by itself: a scan refuses an entry without a record,
+// and one of a whole namespace a number of keys that is not the trie's, but within a range an entry
+// that the store has lost is not missed. Like a record that the store has changed, it shows when
+// the next root differs from that of the others.
 //
 // Scan goes by key hash, in the order of the trie; NextHash of the last hash is where to go on. It
 // reads the records alone, in their order, so it is the faster one for all of a large namespace.
