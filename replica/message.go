@@ -74,7 +74,7 @@ func (r *Replica) consensusMessage(now quoin.Time, from quoin.PublicKey, body []
 	}
 	switch {
 	case epoch < r.epoch:
-		return r.answerOld(from, epoch, out)
+		return r.answerOld(from, epoch, body[8:], out)
 	case epoch > r.epoch:
 		r.lag(from, out)
 		return nil

@@ -62,6 +62,7 @@ type Replica struct {
 	logBytes   int
 	unsynced   []Finished
 	behind     behind
+	oldAnswers oldAnswers
 	splits     splits
 	kernelView kernelView
 	stats      Stats
@@ -79,7 +80,7 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 	if err := c.Genesis.Check(); err != nil {
 		return nil, err
 	}
-	r := &Replica{c: c, origin: c.Genesis.Origin(), observer: observer || c.Signer == nil, recovered: map[quoin.Epoch][]consensus.Record{}}
+	r := &Replica{c: c, origin: c.Genesis.Origin(), oldAnswers: oldAnswers{}, observer: observer || c.Signer == nil, recovered: map[quoin.Epoch][]consensus.Record{}}
 	r.originID = r.origin.ID()
 	if c.Signer != nil {
 		r.self = c.Signer.Public()

@@ -18,9 +18,43 @@ type behind struct {
 	messages int // from later epochs since then
 }
 
+// oldAnswers counts the messages of epochs that are over, by peer.
+type oldAnswers map[quoin.PublicKey]oldPeer
+
+type oldPeer struct {
+	epoch    quoin.Epoch
+	messages int
+}
+
+const (
+	oldPeersMax    = 1024
+	oldAnswerEvery = 8 // messages of a peer that does not seem to have heard the answer
+)
+
+// due counts a message, and reports whether it is to be answered.
+func (o oldAnswers) due(from quoin.PublicKey, e quoin.Epoch) bool {
+	p := o[from]
+	if p.epoch != e {
+		p = oldPeer{epoch: e}
+	}
+	if len(o) >= oldPeersMax {
+		clear(o)
+	}
+	o[from] = oldPeer{e, (p.messages + 1) % oldAnswerEvery}
+	return p.messages == 0
+}
+
 // answerOld tells a peer that is in an epoch that is over how it ended: by the certificate of its
-// last block or of a tail block.
-func (r *Replica) answerOld(from quoin.PublicKey, e quoin.Epoch, out *Output) error {
+// last block or of a tail block. A certificate is what it sends itself when it knows; to answer that
+// would go on for ever.
+func (r *Replica) answerOld(from quoin.PublicKey, e quoin.Epoch, message []byte, out *Output) error {
+	m, err := r.machine.Decode(message)
+	if err != nil {
+		return err
+	}
+	if _, knows := m.(*simplex.Certificate); knows || !r.oldAnswers.due(from, e) {
+		return nil
+	}
 	h, ok, err := ReadEpochEnd(r.c.Store, e)
 	if err != nil || !ok {
 		return err
