@@ -2,6 +2,7 @@ package execution
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"quoin.dev/quoin"
@@ -37,7 +38,10 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
 	q := hook.ApplyRequest{Height: uint64(h.Height), Time: uint64(h.Time), Index: uint32(i), Transaction: o.IDs[i],
 		Sender: t.Sender, Payload: t.Payload, Params: binding.Parameters}
 	mark := o.overlay.Mark()
-	r, err := x.c.Table.Apply(binding, &q, &machineState{overlay: o.overlay, namespace: t.Namespace})
+	r, err := x.c.Table.Apply(binding, &q, &machineState{overlay: o.overlay, namespace: t.Namespace, written: &o.written})
+	if errors.Is(err, errWrites) {
+		return o.refuse(i, mark, quoin.Result{Code: ResultWrites, Fuel: fullFuel(binding)})
+	}
 	if err != nil {
 		return fmt.Errorf("execution: %w: transaction %s: %w", ErrLocal, o.IDs[i], err)
 	}
@@ -53,12 +57,26 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
 		result = quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: r.Fuel}
 	}
 	if result.Code != 0 {
-		if err := o.overlay.Revert(mark); err != nil {
-			return fmt.Errorf("execution: %w: %w", ErrLocal, err)
-		}
+		return o.refuse(i, mark, result)
 	}
 	o.Results[i] = result
 	return nil
+}
+
+// refuse drops the writes of transaction i and gives it a result that is no success.
+func (o *Outcome) refuse(i int, mark state.Mark, result quoin.Result) error {
+	if err := o.overlay.Revert(mark); err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	o.Results[i] = result
+	return nil
+}
+
+func fullFuel(b *quoin.Binding) uint64 {
+	if b.FuelMax > 0 {
+		return min(b.FuelMax, plugin.FuelMax)
+	}
+	return plugin.FuelMax
 }
 
 func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
@@ -70,17 +88,50 @@ func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
 	return suspended
 }
 
+// WritesMax bounds what the machines of one block may write, in bytes of keys and values plus
+// writeCost each, overwritten and reverted writes included. It is far below what an overlay holds,
+// so that the kernel's own writes always have room; whoever goes beyond it gets ResultWrites, on
+// every replica alike.
+const (
+	WritesMax = 32 << 20
+	writeCost = 64
+)
+
+// errWrites is what a machine's write beyond WritesMax fails with.
+var errWrites = errors.New("the block's room for writes is used up")
+
 // machineState is one machine's namespace of an overlay.
 type machineState struct {
 	overlay   *state.Overlay
 	namespace string
+	written   *int
+}
+
+func (m *machineState) charge(n int) error {
+	if *m.written+n+writeCost > WritesMax {
+		return errWrites
+	}
+	*m.written += n + writeCost
+	return nil
 }
 
 var _ plugin.State = (*machineState)(nil)
 
 func (m *machineState) Get(key []byte) ([]byte, bool, error) { return m.overlay.Get(m.namespace, key) }
-func (m *machineState) Put(key, value []byte) error          { return m.overlay.Put(m.namespace, key, value) }
-func (m *machineState) Delete(key []byte) error              { return m.overlay.Delete(m.namespace, key) }
+
+func (m *machineState) Put(key, value []byte) error {
+	if err := m.charge(len(key) + len(value)); err != nil {
+		return err
+	}
+	return m.overlay.Put(m.namespace, key, value)
+}
+
+func (m *machineState) Delete(key []byte) error {
+	if err := m.charge(len(key)); err != nil {
+		return err
+	}
+	return m.overlay.Delete(m.namespace, key)
+}
 
 func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
 	return m.overlay.ScanKeys(m.namespace, start, end, visit)

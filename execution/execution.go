@@ -56,7 +56,7 @@ var ErrNoMachine = errors.New("no machine serves this namespace")
 const (
 	ResultNoMachine = quoin.ResultFault + 1024 // no machine serves the namespace
 	ResultSuspended = quoin.ResultFault + 1025 // the namespace is suspended
-	ResultEvidence  = quoin.ResultFault + 1026 // a suspension whose evidence proves nothing
+	ResultWrites    = quoin.ResultFault + 1026 // the machines of the block have written too much
 )
 
 // Config is what an executor is made of.

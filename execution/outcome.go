@@ -27,6 +27,7 @@ type Outcome struct {
 	// suspended keeps which namespaces were suspended before the block: suspension acts from the
 	// next block on.
 	suspended map[string]bool
+	written   int // by machines, see WritesMax
 }
 
 // PluginLog is what a plugin logged while it applied a transaction.
