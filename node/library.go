@@ -17,9 +17,8 @@ import (
 
 // Kinds of messages between libraries, above those of replicas.
 const (
-	kindLibrary byte = 0x40
-	kindAsk     byte = 0x40 // digest (32): who has this release?
-	kindFile    byte = 0x41 // a release file
+	kindAsk  byte = 0x40 // digest (32): who has this release?
+	kindFile byte = 0x41 // a release file
 )
 
 const (

@@ -321,7 +321,7 @@ func (n *Node) Do(ctx context.Context, f func(*replica.Replica)) error {
 // receive takes a peer's message on the transport's goroutine of that peer and class. It waits when
 // the loop is busy, which makes the peer wait.
 func (n *Node) receive(from transport.Key, class transport.Class, message []byte) {
-	if len(message) > 0 && message[0] >= kindLibrary {
+	if len(message) > 0 && (message[0] == kindAsk || message[0] == kindFile) {
 		n.library.receive(from, message)
 		return
 	}

@@ -27,9 +27,7 @@ func newNetwork(t testing.TB, n int) *network {
 	var members []quoin.Validator
 	dir := t.TempDir()
 	for i := range n {
-		seed := make([]byte, 32)
-		seed[0] = byte(i + 1)
-		key := ed25519.NewKeyFromSeed(seed)
+		key := validatorKey(i)
 		w.keys = append(w.keys, key)
 		w.dirs = append(w.dirs, filepath.Join(dir, fmt.Sprint(i)))
 		members = append(members, quoin.Validator{Name: fmt.Sprintf("v%d", i), Key: quoin.PublicKey(key.Public().(ed25519.PublicKey)), Weight: 1})
@@ -41,6 +39,7 @@ func newNetwork(t testing.TB, n int) *network {
 	g := &quoin.Genesis{Network: "test", Chain: "main", Time: quoin.Time(time.Now().UnixMilli())}
 	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
+	g.Configuration.Parameters.TimeoutBaseMS = 100
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	w.genesis = g
