@@ -525,19 +525,10 @@ func (x *FeedItem) GetEvent() *Event {
 // last block that it makes final.
 type FeedBlock struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Height        uint64                 `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
-	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Header        []byte                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
-	Entries       [][]byte               `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
-	Transactions  uint32                 `protobuf:"varint,5,opt,name=transactions,proto3" json:"transactions,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,6,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	View          uint64                 `protobuf:"varint,7,opt,name=view,proto3" json:"view,omitempty"`
-	Proposer      uint32                 `protobuf:"varint,8,opt,name=proposer,proto3" json:"proposer,omitempty"`
-	TimeMs        uint64                 `protobuf:"varint,9,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
-	FirstEntry    uint64                 `protobuf:"varint,10,opt,name=first_entry,json=firstEntry,proto3" json:"first_entry,omitempty"`
-	Edge          []byte                 `protobuf:"bytes,11,opt,name=edge,proto3" json:"edge,omitempty"`   // of the ledger before the block; with the first block only
-	Tails         [][]byte               `protobuf:"bytes,12,rep,name=tails,proto3" json:"tails,omitempty"` // headers, with a certificate of a tail block
-	Certificate   *Certificate           `protobuf:"bytes,13,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Block         *Block                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	Edge          []byte                 `protobuf:"bytes,2,opt,name=edge,proto3" json:"edge,omitempty"`   // of the ledger before the block; with the first block only
+	Tails         [][]byte               `protobuf:"bytes,3,rep,name=tails,proto3" json:"tails,omitempty"` // headers, with a certificate of a tail block
+	Certificate   *Certificate           `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -572,74 +563,11 @@ func (*FeedBlock) Descriptor() ([]byte, []int) {
 	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *FeedBlock) GetHeight() uint64 {
+func (x *FeedBlock) GetBlock() *Block {
 	if x != nil {
-		return x.Height
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetId() []byte {
-	if x != nil {
-		return x.Id
+		return x.Block
 	}
 	return nil
-}
-
-func (x *FeedBlock) GetHeader() []byte {
-	if x != nil {
-		return x.Header
-	}
-	return nil
-}
-
-func (x *FeedBlock) GetEntries() [][]byte {
-	if x != nil {
-		return x.Entries
-	}
-	return nil
-}
-
-func (x *FeedBlock) GetTransactions() uint32 {
-	if x != nil {
-		return x.Transactions
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetEpoch() uint64 {
-	if x != nil {
-		return x.Epoch
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetView() uint64 {
-	if x != nil {
-		return x.View
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetProposer() uint32 {
-	if x != nil {
-		return x.Proposer
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetTimeMs() uint64 {
-	if x != nil {
-		return x.TimeMs
-	}
-	return 0
-}
-
-func (x *FeedBlock) GetFirstEntry() uint64 {
-	if x != nil {
-		return x.FirstEntry
-	}
-	return 0
 }
 
 func (x *FeedBlock) GetEdge() []byte {
@@ -759,7 +687,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
-	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\"\x12\n" +
+	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
 	"\x10GetStatusRequest\"\xc7\a\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
@@ -810,23 +738,12 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\fheaders_only\x18\x04 \x01(\bR\vheadersOnly\"\\\n" +
 	"\bFeedItem\x12)\n" +
 	"\x05block\x18\x01 \x01(\v2\x13.quoin.v1.FeedBlockR\x05block\x12%\n" +
-	"\x05event\x18\x02 \x01(\v2\x0f.quoin.v1.EventR\x05event\"\xec\x02\n" +
-	"\tFeedBlock\x12\x16\n" +
-	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\fR\x02id\x12\x16\n" +
-	"\x06header\x18\x03 \x01(\fR\x06header\x12\x18\n" +
-	"\aentries\x18\x04 \x03(\fR\aentries\x12\"\n" +
-	"\ftransactions\x18\x05 \x01(\rR\ftransactions\x12\x14\n" +
-	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\x12\x12\n" +
-	"\x04view\x18\a \x01(\x04R\x04view\x12\x1a\n" +
-	"\bproposer\x18\b \x01(\rR\bproposer\x12\x17\n" +
-	"\atime_ms\x18\t \x01(\x04R\x06timeMs\x12\x1f\n" +
-	"\vfirst_entry\x18\n" +
-	" \x01(\x04R\n" +
-	"firstEntry\x12\x12\n" +
-	"\x04edge\x18\v \x01(\fR\x04edge\x12\x14\n" +
-	"\x05tails\x18\f \x03(\fR\x05tails\x127\n" +
-	"\vcertificate\x18\r \x01(\v2\x15.quoin.v1.CertificateR\vcertificate\"\x9f\x01\n" +
+	"\x05event\x18\x02 \x01(\v2\x0f.quoin.v1.EventR\x05event\"\x95\x01\n" +
+	"\tFeedBlock\x12%\n" +
+	"\x05block\x18\x01 \x01(\v2\x0f.quoin.v1.BlockR\x05block\x12\x12\n" +
+	"\x04edge\x18\x02 \x01(\fR\x04edge\x12\x14\n" +
+	"\x05tails\x18\x03 \x03(\fR\x05tails\x127\n" +
+	"\vcertificate\x18\x04 \x01(\v2\x15.quoin.v1.CertificateR\vcertificate\"\x9f\x01\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
@@ -861,22 +778,24 @@ var file_quoin_v1_status_proto_goTypes = []any{
 	(*FeedItem)(nil),         // 4: quoin.v1.FeedItem
 	(*FeedBlock)(nil),        // 5: quoin.v1.FeedBlock
 	(*Event)(nil),            // 6: quoin.v1.Event
-	(*Certificate)(nil),      // 7: quoin.v1.Certificate
+	(*Block)(nil),            // 7: quoin.v1.Block
+	(*Certificate)(nil),      // 8: quoin.v1.Certificate
 }
 var file_quoin_v1_status_proto_depIdxs = []int32{
 	2, // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
 	5, // 1: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
 	6, // 2: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
-	7, // 3: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
-	0, // 4: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
-	3, // 5: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
-	1, // 6: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
-	4, // 7: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	7, // 3: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
+	8, // 4: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
+	0, // 5: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
+	3, // 6: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
+	1, // 7: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
+	4, // 8: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_status_proto_init() }
@@ -885,6 +804,7 @@ func file_quoin_v1_status_proto_init() {
 		return
 	}
 	file_quoin_v1_chain_proto_init()
+	file_quoin_v1_ledger_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

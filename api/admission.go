@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// admission keeps clients within the limits before anything of theirs is read.
+type admission struct {
+	limits   Limits
+	requests atomic.Int64
+	streams  atomic.Int64
+	held     atomic.Int64
+	mu       sync.Mutex
+	counts   map[ErrorCode]uint64
+}
+
+func newAdmission(l Limits) *admission {
+	return &admission{limits: l, counts: map[ErrorCode]uint64{}}
+}
+
+func (a *admission) count(code ErrorCode) {
+	a.mu.Lock()
+	a.counts[code]++
+	a.mu.Unlock()
+}
+
+func (a *admission) refused() map[ErrorCode]uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := make(map[ErrorCode]uint64, len(a.counts))
+	for code, n := range a.counts {
+		c[code] = n
+	}
+	return c
+}
+
+// bucket holds the requests that a connection may make now.
+type bucket struct {
+	mu     sync.Mutex
+	tokens float64
+	at     time.Time
+}
+
+// take reports whether the connection may ask now. It saves up for at most a second.
+func (b *bucket) take(now time.Time, perSecond float64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tokens = min(perSecond, b.tokens+now.Sub(b.at).Seconds()*perSecond)
+	b.at = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+type bucketKey struct{}
+
+func (a *admission) connection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, bucketKey{}, &bucket{tokens: a.limits.RequestsPerSecond, at: time.Now()})
+}
+
+// streaming are the procedures that run until somebody ends them.
+func streaming(path string) bool {
+	return strings.HasSuffix(path, "/SubmitStream") || strings.HasSuffix(path, "/Subscribe")
+}
+
+func (a *admission) middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b, ok := r.Context().Value(bucketKey{}).(*bucket); ok && !b.take(time.Now(), a.limits.RequestsPerSecond) {
+			a.refuse(w, CodeRate, "this connection asks too often", "ask less often, or send batches")
+			return
+		}
+		running, limit := &a.requests, a.limits.Requests
+		stream := streaming(r.URL.Path)
+		if stream {
+			running, limit = &a.streams, a.limits.Streams
+		}
+		defer running.Add(-1)
+		if running.Add(1) > int64(limit) {
+			a.refuse(w, CodeBusy, "the node serves as many requests at once as it takes", "try again in a moment, or ask another node")
+			return
+		}
+		if !stream {
+			ctx, cancel := context.WithTimeout(r.Context(), a.limits.RequestTime)
+			defer cancel()
+			r = r.WithContext(ctx)
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.RequestTime))
+			body := &heldBody{ReadCloser: r.Body, admission: a}
+			defer body.release()
+			r.Body = body
+		}
+		next.ServeHTTP(&stallingWriter{ResponseWriter: w, c: http.NewResponseController(w), stall: a.limits.StallTime}, r)
+	})
+}
+
+// refuse answers before any protocol is known, in the form of Connect's JSON errors, which gRPC
+// clients see as the status "resource exhausted" too.
+func (a *admission) refuse(w http.ResponseWriter, code ErrorCode, message, hint string) {
+	a.count(code)
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Quoin-Error-Code", string(code))
+	w.WriteHeader(http.StatusTooManyRequests)
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": "resource_exhausted", "message": message + "; " + hint + " (" + string(code) + ")"})
+}
+
+// heldBody counts the bytes that a request holds until it ends.
+type heldBody struct {
+	io.ReadCloser
+	admission *admission
+	bytes     int64
+}
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	if b.admission.held.Add(int64(n)) > b.admission.limits.HeldBytes {
+		b.admission.count(CodeBusy)
+		return 0, refuse(CodeBusy, "try again in a moment, or ask another node", "the node holds as many bytes of requests as it takes")
+	}
+	return n, err
+}
+
+func (b *heldBody) release() { b.admission.held.Add(-b.bytes) }
+
+// stallingWriter ends the response to a client that does not read it.
+type stallingWriter struct {
+	http.ResponseWriter
+	c     *http.ResponseController
+	stall time.Duration
+	until time.Time
+}
+
+// Write implements io.Writer. The deadline is moved now and then only: it costs a lock.
+func (w *stallingWriter) Write(p []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *stallingWriter) extend() {
+	if now := time.Now(); now.Add(w.stall / 2).After(w.until) {
+		w.until = now.Add(w.stall)
+		_ = w.c.SetWriteDeadline(w.until)
+	}
+}
+
+// Flush implements http.Flusher.
+func (w *stallingWriter) Flush() {
+	w.extend()
+	_ = w.c.Flush()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *stallingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// limitedListener accepts a connection when there is room for one.
+type limitedListener struct {
+	net.Listener
+	slots chan struct{}
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case l.slots <- struct{}{}:
+		return &limitedConn{Conn: c, slots: l.slots}, nil
+	default:
+		// Refused at once: a queue of strangers helps nobody.
+		_ = c.Close()
+		return l.Accept()
+	}
+}
+
+type limitedConn struct {
+	net.Conn
+	once  sync.Once
+	slots chan struct{}
+}
+
+func (c *limitedConn) Close() error {
+	c.once.Do(func() { <-c.slots })
+	return c.Conn.Close()
+}

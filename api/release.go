@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"connectrpc.com/connect"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
+)
+
+// listMax is how many lines a list has.
+const listMax = 64
+
+type releaseService struct{ *Server }
+
+var _ quoinv1connect.ReleaseServiceHandler = releaseService{}
+
+// Upload implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) Upload(_ context.Context, r *connect.Request[quoinv1.UploadRequest]) (*connect.Response[quoinv1.UploadResponse], error) {
+	if err := s.authorize(r.Header(), quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(r.Msg.File)); err != nil {
+		return nil, err
+	}
+	digest, err := s.node.AddRelease(r.Msg.File)
+	var refusal *plugin.Refusal
+	switch {
+	case errors.As(err, &refusal), errors.Is(err, plugin.ErrSignature), errors.Is(err, plugin.ErrManifest):
+		return nil, refuse(CodeRefused, "check the file with the plugin tools", "the release is refused: %v", err)
+	case err != nil:
+		return nil, err
+	}
+	return connect.NewResponse(&quoinv1.UploadResponse{Digest: digest[:]}), nil
+}
+
+// GetRelease implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) GetRelease(ctx context.Context, r *connect.Request[quoinv1.GetReleaseRequest]) (*connect.Response[quoinv1.Release], error) {
+	digest, err := toHash(r.Msg.Digest)
+	if err != nil {
+		return nil, err
+	}
+	x := &quoinv1.Release{Digest: digest[:]}
+	known := false
+	for _, status := range s.node.Releases() {
+		if status.Digest == digest {
+			x.State, x.Reason, known = string(status.State), status.Reason, true
+		}
+	}
+	err = s.node.Do(ctx, func(v *replica.Replica) { known = describe(x, v.Kernel(), digest) || known })
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, refuse(CodeNotFound, "see ListReleases and ListProposals", "neither this node nor the ledger knows release %s", digest)
+	}
+	if r.Msg.WithFile {
+		x.File, _ = s.node.Release(digest)
+	}
+	return connect.NewResponse(x), nil
+}
+
+// describe adds what the ledger knows of a release.
+func describe(x *quoinv1.Release, k governance.State, digest quoin.Hash) bool {
+	record, ok := governance.ReadRelease(k, digest)
+	if ok {
+		x.Name, x.Version, x.Sequence = record.Name, record.Version, record.Sequence
+		x.Author, x.Proposal = record.Author[:], uint64(record.Proposal)
+	}
+	return ok
+}
+
+// ListReleases implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) ListReleases(ctx context.Context, _ *connect.Request[quoinv1.ListReleasesRequest]) (*connect.Response[quoinv1.ListReleasesResponse], error) {
+	answer := &quoinv1.ListReleasesResponse{}
+	statuses := s.node.Releases()
+	for i := range statuses {
+		answer.Releases = append(answer.Releases, &quoinv1.Release{Digest: statuses[i].Digest[:], State: string(statuses[i].State), Reason: statuses[i].Reason})
+	}
+	err := s.node.Do(ctx, func(v *replica.Replica) {
+		for i, x := range answer.Releases {
+			describe(x, v.Kernel(), statuses[i].Digest)
+		}
+	})
+	return connect.NewResponse(answer), err
+}
+
+// ListProposals implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) ListProposals(ctx context.Context, r *connect.Request[quoinv1.ListProposalsRequest]) (*connect.Response[quoinv1.ListProposalsResponse], error) {
+	limit := int(min(r.Msg.Limit, listMax))
+	if limit == 0 {
+		limit = listMax
+	}
+	answer := &quoinv1.ListProposalsResponse{}
+	err := s.node.Do(ctx, func(v *replica.Replica) {
+		k, set := v.Kernel(), v.Overview().Configuration.Validators
+		answer.Height = uint64(v.Overview().Tip.Height)
+		for p := range governance.Proposals(k) {
+			if len(answer.Proposals) == limit {
+				break
+			}
+			answer.Proposals = append(answer.Proposals, proposal(k, &p, set))
+		}
+	})
+	return connect.NewResponse(answer), err
+}
+
+func proposal(k governance.State, p *governance.Proposal, set quoin.ValidatorSet) *quoinv1.Proposal {
+	vetoes := governance.Count(k, p, set)
+	next := set
+	if p.Subject == governance.SubjectValidators {
+		next = p.Validators
+	}
+	ready := governance.Count(k, p, next)
+	x := &quoinv1.Proposal{Number: uint64(p.Number), Status: p.Status.String(), Slot: p.Slot(), Name: p.Release.Name, Version: p.Release.Version,
+		Proposer: p.Proposer[:], ProposedHeight: uint64(p.Proposed), ActivationHeight: uint64(p.Activation), Moves: p.Moves,
+		Approvals: uint32(vetoes.Approvals), ApprovalsRequired: uint32(vetoes.ApprovalsRequired), ReadyWeight: ready.ReadyWeight, VetoWeight: vetoes.VetoWeight}
+	if p.Subject != governance.SubjectValidators {
+		x.Binding = toBinding(&p.Binding)
+	}
+	return x
+}
+
+func toBinding(b *quoin.Binding) *quoinv1.Binding {
+	x := &quoinv1.Binding{Slot: b.Slot(), Builtin: b.Builtin, Parameters: b.Parameters, FuelMax: b.FuelMax}
+	if !b.Release.IsZero() {
+		x.Release = append([]byte(nil), b.Release[:]...)
+	}
+	return x
+}
+
+// ListBindings implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) ListBindings(_ context.Context, _ *connect.Request[quoinv1.ListBindingsRequest]) (*connect.Response[quoinv1.ListBindingsResponse], error) {
+	c := s.node.Status().Configuration
+	answer := &quoinv1.ListBindingsResponse{Epoch: uint64(c.Epoch), FirstHeight: uint64(c.First)}
+	for i := range c.Bindings {
+		answer.Bindings = append(answer.Bindings, toBinding(&c.Bindings[i]))
+	}
+	return connect.NewResponse(answer), nil
+}
+
+// ListHistory implements quoinv1connect.ReleaseServiceHandler.
+func (s releaseService) ListHistory(ctx context.Context, r *connect.Request[quoinv1.ListHistoryRequest]) (*connect.Response[quoinv1.ListHistoryResponse], error) {
+	limit := int(min(r.Msg.Limit, listMax))
+	if limit == 0 {
+		limit = listMax
+	}
+	answer := &quoinv1.ListHistoryResponse{}
+	known := false
+	err := s.node.Do(ctx, func(v *replica.Replica) {
+		_, known = governance.ReadSlot(v.Kernel(), r.Msg.Slot)
+		for x := range governance.History(v.Kernel(), r.Msg.Slot) {
+			if len(answer.Served) == limit {
+				break
+			}
+			line := &quoinv1.Served{Number: uint64(x.Number), Epoch: uint64(x.Epoch), FirstHeight: uint64(x.First), Cause: x.Cause.String(), Proposal: uint64(x.Proposal)}
+			if x.Bound {
+				line.Binding = toBinding(&x.Binding)
+			}
+			answer.Served = append(answer.Served, line)
+		}
+	})
+	if err == nil && !known {
+		err = refuse(CodeNotFound, "a slot is a hook such as leader.v1, or a hook and a namespace such as machine.v1/kv", "nothing ever served slot %.80q", r.Msg.Slot)
+	}
+	return connect.NewResponse(answer), err
+}
+
+type statusService struct{ *Server }
+
+var _ quoinv1connect.StatusServiceHandler = statusService{}
+
+// GetStatus implements quoinv1connect.StatusServiceHandler.
+func (s statusService) GetStatus(ctx context.Context, _ *connect.Request[quoinv1.GetStatusRequest]) (*connect.Response[quoinv1.Status], error) {
+	x := s.node.Status()
+	m := describeNode(&x)
+	err := s.node.Do(ctx, func(v *replica.Replica) {
+		for i := range x.Configuration.Bindings {
+			b := &x.Configuration.Bindings[i]
+			if b.Namespace == "" {
+				continue
+			}
+			if _, ok := governance.Suspended(v.Kernel(), b.Namespace); ok {
+				m.Suspended = append(m.Suspended, b.Namespace)
+			}
+		}
+	})
+	return connect.NewResponse(m), err
+}
+
+func describeNode(x *node.Status) *quoinv1.Status {
+	c, t := &x.Configuration, &x.Tip
+	m := &quoinv1.Status{Version: Version, Origin: string(x.Origin), Node: x.Key[:], Observer: x.Observer,
+		Epoch: uint64(c.Epoch), View: uint64(x.Consensus.View), CertifiedView: uint64(x.Consensus.CertifiedView),
+		Height: uint64(t.Height), LedgerSize: t.Size, TimeMs: uint64(t.Time), Leader: int32(x.Consensus.Leader),
+		Pending: uint32(x.Pending), Uncertified: uint32(x.Consensus.Uncertified), Blocks: x.Stats.Blocks, Transactions: x.Stats.Transactions,
+		Timeouts: x.Stats.Timeouts, Nullified: x.Stats.Nullified, LeaderFaults: x.Stats.LeaderFaults, MachineFaults: x.Stats.MachineFaults,
+		Diverged: x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
+		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
+	for _, v := range c.Validators.All() {
+		m.Validators = append(m.Validators, &quoinv1.Validator{Name: v.Name, Key: v.Key[:], Weight: v.Weight})
+	}
+	if x.Self >= 0 && x.Self < c.Validators.Len() {
+		m.Validator = c.Validators.At(x.Self).Name
+	}
+	if b, ok := c.Binding("leader.v1"); ok {
+		if m.LeaderRelease = b.Release.String(); b.Builtin != "" {
+			m.LeaderRelease = "builtin:" + b.Builtin
+		}
+	}
+	return m
+}
