@@ -18,9 +18,11 @@ const (
 	Equivocate Behaviour = "equivocate" // as a leader, proposes one block to some and another to the rest
 	Withhold   Behaviour = "withhold"   // as a leader, shows its block to no more than a quorum needs, and serves nothing
 	FlipFlop   Behaviour = "flip-flop"  // votes, in every view, both to notarize or finalize and to nullify
+	Fork       Behaviour = "fork"       // as a leader, proposes on the parent of the block that it should propose on
+	Lie        Behaviour = "lie"        // votes for results that nobody has
 )
 
-var behaviours = []Behaviour{Equivocate, Withhold, FlipFlop}
+var behaviours = []Behaviour{Equivocate, Withhold, FlipFlop, Fork, Lie}
 
 // Behaviours returns all of them.
 func Behaviours() []Behaviour { return slices.Clone(behaviours) }
@@ -38,10 +40,16 @@ type traitor struct {
 	n     *node
 	c     simplex.Config
 	alter func(t *traitor, out *consensus.Output)
+
+	headers       map[quoin.Hash]*quoin.Header // of blocks that were proposed
+	notarizations map[quoin.Hash]*simplex.Notarization
+	forks         map[quoin.Hash]int // own forks: how many votes were added to those of others
+	echo          []consensus.Message
 }
 
 func (b Behaviour) corrupt(n *node, c simplex.Config) replica.Machine {
-	t := &traitor{Simplex: simplex.New(c), n: n, c: c}
+	t := &traitor{Simplex: simplex.New(c), n: n, c: c, headers: map[quoin.Hash]*quoin.Header{},
+		notarizations: map[quoin.Hash]*simplex.Notarization{}, forks: map[quoin.Hash]int{}}
 	switch b {
 	case Equivocate:
 		t.alter = (*traitor).equivocate
@@ -49,6 +57,10 @@ func (b Behaviour) corrupt(n *node, c simplex.Config) replica.Machine {
 		t.alter = (*traitor).withhold
 	case FlipFlop:
 		t.alter = (*traitor).flipFlop
+	case Fork:
+		t.alter = (*traitor).fork
+	case Lie:
+		t.alter = (*traitor).lie
 	}
 	return t
 }
@@ -58,6 +70,9 @@ func (t *traitor) act() { t.n.w.result.Faults.Byzantine++ }
 
 // Step alters what the honest machine wants to send.
 func (t *traitor) Step(now quoin.Time, in consensus.Input, out *consensus.Output) {
+	if r, ok := in.(consensus.Received); ok {
+		t.hear(r.Message)
+	}
 	t.Simplex.Step(now, in, out)
 	t.alter(t, out)
 }
@@ -151,4 +166,68 @@ func (t *traitor) flipFlop(out *consensus.Output) {
 		sends = append(sends, consensus.Envelope{To: consensus.All, Message: n})
 	}
 	out.Send = sends
+}
+
+// fork proposes on the grandparent, and shows the grandparent's notarization.
+func (t *traitor) fork(out *consensus.Output) {
+	for i, e := range out.Send {
+		switch x := e.Message.(type) {
+		case *simplex.Notarization:
+			t.notarizations[x.Block] = x
+		case *simplex.Proposal:
+			h := *x.Block.Header()
+			t.headers[x.Block.ID()] = x.Block.Header()
+			parent := t.headers[h.Parent]
+			if parent == nil {
+				continue
+			}
+			below, n := t.headers[parent.Parent], t.notarizations[parent.Parent]
+			if below == nil || n == nil {
+				continue
+			}
+			t.act()
+			h.Height, h.Parent, h.ParentView, h.ParentCheckpoint, h.ParentVoters = parent.Height, parent.Parent, parent.ParentView, n.Checkpoint, n.Signers
+			p := &simplex.Proposal{Block: quoin.NewBlock(h, nil), Parent: n}
+			p.Signature = t.c.Signer.Sign(simplex.ProposeBytes(t.c.Origin.ID(), t.c.Epoch, h.View, p.Block.ID()))
+			out.Send[i].Message = p
+			t.forks[p.Block.ID()] = 0
+		}
+	}
+	for _, x := range t.echo {
+		out.Send = append(out.Send, consensus.Envelope{To: consensus.All, Message: x})
+	}
+	t.echo = nil
+}
+
+// hear remembers what others propose, and votes for the own forks as those do who fall for them.
+func (t *traitor) hear(m consensus.Message) {
+	switch x := m.(type) {
+	case *simplex.Proposal:
+		t.headers[x.Block.ID()] = x.Block.Header()
+	case *simplex.Notarize:
+		if n, ok := t.forks[x.Block]; ok && n == 0 {
+			t.forks[x.Block] = 1
+			y := *x
+			y.Signature = t.c.Signer.Sign(simplex.NotarizeBytes(t.c.Origin.ID(), t.c.Epoch, y.View, y.Block, y.Checkpoint))
+			t.echo = append(t.echo, &y)
+		}
+	case *simplex.Finalize:
+		if n, ok := t.forks[x.Checkpoint.Block]; ok && n < 2 {
+			t.forks[x.Checkpoint.Block] = 2
+			t.echo = append(t.echo, &simplex.Finalize{Checkpoint: x.Checkpoint, Signature: t.c.Signer.Sign(x.Checkpoint.CosignedBytes())})
+		}
+	}
+}
+
+// lie votes for a checkpoint of its own invention.
+func (t *traitor) lie(out *consensus.Output) {
+	for i, e := range out.Send {
+		if x, ok := e.Message.(*simplex.Notarize); ok {
+			t.act()
+			y := *x
+			y.Checkpoint[0] ^= 1
+			y.Signature = t.c.Signer.Sign(simplex.NotarizeBytes(t.c.Origin.ID(), t.c.Epoch, y.View, y.Block, y.Checkpoint))
+			out.Send[i].Message = &y
+		}
+	}
 }

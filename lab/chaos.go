@@ -8,7 +8,8 @@ type chaos struct {
 
 	crashes    uint64 // of a thousand ticks
 	partitions uint64
-	acts       int // so far; the first ones are one of each kind
+	acts       int  // so far; the first ones are one of each kind
+	off        bool // a scenario does it
 }
 
 const chaosTick = 250_000 // microseconds between acts
@@ -23,7 +24,9 @@ func (c *chaos) init(w *world) {
 }
 
 func (c *chaos) start() {
-	c.w.after(3*second, c.tick)
+	if !c.off {
+		c.w.after(3*second, c.tick)
+	}
 }
 
 func (c *chaos) tick() {

@@ -14,7 +14,7 @@ const (
 	accounts     = 16
 	clientKeys   = 64              // of the key-value machine
 	resubmitUS   = 15 * second     // without a receipt, a client tries another node
-	submittedMax = 4_000           // of clients, at a time without a receipt
+	submittedMax = 100             // of clients, at a time without a receipt
 	drainUS      = 40 * second / 2 // without new transactions before the end
 )
 
@@ -36,7 +36,7 @@ func (c *clients) init(w *world) {
 	for i := range c.accounts {
 		c.accounts[i] = key("account", i)
 	}
-	c.interval = uint64(30_000 + c.rand.below(20_000))
+	c.interval = uint64(40_000 + c.rand.below(30_000))
 }
 
 func (c *clients) start() { c.w.after(100_000, c.next) }

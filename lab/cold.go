@@ -23,7 +23,7 @@ const kindFetch, kindBlocks = 3, 4 // of the replicas' messages
 func (c *cold) end() {
 	w := c.w
 	peer := w.honest()[0]
-	table, err := plugin.NewTable(w.builtins)
+	table, err := plugin.NewTable(w.builtinsOf(peer))
 	if err != nil {
 		w.broken("driver", "%v", err)
 		return

@@ -60,7 +60,7 @@ func (n *node) down(why string) {
 
 // restart boots the node if it is down.
 func (n *node) restart() {
-	if !n.up() && !n.w.stopped {
+	if !n.up() && !n.dead && !n.w.stopped {
 		n.w.result.Faults.Restarts++
 		n.boot()
 	}

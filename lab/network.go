@@ -15,8 +15,9 @@ type network struct {
 	loss, duplicates, reorder, spikes uint64 // of a thousand messages
 	jitter                            uint64 // at most so many thousandths of a delay
 
-	cut     map[link]bool   // links that swallow everything
-	arrival map[link]uint64 // of the last message that kept its order
+	cut     map[link]bool                         // links that swallow everything
+	filter  func(from, to *node, m *message) bool // what a scenario lets through; nil for all
+	arrival map[link]uint64                       // of the last message that kept its order
 }
 
 // link is one direction between two nodes.
@@ -42,10 +43,10 @@ func (t *network) heal() {
 }
 
 // carry brings a message from one node to another, or not, or twice.
-func (t *network) carry(from, to *node, message []byte) {
+func (t *network) carry(from, to *node, m *message) {
 	w, f := t.w, &t.w.result.Faults
 	l := link{from.index, to.index}
-	if t.cut[l] {
+	if t.cut[l] || t.filter != nil && !t.filter(from, to, m) {
 		f.Cut++
 		return
 	}
@@ -76,7 +77,7 @@ func (t *network) carry(from, to *node, message []byte) {
 		w.queue.add(at, func() {
 			if to.up() {
 				w.result.Messages++
-				to.deliver(replica.Message{From: from.key, Bytes: bytes.Clone(message)})
+				to.deliver(replica.Message{From: from.key, Bytes: bytes.Clone(m.bytes)})
 			}
 		})
 	}

@@ -45,6 +45,7 @@ type node struct {
 	logged   bool // the vote log was made
 	reported quoin.Height
 	lost     bool // its disk was taken away: it follows
+	dead     bool // it never comes back
 
 	// what it does not
 	replica *replica.Replica
@@ -96,13 +97,13 @@ func (n *node) boot() {
 	n.life++
 	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
 		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported,
-		lost: n.lost, life: n.life}
+		lost: n.lost, dead: n.dead, life: n.life}
 	records, err := n.openLog()
 	if err != nil {
 		w.broken("I8", "%s: the vote log does not open again: %v", n.name, err)
 		return
 	}
-	if n.table, err = plugin.NewTable(w.builtins); err != nil {
+	if n.table, err = plugin.NewTable(w.builtinsOf(n)); err != nil {
 		w.broken("driver", "%v", err)
 		return
 	}
@@ -252,7 +253,10 @@ func (n *node) meet(out *replica.Output) {
 		}
 		n.send(&out.Send[i])
 	}
-	if out.Sync > 0 && !n.doomed() {
+	if n.doomed() {
+		return
+	}
+	if out.Sync > 0 {
 		n.syncStore(out.Sync)
 	}
 	for _, t := range out.Timers {
@@ -274,7 +278,7 @@ func (n *node) meet(out *replica.Output) {
 	for i := range out.Events {
 		n.event(&out.Events[i])
 	}
-	if !n.up() || out.Prune && !n.prune() || n.doomed() {
+	if out.Prune && !n.prune() || n.doomed() {
 		return
 	}
 	if out.Fatal != nil {
@@ -297,7 +301,7 @@ func (n *node) send(s *replica.Send) {
 	}
 	for _, to := range w.nodes {
 		if to != n && (s.To.IsZero() || s.To == to.key) {
-			w.network.carry(n, to, s.Bytes)
+			w.network.carry(n, to, m)
 		}
 	}
 }

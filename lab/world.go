@@ -32,7 +32,7 @@ type world struct {
 	genesis     *quoin.Genesis
 	origin      quoin.Origin
 	environment governance.Environment
-	builtins    []plugin.Builtin
+	machines    func(n *node) []plugin.Builtin // beside plugin.Builtins; nil for none
 	corpus      *Corpus
 	verified    verified
 
@@ -50,12 +50,12 @@ type world struct {
 	result   Report
 }
 
-// newWorld makes the world of a seed, before anything has happened.
-func newWorld(o Options) (*world, error) {
+// newWorld makes the world of a seed, before anything has happened. A scenario may change the genesis
+// and what was planned.
+func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
 	w := &world{o: o, corpus: o.Corpus, verified: verified{}}
 	w.result = Report{Seed: o.Seed, Nodes: o.Nodes, Byzantine: o.Byzantine, Hostile: o.Hostile}
 	w.trace = trace{digest: sha256.New(), log: o.Log}
-	w.builtins = plugin.Builtins()
 	w.environment = execution.Environment()
 	if err := w.plan(); err != nil {
 		return nil, err
@@ -63,8 +63,12 @@ func newWorld(o Options) (*world, error) {
 	if err := w.makeGenesis(); err != nil {
 		return nil, err
 	}
+	for _, change := range scenario {
+		change(w)
+	}
+	w.origin = w.genesis.Origin()
 	w.observe()
-	return w, nil
+	return w, w.genesis.Check()
 }
 
 // plan draws what the seed decides once for all.
@@ -124,15 +128,26 @@ func (w *world) makeGenesis() error {
 	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: p, Roles: w.governor.roles()}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
-	w.genesis, w.origin = g, g.Origin()
+	w.genesis = g
 	for _, n := range w.nodes {
 		n.index, _ = set.Index(n.key)
 	}
 	slices.SortFunc(w.nodes, func(a, b *node) int { return a.index - b.index })
+	for _, n := range w.nodes {
+		n.name = fmt.Sprintf("v%d", n.index)
+	}
 	if w.result.Byzantine != None {
 		w.nodes[w.chaos.rand.index(len(w.nodes))].behaviour = w.result.Byzantine
 	}
-	return g.Check()
+	return nil
+}
+
+// builtinsOf returns the built-ins of a node.
+func (w *world) builtinsOf(n *node) []plugin.Builtin {
+	if w.machines == nil {
+		return plugin.Builtins()
+	}
+	return append(plugin.Builtins(), w.machines(n)...)
 }
 
 // run plays the world: adversity, healing, and the end.
@@ -197,11 +212,11 @@ func (w *world) state() string {
 	return string(b)
 }
 
-// honest reports the replicas without planned behaviour.
+// honest returns the replicas without planned behaviour that are up or will be.
 func (w *world) honest() []*node {
 	var honest []*node
 	for _, n := range w.nodes {
-		if n.behaviour == None {
+		if n.behaviour == None && !n.dead {
 			honest = append(honest, n)
 		}
 	}
