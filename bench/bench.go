@@ -12,8 +12,10 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,6 +44,7 @@ type Options struct {
 	Warmup      time.Duration // [2 s]
 	Duration    time.Duration // [10 s]
 	Dir         string        // [a temporary folder, removed afterwards]
+	CPUProfile  io.Writer     // takes a CPU profile of the measured time, if not nil
 	Progress    func(format string, args ...any)
 }
 
@@ -224,6 +227,12 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 	for _, c := range clients {
 		c.reset()
 	}
+	if o.CPUProfile != nil {
+		if err := pprof.StartCPUProfile(o.CPUProfile); err != nil {
+			return nil, err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	before := w.counters()
 	start := time.Now()
 	for i := time.Duration(0); i < o.Duration && ctx.Err() == nil; i += time.Second {
@@ -232,6 +241,9 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 	}
 	elapsed := time.Since(start)
 	after := w.counters()
+	if o.CPUProfile != nil {
+		pprof.StopCPUProfile()
+	}
 	h := hdrhistogram.New(1, 600_000_000, 3)
 	r := &Result{}
 	for _, c := range clients {

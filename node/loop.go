@@ -36,6 +36,7 @@ type loop struct {
 	own     chan task // answers to the loop's own demands: never waits for peers
 	bulk    chan task
 	clients chan task
+	votes   *voteLog
 	sync    chan quoin.Height
 	timers  [2]*time.Timer
 	out     replica.Output
@@ -45,7 +46,7 @@ type loop struct {
 
 func newLoop(n *Node, r *replica.Replica) *loop {
 	return &loop{n: n, r: r, urgent: make(chan task, urgentQueue), own: make(chan task, timersQueue), bulk: make(chan task, bulkQueue),
-		clients: make(chan task, clientsQueue), sync: make(chan quoin.Height, 1)}
+		clients: make(chan task, clientsQueue), votes: newVoteLog(n), sync: make(chan quoin.Height, 1)}
 }
 
 // post hands a task to the loop.
@@ -76,10 +77,20 @@ func (l *loop) run(ctx context.Context) {
 func (l *loop) gather(ctx context.Context) bool {
 	more := l.out.More
 	l.out.Reset()
+	for l.votes.full() {
+		select {
+		case <-ctx.Done():
+			return false
+		case number := <-l.votes.done:
+			l.votes.release(number, l.pass)
+		}
+	}
 	if !more {
 		select {
 		case <-ctx.Done():
 			return false
+		case number := <-l.votes.done:
+			l.votes.release(number, l.pass)
 		case t := <-l.own:
 			l.step(t)
 		case t := <-l.urgent:
@@ -104,6 +115,9 @@ func (l *loop) gather(ctx context.Context) bool {
 // next takes the most urgent task that is waiting, if any.
 func (l *loop) next() bool {
 	select {
+	case number := <-l.votes.done:
+		l.votes.release(number, l.pass)
+		return true
 	case t := <-l.own:
 		l.step(t)
 		return true
@@ -141,19 +155,22 @@ func (l *loop) step(t task) {
 	}
 }
 
-// meet meets the demands of the last steps in their order. It returns false when the node must stop.
+// meet meets the demands of the last steps in their order; what is sent waits for the vote log, see
+// voteLog. It returns false when the node must stop.
 func (l *loop) meet() bool {
 	o := &l.out
-	if len(o.Log) > 0 && !l.write(o.Log) {
+	if o.Fatal != nil {
+		l.n.fail(o.Fatal)
 		return false
 	}
-	link := l.n.link.Load()
-	for _, s := range o.Send {
-		if s.To.IsZero() {
-			link.Broadcast(transport.Class(s.Class), s.Bytes)
-		} else {
-			link.Send(transport.Key(s.To), transport.Class(s.Class), s.Bytes)
-		}
+	if len(o.Log) > 0 {
+		l.votes.write(o.Log, false)
+	}
+	if o.Prune {
+		l.votes.write(l.r.Snapshot(), true)
+	}
+	if !l.votes.hold(o.Send, o.Timers) {
+		l.pass(o.Send, o.Timers)
 	}
 	if o.Sync > 0 {
 		select { // the newest height replaces one that is waiting
@@ -161,9 +178,6 @@ func (l *loop) meet() bool {
 		default:
 		}
 		l.sync <- o.Sync
-	}
-	for _, t := range o.Timers {
-		l.setTimer(t)
 	}
 	for i := range o.Finished {
 		l.n.feed.publish(Item{Finished: &o.Finished[i]})
@@ -173,13 +187,6 @@ func (l *loop) meet() bool {
 	}
 	for i := range o.Events {
 		l.event(&o.Events[i])
-	}
-	if o.Prune && !l.prune() {
-		return false
-	}
-	if o.Fatal != nil {
-		l.n.fail(o.Fatal)
-		return false
 	}
 	if len(o.Finished) > 0 || time.Since(l.shown) > 100*time.Millisecond {
 		l.publish()
@@ -192,41 +199,19 @@ func (l *loop) publish() {
 	l.n.describe(l.r, l.synced)
 }
 
-// write appends records to the vote log and syncs it.
-func (l *loop) write(records []replica.LogRecord) bool {
-	if l.n.votes == nil {
-		return true // an observer signs nothing that it could contradict
-	}
-	for _, r := range records {
-		if _, err := l.n.votes.Append(r); err != nil {
-			l.n.fail(err)
-			return false
+// pass sends messages and then sets timers.
+func (l *loop) pass(send []replica.Send, timers []replica.Timer) {
+	link := l.n.link.Load()
+	for _, s := range send {
+		if s.To.IsZero() {
+			link.Broadcast(transport.Class(s.Class), s.Bytes)
+		} else {
+			link.Send(transport.Key(s.To), transport.Class(s.Class), s.Bytes)
 		}
 	}
-	if l.n.c.NoSync {
-		return true
+	for _, t := range timers {
+		l.setTimer(t)
 	}
-	if err := l.n.votes.Sync(); err != nil {
-		l.n.fail(err)
-		return false
-	}
-	return true
-}
-
-// prune writes a snapshot and drops what it makes obsolete.
-func (l *loop) prune() bool {
-	if l.n.votes == nil {
-		return true
-	}
-	first := l.n.votes.Next()
-	if !l.write(l.r.Snapshot()) {
-		return false
-	}
-	if err := l.n.votes.PruneBefore(first); err != nil {
-		l.n.fail(err)
-		return false
-	}
-	return true
 }
 
 func (l *loop) setTimer(t replica.Timer) {

@@ -4,10 +4,11 @@
 // # The loop
 //
 // One goroutine owns the replica. It takes what has arrived (messages by urgency, timers, clients'
-// transactions), steps the replica, and meets its demands in their order: the vote log is appended
-// and synced, then messages are sent, timers set, results published. All that arrived while a sync
-// ran shares the next one (group commit). A second goroutine syncs the store, so that consensus does
-// not wait for the certified state to reach the disk; receipts do.
+// transactions), steps the replica, and meets its demands in their order. A second goroutine appends
+// to the vote log and syncs it: what the replica demands to be sent waits for that, the loop does
+// not, so that blocks are executed meanwhile. All that was written while a sync ran shares the next
+// one (group commit). A third goroutine syncs the store, so that consensus does not wait for the
+// certified state to reach the disk; receipts do.
 //
 // # Files
 //
@@ -160,8 +161,9 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.link.Store(link)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
-	n.running.Add(3)
+	n.running.Add(4)
 	go n.loop.run(ctx)
+	go n.loop.votes.run(ctx)
 	go n.loop.syncStore(ctx)
 	go n.library.run(ctx)
 	return nil
