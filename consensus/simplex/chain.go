@@ -233,7 +233,7 @@ func (m *Simplex) forget() {
 	if m.cert == nil || m.cert.Checkpoint.View <= m.root.view {
 		m.step = nil
 	}
-	maps.DeleteFunc(m.fetching, func(_ quoin.Hash, tick uint64) bool { return tick+2 <= m.ticks })
+	maps.DeleteFunc(m.fetching, func(_ quoin.Hash, q question) bool { return q.tick+2 < m.ticks })
 }
 
 func (m *Simplex) alive(l *link) bool {

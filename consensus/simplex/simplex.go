@@ -13,6 +13,7 @@ const (
 	candidateBytesMax   = 64 << 20  // of proposals that are kept, in all
 	leaderCallsMax      = 4         // leader calls for one proposer's blocks in one view
 	repeatedFinalizes   = 8         // finalize votes of earlier views repeated at a time-out
+	hopelessViews       = 8         // views above the certified one that are given up without waiting
 	staleViews          = 8         // a peer so far behind the certified view is answered at once
 	tickViews           = 16        // views after which what was asked for is asked again, if no time-out came before
 	answerCreditMax     = 256 << 10 // bytes of answers to one peer at a time,
@@ -94,7 +95,7 @@ type Simplex struct {
 	building *consensus.Build
 	ticks    uint64 // opportunities to ask again: time-outs, and every tickViews views
 	peers    []peer
-	fetching map[quoin.Hash]uint64 // by what tick a block was asked for
+	fetching map[quoin.Hash]question
 	leaders  map[leaderKey]int
 }
 
@@ -121,6 +122,7 @@ type round struct {
 // peer is what is kept of another validator.
 type peer struct {
 	credit     int        // bytes of answers that it may still have
+	latest     quoin.View // the highest view that it voted in
 	stale      quoin.View // the highest view that it talked of when that was over here
 	kinds      uint16     // of its messages about that view since the last answer
 	askedFirst quoin.View // the range of views that it was asked about last, and when
@@ -154,7 +156,7 @@ func New(c Config) *Simplex {
 		links:    map[quoin.Hash]*link{r.id: r},
 		rounds:   map[quoin.View]*round{},
 		peers:    make([]peer, c.Validators.Len()),
-		fetching: map[quoin.Hash]uint64{},
+		fetching: map[quoin.Hash]question{},
 		leaders:  map[leaderKey]int{},
 	}
 	for i := range m.peers {

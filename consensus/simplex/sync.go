@@ -5,12 +5,29 @@ import (
 	"quoin.dev/quoin/consensus"
 )
 
-// fetch asks a peer for a block and its uncertified ancestors, once a tick.
+// question is what became of asking for a block.
+type question struct {
+	tick  uint64
+	from  int // who was asked first in this tick
+	again bool
+}
+
+// fetch asks a peer for a block and its uncertified ancestors, and at most one other in the same
+// tick: the first may be down.
 func (m *Simplex) fetch(id quoin.Hash, from int, out *consensus.Output) {
-	if tick, asked := m.fetching[id]; asked && tick == m.ticks+1 || from == m.c.Self {
+	if from == m.c.Self {
 		return
 	}
-	m.fetching[id] = m.ticks + 1
+	q, asked := m.fetching[id]
+	switch {
+	case !asked || q.tick != m.ticks:
+		q = question{tick: m.ticks, from: from}
+	case q.again || q.from == from:
+		return
+	default:
+		q.again = true
+	}
+	m.fetching[id] = q
 	out.Fetch = append(out.Fetch, consensus.Fetch{From: from, Block: id, After: m.root.height})
 }
 
@@ -91,13 +108,14 @@ func (m *Simplex) catchUp(from int, message consensus.Message, out *consensus.Ou
 	case *Proposal:
 		next = m.view
 	case *Notarization, *Nullification, *Certificate:
-		if v == m.peers[from].askedLast {
+		if p := &m.peers[from]; p.askedTick == m.ticks+1 && m.hole > p.askedLast {
 			v = max(v, m.stirred) // a range was answered to its end: on to the next
 		}
-		if m.hole < m.view {
-			m.ask(m.hole, m.view-1, from, out)
-			return
+		v = max(v, m.view)
+		if m.hole == m.view {
+			break
 		}
+		next = m.hole
 	}
 	if v > next {
 		m.ask(m.hole, v-1, from, out)
@@ -119,7 +137,7 @@ func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
 		return
 	}
 	last := min(x.To, m.view-1, first+NullificationsMax-1)
-	for v := first; v <= last; v++ {
+	for v := last; v >= first; v-- { // the peer enters the last view at once, and need not relay the rest
 		r := m.rounds[v]
 		switch {
 		case r == nil:
@@ -138,10 +156,10 @@ func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
 // the answer waits for the peer to repeat itself, unless it is far behind.
 func (m *Simplex) lagging(from int, v quoin.View, kind byte, out *consensus.Output) {
 	p := &m.peers[from]
-	if v < p.stale {
+	if v < p.latest && v > m.certified() || v < p.stale {
 		return // one answer is enough for all that a peer repeats at a time-out
 	}
-	far := m.ended || v+staleViews <= m.certified()
+	far := v+staleViews <= m.certified()
 	if v > p.stale {
 		p.stale, p.kinds = v, 0
 	} else {

@@ -55,6 +55,9 @@ func (m *Simplex) Fresh(from int, message consensus.Message, out *consensus.Outp
 // current reports whether votes of a view are still counted; it answers a sender that is behind,
 // and asks one that is too far ahead.
 func (m *Simplex) current(from int, v quoin.View, kind byte, out *consensus.Output) bool {
+	if p := &m.peers[from]; v > p.latest && v <= m.view+voteWindow {
+		p.latest = v
+	}
 	if v < m.view || m.ended {
 		m.lagging(from, v, kind, out)
 	}

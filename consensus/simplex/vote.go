@@ -209,10 +209,15 @@ func (m *Simplex) nullifying(r *round) uint64 {
 	return weight
 }
 
-// giveUp nullifies the current view if some honest replica did (weight > f) or no result can win.
+// giveUp nullifies the current view if some honest replica did (weight > f) or no result can win. The
+// latter only in the first views after a certificate: if results keep differing, time-outs that grow
+// must slow the views down.
 func (m *Simplex) giveUp(out *consensus.Output) {
 	r := m.rounds[m.view]
-	if r != nil && r.nullified == nil && (r.hopeless || m.nullifying(r) > m.c.Validators.FaultBound()) {
+	if r == nil || r.nullified != nil {
+		return
+	}
+	if r.hopeless && m.view <= m.certified()+hopelessViews || m.nullifying(r) > m.c.Validators.FaultBound() {
 		m.nullify(m.view, out)
 	}
 }
@@ -237,9 +242,7 @@ func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 	} else if i, ok := m.leader(n.View+1, n.Block, nil); ok && i == m.c.Self {
 		m.fetch(n.Block, m.signer(n.Signers), out) // to propose on it
 	}
-	m.enter(n.View+1, n, out)
-	m.fill()
-	m.send(n, out)
+	m.open(n.View, n, out)
 	m.finalize(n.View, out)
 }
 
@@ -268,9 +271,16 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 	out.Persist = append(out.Persist, record(recordEntered, n))
 	m.report(out, consensus.Nullified, n.View, quoin.Hash{})
 	m.split(n.View, r, true, out)
-	m.enter(n.View+1, n, out)
+	m.open(n.View, n, out)
+}
+
+// open enters the view after v and relays what ended v (Simplex §2.1), unless that is old news.
+func (m *Simplex) open(v quoin.View, by consensus.Message, out *consensus.Output) {
+	if v >= m.view {
+		m.enter(v+1, by, out)
+		m.send(by, out)
+	}
 	m.fill()
-	m.send(n, out)
 }
 
 // finalize sends Finalize for a notarized view, at any later time of the epoch, if Nullify was not
