@@ -18,7 +18,7 @@ func TestPlantedBugs(t *testing.T) {
 		{FinalizeAfterNullify, None, []string{"I8"}},
 		{ForgetVotes, None, []string{"I8"}},
 		{SmallQuorum, None, []string{"I1", "I8"}},
-		{StaleParent, Fork, []string{"I1", "I8"}},
+		{StaleParent, Fork, []string{"I1", "I5", "I8"}},
 		{SkipWrite, None, []string{"I8"}},
 	} {
 		t.Run(string(c.bug), func(t *testing.T) {

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	second    = 1_000_000               // microseconds
-	startTime = 1_750_000_000_000       // of the world, as wall time in milliseconds
-	chaosMax  = 1_200 * second          // then the world heals, whatever was reached
-	worldMax  = chaosMax + 1_200*second // then it should have come to its end long ago
+	second    = 1_000_000             // microseconds
+	startTime = 1_750_000_000_000     // of the world, as wall time in milliseconds
+	chaosMax  = 600 * second          // then the world heals, whatever was reached
+	worldMax  = chaosMax + 600*second // then it should have come to its end long ago
 )
 
 // world is one deterministic world.
