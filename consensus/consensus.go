@@ -46,6 +46,10 @@ type Machine interface {
 	// Block returns a block that is known and not yet certified.
 	Block(id quoin.Hash) (*quoin.Block, bool)
 
+	// Agreed returns the digest of the result that a quorum gave an uncertified block, as far as
+	// this machine knows.
+	Agreed(block quoin.Hash) (quoin.Hash, bool)
+
 	// Snapshot returns the records that a restart needs when all older ones are gone. The driver asks
 	// when the last Certified that it was given is durable.
 	Snapshot() []Record
@@ -89,6 +93,7 @@ type (
 		Checkpoint quoin.Checkpoint // what the block results in, if Verdict is Valid
 		Last       bool             // the block is the last of its epoch, if Verdict is Valid
 		Withhold   bool             // valid, but this replica does not vote to notarize it
+		Adopted    bool             // the result is the quorum's, not this replica's own: it does not vote for it at all
 	}
 
 	// Built answers a Build demand.

@@ -258,9 +258,14 @@ func (x *Executor) run(o *Outcome) (err error) {
 	if err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
 	}
-	o.Checkpoint = quoin.Checkpoint{Origin: x.c.Origin, Size: o.edge.Size(), Ledger: o.edge.Root(), Epoch: h.Epoch,
-		Height: h.Height, View: h.View, Block: o.Block.ID(), State: root, Time: h.Time}
+	o.Checkpoint = x.checkpoint(o, root)
 	return nil
+}
+
+func (x *Executor) checkpoint(o *Outcome, state quoin.Hash) quoin.Checkpoint {
+	h := o.Block.Header()
+	return quoin.Checkpoint{Origin: x.c.Origin, Size: o.edge.Size(), Ledger: o.edge.Root(), Epoch: h.Epoch,
+		Height: h.Height, View: h.View, Block: o.Block.ID(), State: state, Time: h.Time}
 }
 
 func (x *Executor) edge(parent *Outcome) ledger.Edge {
@@ -326,6 +331,18 @@ func (x *Executor) forget(tip *Outcome) {
 		return false
 	})
 	maps.DeleteFunc(x.leads, func(k leadKey, _ Lead) bool { return tip.Last || k.view <= tip.Block.Header().View })
+}
+
+// drop removes an outcome and all that stand on it.
+func (x *Executor) drop(dead *Outcome) {
+	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
+		for ; o != nil; o = o.parent {
+			if o == dead {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // kernelState is the kernel's namespace of an overlay. It remembers the first error, after which

@@ -290,16 +290,18 @@ func noEvidence(format string, args ...any) error {
 	return fmt.Errorf("execution: %w: %s", ErrEvidence, fmt.Sprintf(format, args...))
 }
 
-// suspend judges the evidence of transaction i. A block with evidence that proves nothing is
-// invalid, so that nobody can fill the ledger with it.
+// suspend judges the evidence of transaction i. A block with evidence that proves nothing, or what is
+// known, is invalid, so that nobody can fill the ledger with it.
 func (x *Executor) suspend(o *Outcome, kernel *kernelState, i int) error {
 	payload := o.Block.Transactions()[i].Payload
 	namespace, err := x.Judge(payload)
 	if err != nil {
 		return invalid("a suspension: %v", err)
 	}
-	governance.Suspend(kernel, namespace, governance.Suspension{Height: o.Block.Header().Height, Reason: ReasonSplit,
-		Evidence: sha256.Sum256(payload)})
+	if !governance.Suspend(kernel, namespace, governance.Suspension{Height: o.Block.Header().Height, Reason: ReasonSplit,
+		Evidence: sha256.Sum256(payload)}) {
+		return invalid("a suspension of %s, which is suspended already", namespace)
+	}
 	o.Suspended = namespace
 	o.Results[i] = quoin.Result{Output: []byte(namespace)}
 	return nil

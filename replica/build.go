@@ -21,7 +21,17 @@ func (r *Replica) build(b consensus.Build) consensus.Input {
 			s.maxTransactions = 0
 		}
 		left := r.leftOut(parent)
-		s.skip = func(x *pendingTx) bool { return r.exec.Has(parent, x.id) || !x.tx.Kernel() && left(x.tx.Namespace) }
+		accused := false
+		s.skip = func(x *pendingTx) bool {
+			if execution.IsSuspension(&x.tx) {
+				if accused || r.exec.Has(parent, x.id) || !r.accuses(parent, x) {
+					return true
+				}
+				accused = true // one a block is enough, and two could be of one namespace
+				return false
+			}
+			return r.exec.Has(parent, x.id) || !x.tx.Kernel() && left(x.tx.Namespace)
+		}
 		answer.Transactions = r.pool.choose(s)
 	}
 	answer.Nothing = len(answer.Transactions) == 0 && !b.Must && !r.heartbeat && !r.kernelView.scheduled
@@ -45,6 +55,7 @@ func (r *Replica) omits(o *execution.Outcome) bool {
 	r.pool.overdue(r.epoch, h.View, p.ForcedInclusionViews, func(x *pendingTx) bool {
 		switch {
 		case x.tx.Expiry < h.Height || r.exec.Has(o, x.id):
+		case execution.IsSuspension(&x.tx): // it is in nobody's interest to wait for a particular one
 		case uint64(o.Block.BodySize()+x.size) > p.BlockMaxBytes:
 		case x.tx.Kernel() && kernel >= p.KernelMaxTransactions:
 		case !x.tx.Kernel() && (others >= p.BlockMaxTransactions || left(x.tx.Namespace)):
@@ -54,6 +65,12 @@ func (r *Replica) omits(o *execution.Outcome) bool {
 		return !omitted
 	})
 	return omitted
+}
+
+// accuses reports whether pending evidence is good on a parent, and says something new.
+func (r *Replica) accuses(parent *execution.Outcome, x *pendingTx) bool {
+	namespace, err := r.exec.Judge(x.tx.Payload)
+	return err == nil && !r.exec.Suspended(parent, namespace)
 }
 
 // leftOut returns whether the transactions of a namespace stay out of a block on this parent: it is

@@ -24,6 +24,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		}
 		outcomes = append(outcomes, o)
 	}
+	r.accounts.keep(outcomes)
 	certificate := c.Certificate
 	epoch := r.epoch
 	if err := r.chain.commit(outcomes, &certificate, r.exec.Seed, r.exec.Advance); err != nil {
@@ -41,7 +42,10 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		r.stats.Blocks++
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
-		suspended = suspended || o.Suspended != ""
+		if o.Suspended != "" {
+			suspended = true
+			r.pool.removeNamespace(o.Suspended)
+		}
 	}
 	h := r.exec.Tip().Height
 	r.pool.configure(&r.exec.Configuration().Parameters, h, r.exec.Seen())
@@ -49,12 +53,18 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	r.splits.forget(h)
 	r.beat(out)
 	if suspended || c.Ended {
-		r.pool.removeSuspensions()
+		r.pool.removeSuspensions(func(t *quoin.Transaction) bool {
+			namespace, err := r.exec.Judge(t.Payload)
+			return err != nil || r.exec.Suspended(nil, namespace)
+		})
 	}
 	if c.Ended {
 		r.splits.endEpoch()
 		r.kernelView.asked = nil // readiness for a validator set has to be said again in every epoch
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
+	}
+	if kernel || c.Ended {
+		clear(r.suspended)
 	}
 	if kernel || c.Ended || r.kernelView.scheduled || h%64 == 0 {
 		r.look(out)

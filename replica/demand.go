@@ -142,7 +142,7 @@ const (
 	RefusedSize      // larger than a block may hold, or not well formed
 	RefusedSender    // the sender has as many pending transactions as it may
 	RefusedFull      // the pool is full
-	RefusedNamespace // no machine serves the namespace
+	RefusedNamespace // no machine serves the namespace, or it is suspended
 )
 
 // String returns the stable name.
@@ -189,6 +189,7 @@ const (
 	Equivocated    EventKind = "equivocation"
 	SplitSeen      EventKind = "split"
 	HasDiverged    EventKind = "diverged"
+	Adopted        EventKind = "result-adopted"
 	Halted         EventKind = "halted"
 	EpochBegan     EventKind = "epoch-began"
 	MessageRefused EventKind = "message-refused"

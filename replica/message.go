@@ -17,6 +17,8 @@ const (
 	kindBlocks                       // blocks (count 2, each with length in 4), certificate (length in 4, may be 0)
 	kindExplain                      // view (8), block id (32), entry's place in the block plus one, or 0 (4)
 	kindExplanation                  // see explanation
+	kindAccountAsk                   // block id (32)
+	kindAccount                      // see account
 )
 
 // Limits of messages, in bytes.
@@ -53,6 +55,10 @@ func (r *Replica) message(now quoin.Time, in Message, out *Output) {
 		err = r.explain(in.From, body, out)
 	case kindExplanation:
 		err = r.explained(in.From, body, out)
+	case kindAccountAsk:
+		err = r.giveAccount(in.From, body, out)
+	case kindAccount:
+		err = r.takeAccount(now, body, out)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, in.Bytes[0])
 	}
@@ -160,8 +166,8 @@ func (r *Replica) forward(txs []quoin.Transaction, out *Output) {
 // been lost.
 func (r *Replica) forwardOldest(out *Output) { r.forward(r.pool.oldest(256), out) }
 
-// judge refuses what the pool cannot: transactions that no machine would serve, and suspensions
-// without evidence.
+// judge refuses what the pool cannot: transactions that no machine would serve, or only one that is
+// suspended, and suspensions without evidence.
 func (r *Replica) judge(t *quoin.Transaction) AdmissionCode {
 	if t.Kernel() {
 		if !t.Signed() {
@@ -171,8 +177,19 @@ func (r *Replica) judge(t *quoin.Transaction) AdmissionCode {
 		}
 		return Admitted
 	}
-	if _, ok := r.exec.Configuration().Binding("machine.v1/" + t.Namespace); !ok {
+	if _, ok := r.exec.Configuration().Binding("machine.v1/" + t.Namespace); !ok || r.isSuspended(t.Namespace) {
 		return RefusedNamespace
 	}
 	return Admitted
+}
+
+// isSuspended reports whether a namespace is suspended in the certified state. Answers are kept until
+// a block touches the kernel's state.
+func (r *Replica) isSuspended(namespace string) bool {
+	suspended, known := r.suspended[namespace]
+	if !known {
+		suspended = r.exec.Suspended(nil, namespace)
+		r.suspended[namespace] = suspended
+	}
+	return suspended
 }

@@ -204,12 +204,26 @@ func (p *pool) remove(ids []quoin.Hash) {
 	p.tidy()
 }
 
-// removeSuspensions forgets pending evidence: it has been heard, or its epoch is over.
-func (p *pool) removeSuspensions() {
+// removeSuspensions forgets pending evidence that is of no use any more.
+func (p *pool) removeSuspensions(useless func(*quoin.Transaction) bool) {
 	var ids []quoin.Hash
 	for _, x := range p.kernel.txs {
-		if !x.gone && execution.IsSuspension(&x.tx) {
+		if !x.gone && execution.IsSuspension(&x.tx) && useless(&x.tx) {
 			ids = append(ids, x.id)
+		}
+	}
+	p.remove(ids)
+}
+
+// removeNamespace forgets the pending transactions of a namespace that has been suspended: no block may
+// hold them, and they would keep an idle chain awake.
+func (p *pool) removeNamespace(namespace string) {
+	var ids []quoin.Hash
+	for _, l := range p.turns {
+		for _, x := range l.txs {
+			if !x.gone && x.tx.Namespace == namespace {
+				ids = append(ids, x.id)
+			}
 		}
 	}
 	p.remove(ids)

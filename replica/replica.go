@@ -63,7 +63,9 @@ type Replica struct {
 	unsynced   []Finished
 	behind     behind
 	oldAnswers oldAnswers
+	suspended  map[string]bool // what is known of the certified state
 	splits     splits
+	accounts   accounts
 	kernelView kernelView
 	stats      Stats
 }
@@ -80,7 +82,7 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 	if err := c.Genesis.Check(); err != nil {
 		return nil, err
 	}
-	r := &Replica{c: c, origin: c.Genesis.Origin(), oldAnswers: oldAnswers{}, observer: observer || c.Signer == nil, recovered: map[quoin.Epoch][]consensus.Record{}}
+	r := &Replica{c: c, origin: c.Genesis.Origin(), oldAnswers: oldAnswers{}, suspended: map[string]bool{}, observer: observer || c.Signer == nil, recovered: map[quoin.Epoch][]consensus.Record{}}
 	r.originID = r.origin.ID()
 	if c.Signer != nil {
 		r.self = c.Signer.Public()
@@ -264,6 +266,7 @@ func (r *Replica) timer(now quoin.Time, in TimerFired, out *Output) {
 	case ViewTimer:
 		if in.Epoch == r.epoch {
 			r.forwardOldest(out)
+			r.askAccount(out)
 			r.feed(now, consensus.TimedOut{Timer: in.ID}, out)
 		}
 	case HeartbeatTimer:

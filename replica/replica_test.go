@@ -7,6 +7,8 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
 	"quoin.dev/quoin/store"
@@ -21,6 +23,9 @@ type network struct {
 	queue    []delivery
 	finished [][]Finished
 	timers   [][2]Timer
+	events   []Event
+
+	mayDiverge bool
 }
 
 type delivery struct {
@@ -28,7 +33,8 @@ type delivery struct {
 	in Input
 }
 
-func newNetwork(t *testing.T, n int) *network {
+// newNetwork makes n replicas. odd, if not nil, gives replica i a machine for the namespace "odd".
+func newNetwork(t *testing.T, n int, odd func(i int) hook.MachinePlugin) *network {
 	t.Helper()
 	w := &network{t: t, now: 1_700_000_000_000, finished: make([][]Finished, n), timers: make([][2]Timer, n)}
 	var signers []signature.Signer
@@ -49,8 +55,15 @@ func newNetwork(t *testing.T, n int) *network {
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	if odd != nil {
+		g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "odd", Builtin: "odd"})
+	}
 	for i := range n {
-		table, err := plugin.NewTable(plugin.Builtins())
+		builtins := plugin.Builtins()
+		if odd != nil {
+			builtins = append(builtins, plugin.Builtin{Name: "odd", Machine: odd(i)})
+		}
+		table, err := plugin.NewTable(builtins)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,6 +96,10 @@ func (w *network) step(i int, in Input) {
 		w.timers[i][timer.Kind] = timer
 	}
 	for _, e := range out.Events {
+		w.events = append(w.events, e)
+		if w.mayDiverge && (e.Kind == HasDiverged || e.Kind == Abstained) {
+			continue
+		}
 		if e.Kind == MessageRefused || e.Kind == BlockRefused || e.Kind == Abstained || e.Kind == Halted || e.Kind == HasDiverged {
 			w.t.Errorf("replica %d: %+v", i, e)
 		}
@@ -110,7 +127,7 @@ func (w *network) run() {
 }
 
 func TestTransactionIsCertified(t *testing.T) {
-	w := newNetwork(t, 4)
+	w := newNetwork(t, 4, nil)
 	w.run()
 	var batch plugin.KVBatch
 	batch.Put([]byte("hello"), []byte("world"))
@@ -134,3 +151,95 @@ func TestTransactionIsCertified(t *testing.T) {
 	}
 }
 
+// fire lets the view timer of every replica pass.
+func (w *network) fire() {
+	for i := range w.replicas {
+		if timer := w.timers[i][ViewTimer]; timer.ID > 0 {
+			w.step(i, TimerFired{timer.Kind, timer.ID, timer.Epoch})
+		}
+	}
+	w.run()
+}
+
+func (w *network) saw(kind EventKind) bool {
+	for _, e := range w.events {
+		if e.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// oddMachine writes its payload; to "trap" it gives every replica its own answer.
+type oddMachine struct{ answer byte }
+
+func (m oddMachine) Apply(q *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
+	value := append([]byte(nil), q.Payload...)
+	if string(value) == "trap" {
+		value = append(value, m.answer)
+	}
+	s.Put([]byte("last"), value)
+	return hook.ApplyResponse{Output: value}
+}
+
+func (oddMachine) Query(*hook.QueryRequest, hook.Reader) hook.QueryResponse {
+	return hook.QueryResponse{}
+}
+
+func odd(salt uint64, payload string) quoin.Transaction {
+	return quoin.Transaction{Salt: salt, Expiry: 200, Namespace: "odd", Payload: []byte(payload)}
+}
+
+// One replica of four has another result (KERNEL K7): the others certify, and it adopts theirs.
+func TestOneReplicaDiffers(t *testing.T) {
+	w := newNetwork(t, 4, func(i int) hook.MachinePlugin { return oddMachine{byte(i / 3)} })
+	w.mayDiverge = true
+	w.run()
+	for i, payload := range []string{"before", "trap", "after"} {
+		w.step(i%3, Submit{[]quoin.Transaction{odd(uint64(i), payload)}})
+		w.run()
+		for range 8 {
+			w.fire()
+		}
+	}
+	if !w.saw(HasDiverged) || !w.saw(Adopted) {
+		t.Errorf("diverged %v, adopted %v", w.saw(HasDiverged), w.saw(Adopted))
+	}
+	for i, r := range w.replicas {
+		if v, _, _ := r.chain.state.Get("odd", []byte("last")); string(v) != "after" {
+			t.Errorf("replica %d ended with %q at height %d", i, v, r.exec.Tip().Height)
+		}
+		if r.exec.Tip().State != w.replicas[0].exec.Tip().State && r.exec.Tip().Height == w.replicas[0].exec.Tip().Height {
+			t.Errorf("replica %d has another root", i)
+		}
+	}
+}
+
+// All replicas differ: no result is certified, the namespace is suspended by evidence, and the
+// others go on.
+func TestSplitSuspendsTheNamespace(t *testing.T) {
+	w := newNetwork(t, 4, func(i int) hook.MachinePlugin { return oddMachine{byte(i)} })
+	w.mayDiverge = true
+	w.run()
+	var batch plugin.KVBatch
+	batch.Put([]byte("hello"), []byte("world"))
+	w.step(0, Submit{[]quoin.Transaction{odd(1, "trap"), {Salt: 9, Expiry: 200, Namespace: "kv", Payload: batch.Payload()}}})
+	w.run()
+	for range 20 {
+		w.fire()
+	}
+	if !w.saw(SplitSeen) || !w.saw(Suspended) {
+		t.Errorf("split %v, suspended %v", w.saw(SplitSeen), w.saw(Suspended))
+	}
+	for i, r := range w.replicas {
+		if v, _, _ := r.chain.state.Get("kv", []byte("hello")); string(v) != "world" {
+			t.Errorf("replica %d: the other namespace did not go on", i)
+		}
+		if s, ok := governance.Suspended(r.Kernel(), "odd"); !ok || s.Reason != execution.ReasonSplit {
+			t.Errorf("replica %d: %+v, %v", i, s, ok)
+		}
+	}
+	if view := w.replicas[0].view; view > 20 {
+		t.Errorf("it took until view %d", view)
+	}
+}

@@ -33,6 +33,7 @@ func (r *Replica) report(x consensus.Report, out *Output) {
 	case consensus.Diverged:
 		r.stats.Diverged++
 		e.Kind = HasDiverged
+		r.diverge(x.Block, out)
 	case consensus.Conflict:
 		e.Kind = Halted
 		e.Reason = "a certificate contradicts certified blocks: more than f of weight are faulty"

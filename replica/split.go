@@ -108,8 +108,12 @@ func (r *Replica) split(report consensus.Report, out *Output) {
 	r.stats.Splits++
 	out.Events = append(out.Events, Event{Kind: SplitSeen, Epoch: r.epoch, View: report.View, Block: report.Block})
 	own := r.splits.find(report.Block)
-	if own == nil || len(r.splits.open) >= splitsMax {
+	if own == nil {
 		return
+	}
+	r.splits.open = slices.DeleteFunc(r.splits.open, func(c *splitCase) bool { return c.done })
+	if len(r.splits.open) >= splitsMax {
+		r.splits.open = slices.Delete(r.splits.open, 0, 1) // nobody has explained the oldest
 	}
 	if r.splits.suspicion == nil {
 		r.splits.suspicion = map[string]int{}
@@ -323,7 +327,10 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 		return
 	}
 	own := r.splits.find(c.block)
-	if c.entry == 0 && own != nil {
+	if own == nil {
+		return
+	}
+	if c.entry == 0 {
 		if c.entry = r.differing(c, own); c.entry != 0 {
 			for i := range c.groups {
 				c.groups[i].explained = false
@@ -337,10 +344,18 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 	}
 	e := r.evidence(c, own)
 	namespace, err := e.Judge(r.origin, r.epoch, &r.set)
-	if err != nil || r.splits.settled[namespace] {
+	if err != nil {
 		return // not enough to convince others yet
 	}
 	c.done = true
+	for _, t := range own.outcome.Block.Transactions() {
+		if t.Namespace != namespace {
+			delete(r.splits.suspicion, t.Namespace) // it was not to blame
+		}
+	}
+	if r.splits.settled[namespace] {
+		return
+	}
 	if r.splits.settled == nil {
 		r.splits.settled = map[string]bool{}
 	}
@@ -392,7 +407,7 @@ func (r *Replica) differing(c *splitCase, own *retained) int {
 
 func (r *Replica) evidence(c *splitCase, own *retained) *execution.Evidence {
 	e := &execution.Evidence{View: c.view, Block: c.block, Entry: c.entry != 0}
-	if e.Entry && own != nil {
+	if e.Entry {
 		before := own.outcome.Before()
 		e.Index = before.Size() + uint64(c.entry) - 1
 	}

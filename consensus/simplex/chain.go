@@ -21,6 +21,7 @@ type link struct {
 	outdated   bool // an Execute demand is under way whose answer no longer counts
 	abstained  bool
 	diverged   bool
+	adopted    bool // the result is a quorum\'s, not this replica\'s own
 	withheld   bool // not to be voted for
 	persisted  bool
 	checkpoint quoin.Checkpoint
@@ -146,7 +147,7 @@ func (m *Simplex) executed(in consensus.Executed, out *consensus.Output) {
 		panic("simplex: a block was executed to the checkpoint of another: " + l.id.String())
 	}
 	l.stage, l.diverged, l.abstained = valid, false, false
-	l.checkpoint, l.last, l.withheld = in.Checkpoint, in.Last, in.Withhold
+	l.checkpoint, l.last, l.withheld, l.adopted = in.Checkpoint, in.Last, in.Withhold || in.Adopted, in.Adopted
 	l.digest = l.checkpoint.Digest()
 	if before == invalid || before == valid && l.digest != digest {
 		m.redo(l)

@@ -298,6 +298,9 @@ func (m *Simplex) finalize(v quoin.View, out *consensus.Output) {
 		m.diverge(l, out)
 		return
 	}
+	if l.adopted {
+		return // a vote would claim an execution that this replica did not do
+	}
 	x := &Finalize{Checkpoint: l.checkpoint, Signature: m.c.Signer.Sign(l.checkpoint.CosignedBytes())}
 	r.finalized = x
 	m.persistVote(x, out)
