@@ -1,0 +1,132 @@
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/api"
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
+)
+
+// What follows is a node's word, without proof.
+
+// Status returns how a node says that it is.
+func (c *Client) Status(ctx context.Context) (*quoinv1.Status, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.Status, error) {
+		r, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, nil
+	})
+}
+
+// StatusOf returns the status of one endpoint, by its place in Options.Endpoints, without trying
+// others.
+func (c *Client) StatusOf(ctx context.Context, i int) (*quoinv1.Status, error) {
+	e := c.endpoints[i]
+	r, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
+	if err != nil {
+		return nil, e.toError(err)
+	}
+	return r.Msg, nil
+}
+
+// Query asks a namespace's machine.
+func (c *Client) Query(ctx context.Context, namespace string, payload []byte) (*quoinv1.QueryResponse, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.QueryResponse, error) {
+		r, err := e.state.Query(ctx, connect.NewRequest(&quoinv1.QueryRequest{Namespace: namespace, Payload: payload}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, nil
+	})
+}
+
+// Releases returns the releases that a node has or wants.
+func (c *Client) Releases(ctx context.Context) ([]*quoinv1.Release, error) {
+	return call(ctx, c, func(e *endpoint) ([]*quoinv1.Release, error) {
+		r, err := e.releases.ListReleases(ctx, connect.NewRequest(&quoinv1.ListReleasesRequest{}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg.Releases, nil
+	})
+}
+
+// Release returns what a node knows of a release, with its file if asked for. The file is the one
+// with the digest.
+func (c *Client) Release(ctx context.Context, digest quoin.Hash, file bool) (*quoinv1.Release, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.Release, error) {
+		r, err := e.releases.GetRelease(ctx, connect.NewRequest(&quoinv1.GetReleaseRequest{Digest: digest[:], WithFile: file}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, checkFile(r.Msg, digest)
+	})
+}
+
+// Proposals returns the newest proposals. For verified ones use Kernel and governance.Proposals.
+func (c *Client) Proposals(ctx context.Context, limit int) (*quoinv1.ListProposalsResponse, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.ListProposalsResponse, error) {
+		r, err := e.releases.ListProposals(ctx, connect.NewRequest(&quoinv1.ListProposalsRequest{Limit: uint32(max(limit, 0))}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, nil
+	})
+}
+
+// Upload hands a release file to every endpoint that takes it, with an administrator's signature,
+// and returns its digest. It succeeds if one endpoint took it: nodes bring it from each other once a
+// proposal names it.
+func (c *Client) Upload(ctx context.Context, file []byte, admin ed25519.PrivateKey) (quoin.Hash, error) {
+	var failures []error
+	var digest quoin.Hash
+	taken := false
+	for _, e := range c.endpoints {
+		d, err := c.uploadTo(ctx, e, file, admin)
+		if err != nil {
+			failures = append(failures, e.toError(err))
+			continue
+		}
+		digest, taken = d, true
+	}
+	if !taken {
+		return digest, errors.Join(failures...)
+	}
+	return digest, nil
+}
+
+func (c *Client) uploadTo(ctx context.Context, e *endpoint, file []byte, admin ed25519.PrivateKey) (quoin.Hash, error) {
+	status, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
+	if err != nil {
+		return quoin.Hash{}, err
+	}
+	if len(status.Msg.Node) != len(quoin.PublicKey{}) {
+		return quoin.Hash{}, errors.New("the node does not say who it is")
+	}
+	r := connect.NewRequest(&quoinv1.UploadRequest{File: file})
+	api.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), quoinv1connect.ReleaseServiceUploadProcedure, time.Now(), sha256.Sum256(file))
+	answer, err := e.releases.Upload(ctx, r)
+	if err != nil {
+		return quoin.Hash{}, err
+	}
+	return toDigest(answer.Msg.Digest, file)
+}
+
+// wrap names the endpoint in a stream's errors.
+func (s *Stream) wrap(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return s.e.toError(err)
+}
