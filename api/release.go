@@ -151,6 +151,10 @@ func (s releaseService) ListHistory(ctx context.Context, r *connect.Request[quoi
 	if limit == 0 {
 		limit = listMax
 	}
+	// A slot becomes part of a key of the state, whose length has a limit.
+	if n := len(r.Msg.Slot); n == 0 || n > 2*quoin.NamespaceMax+1 {
+		return nil, refuse(CodeInvalid, "a slot is a hook such as leader.v1, or a hook and a namespace such as machine.v1/kv", "a slot of %d bytes", n)
+	}
 	answer := &quoinv1.ListHistoryResponse{}
 	known := false
 	err := s.node.Do(ctx, func(v *replica.Replica) {
