@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
@@ -78,8 +79,13 @@ func bindFickle(w *world, answer func(n *node, r *hook.ApplyRequest, s hook.Acce
 
 // submitFickle gives a transaction of the test machine to everybody.
 func submitFickle(w *world, salt uint64) {
-	t := quoin.Transaction{Salt: 1<<61 + salt, Expiry: w.chain.height() + 40, Namespace: "fickle", Payload: []byte("x")}
-	for _, n := range w.nodes {
+	submitTo(w, "fickle", salt, w.nodes...)
+}
+
+// submitTo gives a transaction to some nodes.
+func submitTo(w *world, namespace string, salt uint64, nodes ...*node) {
+	t := quoin.Transaction{Salt: 1<<61 + salt, Expiry: w.chain.height() + 40, Namespace: namespace, Payload: []byte("x")}
+	for _, n := range nodes {
 		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
 	}
 }
@@ -153,5 +159,39 @@ func TestHiddenNonDeterminism(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Two machines that are not deterministic at once are both suspended.
+func TestTwoNonDeterministicMachines(t *testing.T) {
+	w := play(t, Options{}, func(w *world) {
+		bindFickle(w, func(n *node, r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
+			return hook.ApplyResponse{Output: []byte{byte(n.index)}}
+		})
+		w.genesis.Configuration = w.genesis.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "fickle.too", Builtin: "fickle"})
+		w.after(4*second, func() { submitFickle(w, 1) })
+		w.after(4*second, func() { submitTo(w, "fickle.too", 2, w.nodes...) })
+		for i := range uint64(30) {
+			w.after((6+i)*second, func() { submitTo(w, "fickle.too", 3+i, w.nodes...) })
+		}
+		w.after(8*second, func() { w.chaos.heal() })
+	})
+	for _, n := range w.nodes {
+		for _, namespace := range []string{"fickle", "fickle.too"} {
+			if _, ok := suspension(n, namespace); !ok {
+				t.Errorf("%s does not have %s suspended", n.name, namespace)
+			}
+		}
+	}
+	evidence := 0
+	for i := range w.chain.blocks {
+		for k := range w.chain.blocks[i].IDs {
+			if execution.IsSuspension(&w.chain.blocks[i].Block.Transactions()[k]) {
+				evidence++
+			}
+		}
+	}
+	if evidence != 2 {
+		t.Errorf("evidence is on the ledger %d times, want once a namespace", evidence)
 	}
 }
