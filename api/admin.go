@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -9,38 +8,12 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 	"quoin.dev/quoin/signature"
-)
-
-// Headers of an administrator's call.
-const (
-	AdminKeyHeader       = "Quoin-Admin-Key"
-	AdminTimeHeader      = "Quoin-Admin-Time"
-	AdminSignatureHeader = "Quoin-Admin-Signature"
 )
 
 // adminWindow is how far an administrator's clock may be off.
 const adminWindow = 5 * time.Minute
-
-// AdminBytes returns what an administrator signs: a line each for the kind, the chain's origin, the
-// node's key, the procedure, the time in milliseconds and the content's SHA-256.
-func AdminBytes(origin quoin.Origin, node quoin.PublicKey, procedure string, t quoin.Time, content quoin.Hash) []byte {
-	b := append([]byte("quoin/admin/v1\n"), origin...)
-	b = append(append(b, '\n'), node.String()...)
-	b = append(append(b, '\n'), procedure...)
-	b = append(b, '\n')
-	b = strconv.AppendUint(b, uint64(t), 10)
-	return append(append(append(b, '\n'), content.String()...), '\n')
-}
-
-// SignAdmin sets the headers of an administrator's call.
-func SignAdmin(h http.Header, key ed25519.PrivateKey, origin quoin.Origin, node quoin.PublicKey, procedure string, now time.Time, content quoin.Hash) {
-	t := quoin.Time(now.UnixMilli())
-	sig := signature.Sign(key, AdminBytes(origin, node, procedure, t, content))
-	h.Set(AdminKeyHeader, signature.PublicOf(key).String())
-	h.Set(AdminTimeHeader, strconv.FormatUint(uint64(t), 10))
-	h.Set(AdminSignatureHeader, base64.StdEncoding.EncodeToString(sig[:]))
-}
 
 // authorize refuses a call that no administrator has signed.
 func (s *Server) authorize(h http.Header, procedure string, content quoin.Hash) error {
@@ -48,25 +21,25 @@ func (s *Server) authorize(h http.Header, procedure string, content quoin.Hash) 
 		s.admission.count(CodeUnauthorized)
 		return refuse(CodeUnauthorized, "sign the call with a key that the node's configuration lists as an administrator's", "%s needs an administrator: %s", procedure, why)
 	}
-	key, err := quoin.ParsePublicKey(h.Get(AdminKeyHeader))
+	key, err := quoin.ParsePublicKey(h.Get(quoinv1.AdminKeyHeader))
 	if err != nil {
-		return refused("there is no " + AdminKeyHeader)
+		return refused("there is no " + quoinv1.AdminKeyHeader)
 	}
 	if !slices.Contains(s.c.Admins, key) {
 		return refused("the key is not listed")
 	}
-	ms, err := strconv.ParseInt(h.Get(AdminTimeHeader), 10, 64)
+	ms, err := strconv.ParseInt(h.Get(quoinv1.AdminTimeHeader), 10, 64)
 	if err != nil {
-		return refused("there is no " + AdminTimeHeader)
+		return refused("there is no " + quoinv1.AdminTimeHeader)
 	}
 	if d := time.Since(time.UnixMilli(ms)); d > adminWindow || d < -adminWindow {
 		return refused("its time is more than five minutes off this node's clock")
 	}
-	sig, err := base64.StdEncoding.DecodeString(h.Get(AdminSignatureHeader))
+	sig, err := base64.StdEncoding.DecodeString(h.Get(quoinv1.AdminSignatureHeader))
 	if err != nil || len(sig) != len(quoin.Signature{}) {
-		return refused("there is no " + AdminSignatureHeader)
+		return refused("there is no " + quoinv1.AdminSignatureHeader)
 	}
-	if !signature.Verify(key, AdminBytes(s.node.Origin(), s.node.Key(), procedure, quoin.Time(ms), content), quoin.Signature(sig)) {
+	if !signature.Verify(key, quoinv1.AdminBytes(s.node.Origin(), s.node.Key(), procedure, quoin.Time(ms), content), quoin.Signature(sig)) {
 		return refused("the signature does not verify")
 	}
 	return nil

@@ -18,7 +18,7 @@
 //
 // Upload takes a signature by a key that the node's configuration lists, in the headers
 // Quoin-Admin-Key (hexadecimal), Quoin-Admin-Time (milliseconds since 1970, within five minutes of
-// the node's clock) and Quoin-Admin-Signature (base64), over AdminBytes: the chain's origin, the
+// the node's clock) and Quoin-Admin-Signature (base64), over quoinv1.AdminBytes: the chain's origin, the
 // node's key, the procedure, the time and SHA-256 of the file. Such a signature does one thing on one
 // node, and doing it again changes nothing, so no challenge needs to be kept.
 //

@@ -119,10 +119,10 @@ func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoi
 	if err != nil {
 		return err
 	}
-	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]uint32, len(txs))}
+	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs))}
 	var refused []quoin.Hash
 	for i := range admissions {
-		a.Codes[i] = uint32(admissions[i].Code)
+		a.Codes[i] = quoinv1.Admission(admissions[i].Code) + quoinv1.Admission_ADMISSION_ADMITTED
 		switch admissions[i].Code {
 		case replica.Admitted, replica.AlreadyPending:
 		case replica.AlreadyCertified:

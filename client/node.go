@@ -11,7 +11,6 @@ import (
 	"connectrpc.com/connect"
 
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/api"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
 )
@@ -115,7 +114,7 @@ func (c *Client) uploadTo(ctx context.Context, e *endpoint, file []byte, admin e
 		return quoin.Hash{}, errors.New("the node does not say who it is")
 	}
 	r := connect.NewRequest(&quoinv1.UploadRequest{File: file})
-	api.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), quoinv1connect.ReleaseServiceUploadProcedure, time.Now(), sha256.Sum256(file))
+	quoinv1.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), quoinv1connect.ReleaseServiceUploadProcedure, time.Now(), sha256.Sum256(file))
 	answer, err := e.releases.Upload(ctx, r)
 	if err != nil {
 		return quoin.Hash{}, err

@@ -3,13 +3,13 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"connectrpc.com/connect"
 
 	"quoin.dev/quoin"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
-	"quoin.dev/quoin/replica"
 )
 
 // Stream submits batches of transactions without waiting for one before the next. One goroutine may
@@ -41,7 +41,20 @@ type StreamEvent struct {
 // BatchAdmitted answers one batch: the node's word.
 type BatchAdmitted struct {
 	Sequence uint64
-	Codes    []replica.AdmissionCode // one for each transaction
+	Codes    []Admission // one for each transaction
+}
+
+// Admission is a node's answer to a submitted transaction.
+type Admission = quoinv1.Admission
+
+// Taken reports whether a transaction was taken, now or earlier.
+func Taken(a Admission) bool {
+	return a >= quoinv1.Admission_ADMISSION_ADMITTED && a <= quoinv1.Admission_ADMISSION_ALREADY_CERTIFIED
+}
+
+// AdmissionName returns the stable code that Outcome.Code has for a.
+func AdmissionName(a Admission) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(a.String(), "ADMISSION_"), "_", "-"))
 }
 
 // Settled is what became of one transaction: the node's word, unless there is a receipt.
@@ -113,10 +126,10 @@ func (s *Stream) Receive() (StreamEvent, error) {
 }
 
 func (s *Stream) admitted(m *quoinv1.Admitted) *BatchAdmitted {
-	a := &BatchAdmitted{Sequence: m.Sequence, Codes: make([]replica.AdmissionCode, len(m.Codes))}
+	a := &BatchAdmitted{Sequence: m.Sequence, Codes: m.Codes}
 	refused := 0
-	for i, code := range m.Codes {
-		if a.Codes[i] = replica.AdmissionCode(code); a.Codes[i] > replica.AlreadyCertified {
+	for _, code := range m.Codes {
+		if !Taken(code) {
 			refused++
 		}
 	}

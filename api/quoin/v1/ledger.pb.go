@@ -80,6 +80,84 @@ func (Stage) EnumDescriptor() ([]byte, []int) {
 	return file_quoin_v1_ledger_proto_rawDescGZIP(), []int{0}
 }
 
+// Admission is a node's answer to a submitted transaction. The names without prefix, in lower case and
+// with hyphens, are the codes of Outcome.
+type Admission int32
+
+const (
+	Admission_ADMISSION_UNSPECIFIED       Admission = 0
+	Admission_ADMISSION_ADMITTED          Admission = 1
+	Admission_ADMISSION_ALREADY_PENDING   Admission = 2
+	Admission_ADMISSION_ALREADY_CERTIFIED Admission = 3
+	Admission_ADMISSION_EXPIRED           Admission = 4 // its expiry height has passed; this and all below are refusals
+	Admission_ADMISSION_EXPIRY_TOO_FAR    Admission = 5 // its expiry lies beyond the chain's window
+	Admission_ADMISSION_BAD_SIGNATURE     Admission = 6
+	Admission_ADMISSION_UNSIGNED          Admission = 7 // the chain wants a sender
+	Admission_ADMISSION_TOO_LARGE         Admission = 8 // larger than a block may hold, or not well formed
+	Admission_ADMISSION_SENDER_LIMIT      Admission = 9 // the sender has as many pending transactions as it may
+	Admission_ADMISSION_POOL_FULL         Admission = 10
+	Admission_ADMISSION_NO_MACHINE        Admission = 11 // no machine serves the namespace
+)
+
+// Enum value maps for Admission.
+var (
+	Admission_name = map[int32]string{
+		0:  "ADMISSION_UNSPECIFIED",
+		1:  "ADMISSION_ADMITTED",
+		2:  "ADMISSION_ALREADY_PENDING",
+		3:  "ADMISSION_ALREADY_CERTIFIED",
+		4:  "ADMISSION_EXPIRED",
+		5:  "ADMISSION_EXPIRY_TOO_FAR",
+		6:  "ADMISSION_BAD_SIGNATURE",
+		7:  "ADMISSION_UNSIGNED",
+		8:  "ADMISSION_TOO_LARGE",
+		9:  "ADMISSION_SENDER_LIMIT",
+		10: "ADMISSION_POOL_FULL",
+		11: "ADMISSION_NO_MACHINE",
+	}
+	Admission_value = map[string]int32{
+		"ADMISSION_UNSPECIFIED":       0,
+		"ADMISSION_ADMITTED":          1,
+		"ADMISSION_ALREADY_PENDING":   2,
+		"ADMISSION_ALREADY_CERTIFIED": 3,
+		"ADMISSION_EXPIRED":           4,
+		"ADMISSION_EXPIRY_TOO_FAR":    5,
+		"ADMISSION_BAD_SIGNATURE":     6,
+		"ADMISSION_UNSIGNED":          7,
+		"ADMISSION_TOO_LARGE":         8,
+		"ADMISSION_SENDER_LIMIT":      9,
+		"ADMISSION_POOL_FULL":         10,
+		"ADMISSION_NO_MACHINE":        11,
+	}
+)
+
+func (x Admission) Enum() *Admission {
+	p := new(Admission)
+	*p = x
+	return p
+}
+
+func (x Admission) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Admission) Descriptor() protoreflect.EnumDescriptor {
+	return file_quoin_v1_ledger_proto_enumTypes[1].Descriptor()
+}
+
+func (Admission) Type() protoreflect.EnumType {
+	return &file_quoin_v1_ledger_proto_enumTypes[1]
+}
+
+func (x Admission) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Admission.Descriptor instead.
+func (Admission) EnumDescriptor() ([]byte, []int) {
+	return file_quoin_v1_ledger_proto_rawDescGZIP(), []int{1}
+}
+
 type SubmitRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transactions  []*Transaction         `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
@@ -377,7 +455,7 @@ func (x *SubmitStreamResponse) GetSettled() *Settled {
 type Admitted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Codes         []uint32               `protobuf:"varint,2,rep,packed,name=codes,proto3" json:"codes,omitempty"` // one for each transaction: 0 admitted, 1 pending and 2 certified already, else refused
+	Codes         []Admission            `protobuf:"varint,2,rep,packed,name=codes,proto3,enum=quoin.v1.Admission" json:"codes,omitempty"` // one for each transaction
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,7 +497,7 @@ func (x *Admitted) GetSequence() uint64 {
 	return 0
 }
 
-func (x *Admitted) GetCodes() []uint32 {
+func (x *Admitted) GetCodes() []Admission {
 	if x != nil {
 		return x.Codes
 	}
@@ -1219,10 +1297,10 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"\breceipts\x18\x03 \x01(\bR\breceipts\"s\n" +
 	"\x14SubmitStreamResponse\x12.\n" +
 	"\badmitted\x18\x01 \x01(\v2\x12.quoin.v1.AdmittedR\badmitted\x12+\n" +
-	"\asettled\x18\x02 \x01(\v2\x11.quoin.v1.SettledR\asettled\"<\n" +
+	"\asettled\x18\x02 \x01(\v2\x11.quoin.v1.SettledR\asettled\"Q\n" +
 	"\bAdmitted\x12\x1a\n" +
-	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
-	"\x05codes\x18\x02 \x03(\rR\x05codes\"\x9f\x02\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
+	"\x05codes\x18\x02 \x03(\x0e2\x13.quoin.v1.AdmissionR\x05codes\"\x9f\x02\n" +
 	"\aSettled\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x04R\x06timeMs\x12\x1c\n" +
@@ -1285,7 +1363,21 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"\x0eSTAGE_INCLUDED\x10\x02\x12\x13\n" +
 	"\x0fSTAGE_CERTIFIED\x10\x03\x12\x11\n" +
 	"\rSTAGE_REFUSED\x10\x04\x12\x11\n" +
-	"\rSTAGE_EXPIRED\x10\x052\xb4\x04\n" +
+	"\rSTAGE_EXPIRED\x10\x05*\xd0\x02\n" +
+	"\tAdmission\x12\x19\n" +
+	"\x15ADMISSION_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12ADMISSION_ADMITTED\x10\x01\x12\x1d\n" +
+	"\x19ADMISSION_ALREADY_PENDING\x10\x02\x12\x1f\n" +
+	"\x1bADMISSION_ALREADY_CERTIFIED\x10\x03\x12\x15\n" +
+	"\x11ADMISSION_EXPIRED\x10\x04\x12\x1c\n" +
+	"\x18ADMISSION_EXPIRY_TOO_FAR\x10\x05\x12\x1b\n" +
+	"\x17ADMISSION_BAD_SIGNATURE\x10\x06\x12\x16\n" +
+	"\x12ADMISSION_UNSIGNED\x10\a\x12\x17\n" +
+	"\x13ADMISSION_TOO_LARGE\x10\b\x12\x1a\n" +
+	"\x16ADMISSION_SENDER_LIMIT\x10\t\x12\x17\n" +
+	"\x13ADMISSION_POOL_FULL\x10\n" +
+	"\x12\x18\n" +
+	"\x14ADMISSION_NO_MACHINE\x10\v2\xb4\x04\n" +
 	"\rLedgerService\x12;\n" +
 	"\x06Submit\x12\x17.quoin.v1.SubmitRequest\x1a\x18.quoin.v1.SubmitResponse\x12Q\n" +
 	"\fSubmitStream\x12\x1d.quoin.v1.SubmitStreamRequest\x1a\x1e.quoin.v1.SubmitStreamResponse(\x010\x01\x127\n" +
@@ -1308,74 +1400,76 @@ func file_quoin_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_ledger_proto_rawDescData
 }
 
-var file_quoin_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_quoin_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_quoin_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_quoin_v1_ledger_proto_goTypes = []any{
 	(Stage)(0),                      // 0: quoin.v1.Stage
-	(*SubmitRequest)(nil),           // 1: quoin.v1.SubmitRequest
-	(*SubmitResponse)(nil),          // 2: quoin.v1.SubmitResponse
-	(*Outcome)(nil),                 // 3: quoin.v1.Outcome
-	(*SubmitStreamRequest)(nil),     // 4: quoin.v1.SubmitStreamRequest
-	(*SubmitStreamResponse)(nil),    // 5: quoin.v1.SubmitStreamResponse
-	(*Admitted)(nil),                // 6: quoin.v1.Admitted
-	(*Settled)(nil),                 // 7: quoin.v1.Settled
-	(*WaitRequest)(nil),             // 8: quoin.v1.WaitRequest
-	(*GetTransactionRequest)(nil),   // 9: quoin.v1.GetTransactionRequest
-	(*GetTransactionResponse)(nil),  // 10: quoin.v1.GetTransactionResponse
-	(*ListBlocksRequest)(nil),       // 11: quoin.v1.ListBlocksRequest
-	(*Block)(nil),                   // 12: quoin.v1.Block
-	(*Segment)(nil),                 // 13: quoin.v1.Segment
-	(*ListBlocksResponse)(nil),      // 14: quoin.v1.ListBlocksResponse
-	(*GetCheckpointRequest)(nil),    // 15: quoin.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),   // 16: quoin.v1.GetCheckpointResponse
-	(*ListEpochProofsRequest)(nil),  // 17: quoin.v1.ListEpochProofsRequest
-	(*ListEpochProofsResponse)(nil), // 18: quoin.v1.ListEpochProofsResponse
-	(*Transaction)(nil),             // 19: quoin.v1.Transaction
-	(*Certificate)(nil),             // 20: quoin.v1.Certificate
-	(*Place)(nil),                   // 21: quoin.v1.Place
-	(*Receipt)(nil),                 // 22: quoin.v1.Receipt
-	(*EpochProof)(nil),              // 23: quoin.v1.EpochProof
+	(Admission)(0),                  // 1: quoin.v1.Admission
+	(*SubmitRequest)(nil),           // 2: quoin.v1.SubmitRequest
+	(*SubmitResponse)(nil),          // 3: quoin.v1.SubmitResponse
+	(*Outcome)(nil),                 // 4: quoin.v1.Outcome
+	(*SubmitStreamRequest)(nil),     // 5: quoin.v1.SubmitStreamRequest
+	(*SubmitStreamResponse)(nil),    // 6: quoin.v1.SubmitStreamResponse
+	(*Admitted)(nil),                // 7: quoin.v1.Admitted
+	(*Settled)(nil),                 // 8: quoin.v1.Settled
+	(*WaitRequest)(nil),             // 9: quoin.v1.WaitRequest
+	(*GetTransactionRequest)(nil),   // 10: quoin.v1.GetTransactionRequest
+	(*GetTransactionResponse)(nil),  // 11: quoin.v1.GetTransactionResponse
+	(*ListBlocksRequest)(nil),       // 12: quoin.v1.ListBlocksRequest
+	(*Block)(nil),                   // 13: quoin.v1.Block
+	(*Segment)(nil),                 // 14: quoin.v1.Segment
+	(*ListBlocksResponse)(nil),      // 15: quoin.v1.ListBlocksResponse
+	(*GetCheckpointRequest)(nil),    // 16: quoin.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),   // 17: quoin.v1.GetCheckpointResponse
+	(*ListEpochProofsRequest)(nil),  // 18: quoin.v1.ListEpochProofsRequest
+	(*ListEpochProofsResponse)(nil), // 19: quoin.v1.ListEpochProofsResponse
+	(*Transaction)(nil),             // 20: quoin.v1.Transaction
+	(*Certificate)(nil),             // 21: quoin.v1.Certificate
+	(*Place)(nil),                   // 22: quoin.v1.Place
+	(*Receipt)(nil),                 // 23: quoin.v1.Receipt
+	(*EpochProof)(nil),              // 24: quoin.v1.EpochProof
 }
 var file_quoin_v1_ledger_proto_depIdxs = []int32{
-	19, // 0: quoin.v1.SubmitRequest.transactions:type_name -> quoin.v1.Transaction
+	20, // 0: quoin.v1.SubmitRequest.transactions:type_name -> quoin.v1.Transaction
 	0,  // 1: quoin.v1.SubmitRequest.wait:type_name -> quoin.v1.Stage
-	3,  // 2: quoin.v1.SubmitResponse.outcomes:type_name -> quoin.v1.Outcome
-	20, // 3: quoin.v1.SubmitResponse.certificates:type_name -> quoin.v1.Certificate
+	4,  // 2: quoin.v1.SubmitResponse.outcomes:type_name -> quoin.v1.Outcome
+	21, // 3: quoin.v1.SubmitResponse.certificates:type_name -> quoin.v1.Certificate
 	0,  // 4: quoin.v1.Outcome.stage:type_name -> quoin.v1.Stage
-	21, // 5: quoin.v1.Outcome.place:type_name -> quoin.v1.Place
-	22, // 6: quoin.v1.Outcome.receipt:type_name -> quoin.v1.Receipt
-	6,  // 7: quoin.v1.SubmitStreamResponse.admitted:type_name -> quoin.v1.Admitted
-	7,  // 8: quoin.v1.SubmitStreamResponse.settled:type_name -> quoin.v1.Settled
-	0,  // 9: quoin.v1.Settled.stages:type_name -> quoin.v1.Stage
-	22, // 10: quoin.v1.Settled.receipts:type_name -> quoin.v1.Receipt
-	20, // 11: quoin.v1.Settled.certificates:type_name -> quoin.v1.Certificate
-	0,  // 12: quoin.v1.WaitRequest.until:type_name -> quoin.v1.Stage
-	22, // 13: quoin.v1.GetTransactionResponse.receipt:type_name -> quoin.v1.Receipt
-	20, // 14: quoin.v1.GetTransactionResponse.certificate:type_name -> quoin.v1.Certificate
-	12, // 15: quoin.v1.Segment.blocks:type_name -> quoin.v1.Block
-	20, // 16: quoin.v1.Segment.certificate:type_name -> quoin.v1.Certificate
-	13, // 17: quoin.v1.ListBlocksResponse.segments:type_name -> quoin.v1.Segment
-	20, // 18: quoin.v1.GetCheckpointResponse.certificate:type_name -> quoin.v1.Certificate
-	23, // 19: quoin.v1.ListEpochProofsResponse.proofs:type_name -> quoin.v1.EpochProof
-	1,  // 20: quoin.v1.LedgerService.Submit:input_type -> quoin.v1.SubmitRequest
-	4,  // 21: quoin.v1.LedgerService.SubmitStream:input_type -> quoin.v1.SubmitStreamRequest
-	8,  // 22: quoin.v1.LedgerService.Wait:input_type -> quoin.v1.WaitRequest
-	9,  // 23: quoin.v1.LedgerService.GetTransaction:input_type -> quoin.v1.GetTransactionRequest
-	11, // 24: quoin.v1.LedgerService.ListBlocks:input_type -> quoin.v1.ListBlocksRequest
-	15, // 25: quoin.v1.LedgerService.GetCheckpoint:input_type -> quoin.v1.GetCheckpointRequest
-	17, // 26: quoin.v1.LedgerService.ListEpochProofs:input_type -> quoin.v1.ListEpochProofsRequest
-	2,  // 27: quoin.v1.LedgerService.Submit:output_type -> quoin.v1.SubmitResponse
-	5,  // 28: quoin.v1.LedgerService.SubmitStream:output_type -> quoin.v1.SubmitStreamResponse
-	2,  // 29: quoin.v1.LedgerService.Wait:output_type -> quoin.v1.SubmitResponse
-	10, // 30: quoin.v1.LedgerService.GetTransaction:output_type -> quoin.v1.GetTransactionResponse
-	14, // 31: quoin.v1.LedgerService.ListBlocks:output_type -> quoin.v1.ListBlocksResponse
-	16, // 32: quoin.v1.LedgerService.GetCheckpoint:output_type -> quoin.v1.GetCheckpointResponse
-	18, // 33: quoin.v1.LedgerService.ListEpochProofs:output_type -> quoin.v1.ListEpochProofsResponse
-	27, // [27:34] is the sub-list for method output_type
-	20, // [20:27] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	22, // 5: quoin.v1.Outcome.place:type_name -> quoin.v1.Place
+	23, // 6: quoin.v1.Outcome.receipt:type_name -> quoin.v1.Receipt
+	7,  // 7: quoin.v1.SubmitStreamResponse.admitted:type_name -> quoin.v1.Admitted
+	8,  // 8: quoin.v1.SubmitStreamResponse.settled:type_name -> quoin.v1.Settled
+	1,  // 9: quoin.v1.Admitted.codes:type_name -> quoin.v1.Admission
+	0,  // 10: quoin.v1.Settled.stages:type_name -> quoin.v1.Stage
+	23, // 11: quoin.v1.Settled.receipts:type_name -> quoin.v1.Receipt
+	21, // 12: quoin.v1.Settled.certificates:type_name -> quoin.v1.Certificate
+	0,  // 13: quoin.v1.WaitRequest.until:type_name -> quoin.v1.Stage
+	23, // 14: quoin.v1.GetTransactionResponse.receipt:type_name -> quoin.v1.Receipt
+	21, // 15: quoin.v1.GetTransactionResponse.certificate:type_name -> quoin.v1.Certificate
+	13, // 16: quoin.v1.Segment.blocks:type_name -> quoin.v1.Block
+	21, // 17: quoin.v1.Segment.certificate:type_name -> quoin.v1.Certificate
+	14, // 18: quoin.v1.ListBlocksResponse.segments:type_name -> quoin.v1.Segment
+	21, // 19: quoin.v1.GetCheckpointResponse.certificate:type_name -> quoin.v1.Certificate
+	24, // 20: quoin.v1.ListEpochProofsResponse.proofs:type_name -> quoin.v1.EpochProof
+	2,  // 21: quoin.v1.LedgerService.Submit:input_type -> quoin.v1.SubmitRequest
+	5,  // 22: quoin.v1.LedgerService.SubmitStream:input_type -> quoin.v1.SubmitStreamRequest
+	9,  // 23: quoin.v1.LedgerService.Wait:input_type -> quoin.v1.WaitRequest
+	10, // 24: quoin.v1.LedgerService.GetTransaction:input_type -> quoin.v1.GetTransactionRequest
+	12, // 25: quoin.v1.LedgerService.ListBlocks:input_type -> quoin.v1.ListBlocksRequest
+	16, // 26: quoin.v1.LedgerService.GetCheckpoint:input_type -> quoin.v1.GetCheckpointRequest
+	18, // 27: quoin.v1.LedgerService.ListEpochProofs:input_type -> quoin.v1.ListEpochProofsRequest
+	3,  // 28: quoin.v1.LedgerService.Submit:output_type -> quoin.v1.SubmitResponse
+	6,  // 29: quoin.v1.LedgerService.SubmitStream:output_type -> quoin.v1.SubmitStreamResponse
+	3,  // 30: quoin.v1.LedgerService.Wait:output_type -> quoin.v1.SubmitResponse
+	11, // 31: quoin.v1.LedgerService.GetTransaction:output_type -> quoin.v1.GetTransactionResponse
+	15, // 32: quoin.v1.LedgerService.ListBlocks:output_type -> quoin.v1.ListBlocksResponse
+	17, // 33: quoin.v1.LedgerService.GetCheckpoint:output_type -> quoin.v1.GetCheckpointResponse
+	19, // 34: quoin.v1.LedgerService.ListEpochProofs:output_type -> quoin.v1.ListEpochProofsResponse
+	28, // [28:35] is the sub-list for method output_type
+	21, // [21:28] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_ledger_proto_init() }
@@ -1393,7 +1487,7 @@ func file_quoin_v1_ledger_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_ledger_proto_rawDesc), len(file_quoin_v1_ledger_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
