@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugins/bank/smallbank"
+	"quoin.dev/quoin/plugins/reputation-leader/reputation"
+)
+
+// builtins are the algorithms that every node of this program has: those of package plugin, and
+// the example plugins as native code.
+func builtins() []plugin.Builtin { return append(plugin.Builtins(), extraBuiltins()...) }
+
+func extraBuiltins() []plugin.Builtin {
+	return []plugin.Builtin{
+		{Name: "bank", Machine: smallbank.Machine{}},
+		{Name: "reputation", Leader: hook.LeaderFunc(reputation.Lead)},
+	}
+}
+
+// member is the public part of a validator: what `node init` writes for whoever makes the genesis.
+type member struct {
+	Name    string `json:"name"`
+	Key     string `json:"key"`
+	Weight  uint64 `json:"weight"`
+	Address string `json:"address"` // of its endpoint for other nodes
+}
+
+const (
+	publicFile     = "public.json"
+	peersFile      = "peers.json"
+	memberBytesMax = 1 << 20
+)
+
+// plan is what a new network's genesis is made of.
+type plan struct {
+	network    string
+	members    []member
+	proposers  []quoin.PublicKey
+	approvers  []quoin.PublicKey
+	required   int
+	parameters map[string]uint64
+	now        time.Time
+}
+
+// genesis makes the beginning of the network's main chain: round-robin leaders, a key-value
+// machine and a bank.
+func (p *plan) genesis() (*quoin.Genesis, error) {
+	var validators []quoin.Validator
+	for _, m := range p.members {
+		key, err := quoin.ParsePublicKey(m.Key)
+		if err != nil {
+			return nil, usage("validator "+quote(m.Name)+" has no valid key: "+err.Error(), "use the "+publicFile+" that `quoin node init` wrote")
+		}
+		validators = append(validators, quoin.Validator{Name: m.Name, Key: key, Weight: m.Weight})
+	}
+	set, err := quoin.NewValidatorSet(validators)
+	if err != nil {
+		return nil, usage("these validators make no set: "+err.Error(), "give each a name, a key and a weight of its own")
+	}
+	g := &quoin.Genesis{Network: p.network, Chain: "main", Time: quoin.Time(p.now.UnixMilli())}
+	c := quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
+	c.Roles.Proposers, c.Roles.Approvers = slices.Clone(p.proposers), slices.Clone(p.approvers)
+	quoin.SortKeys(c.Roles.Proposers)
+	quoin.SortKeys(c.Roles.Approvers)
+	c.Roles.ApprovalsRequired = uint16(p.required)
+	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
+	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	g.Configuration = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "bank", Builtin: "bank"})
+	if err := setParameters(g, p.parameters); err != nil {
+		return nil, err
+	}
+	if err := g.Check(); err != nil {
+		return nil, usage(err.Error(), "see `quoin genesis --help`")
+	}
+	return g, nil
+}
+
+// setParameters changes parameters by their names in genesis files.
+func setParameters(g *quoin.Genesis, values map[string]uint64) error {
+	b, err := json.Marshal(g)
+	if err != nil {
+		return err
+	}
+	var file map[string]any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // 64 bits do not fit into a float
+	if err := d.Decode(&file); err != nil {
+		return err
+	}
+	parameters := file["parameters"].(map[string]any)
+	for name, v := range values {
+		if _, ok := parameters[name]; !ok {
+			return usage("there is no parameter "+quote(name), "the parameters are "+strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+		}
+		parameters[name] = v
+	}
+	if b, err = json.Marshal(file); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, g); err != nil {
+		return usage(err.Error(), "choose a value within the parameter's bounds")
+	}
+	return nil
+}
+
+func newGenesis(t *terminal) *cobra.Command {
+	var (
+		p                    plan
+		files                []string
+		proposers, approvers []string
+		parameters           []string
+		out                  string
+	)
+	c := &cobra.Command{
+		Use: "genesis --network NAME --validator FILE... --out FOLDER", Short: "Put a genesis together from validators' public parts", Args: args(0, 0),
+		Long: "Put a genesis together from the " + publicFile + " of each validator (see `quoin node init`) and the public\n" +
+			"keys of those who may propose and approve changes. It writes " + anchorFile + " and " + peersFile + ", which every\n" +
+			"node's folder gets a copy of. No private key is needed or read.",
+		RunE: func(*cobra.Command, []string) error {
+			if p.network == "" || len(files) == 0 || out == "" {
+				return usage("--network, --validator and --out are needed", "see `quoin genesis --help`")
+			}
+			for _, f := range files {
+				m, err := readMember(f)
+				if err != nil {
+					return err
+				}
+				p.members = append(p.members, m)
+			}
+			var err error
+			if p.proposers, err = publicKeys(proposers); err != nil {
+				return err
+			}
+			if p.approvers, err = publicKeys(approvers); err != nil {
+				return err
+			}
+			if p.required == 0 && len(p.approvers) > 0 {
+				p.required = len(p.approvers)/2 + 1
+			}
+			if p.parameters, err = parseParameters(parameters); err != nil {
+				return err
+			}
+			p.now = time.Now()
+			g, err := p.genesis()
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(out, 0o755); err != nil {
+				return failure("the folder cannot be made", err, "")
+			}
+			if err := writeNetwork(out, g, p.members); err != nil {
+				return err
+			}
+			v := map[string]any{"origin": g.Origin(), "genesis": filepath.Join(out, anchorFile), "peers": filepath.Join(out, peersFile)}
+			return t.data(v, func(w io.Writer) {
+				fmt.Fprintf(w, "origin   %s\ngenesis  %s\npeers    %s\n", g.Origin(), filepath.Join(out, anchorFile), filepath.Join(out, peersFile))
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&p.network, "network", "", "the network's name: [a-z0-9.-]")
+	f.StringArrayVar(&files, "validator", nil, "a validator's "+publicFile+"; once for each")
+	f.StringArrayVar(&proposers, "proposer", nil, "a public key, or a key file, that may propose and schedule; may be repeated")
+	f.StringArrayVar(&approvers, "approver", nil, "a public key, or a key file, that may approve and roll back; may be repeated")
+	f.IntVar(&p.required, "approvals", 0, "how many approvals a change needs (default: more than half of the approvers)")
+	f.StringArrayVar(&parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER; may be repeated")
+	f.StringVar(&out, "out", "", "the folder to write")
+	return c
+}
+
+// writeNetwork writes what the nodes of a network have in common; the genesis last, since a folder
+// with a genesis is complete.
+func writeNetwork(dir string, g *quoin.Genesis, members []member) error {
+	b, err := json.MarshalIndent(members, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, peersFile), append(b, '\n'), 0o644); err != nil {
+		return failure("the peers cannot be written", err, "")
+	}
+	b, err = json.MarshalIndent(g, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeNew(filepath.Join(dir, anchorFile), append(b, '\n'), 0o644); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return &fault{exit: exitUsage, code: "exists", what: "there is a genesis in " + dir, why: "replacing it would orphan its network", todo: "choose another folder"}
+		}
+		return failure("the genesis cannot be written", err, "")
+	}
+	return nil
+}
+
+func readMember(path string) (member, error) {
+	var m member
+	err := readJSON(path, memberBytesMax, &m, "the "+publicFile+" that `quoin node init` writes")
+	return m, err
+}
+
+// readJSON reads a file that holds exactly one JSON value without unknown fields.
+func readJSON(path string, limit int64, v any, what string) error {
+	b, err := readFile(path, limit)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	err = d.Decode(v)
+	if err == nil {
+		if _, e := d.Token(); e != io.EOF {
+			err = errors.New("there is text after the first value")
+		}
+	}
+	if err != nil {
+		return &fault{exit: exitUsage, code: "bad-file", what: path + " cannot be read", cause: err, todo: "name " + what}
+	}
+	return nil
+}
+
+// publicKeys reads public keys in hexadecimal, or key files.
+func publicKeys(texts []string) ([]quoin.PublicKey, error) {
+	var keys []quoin.PublicKey
+	for _, s := range texts {
+		if k, err := quoin.ParsePublicKey(s); err == nil {
+			keys = append(keys, k)
+			continue
+		}
+		k, err := readKey(s)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, publicOf(k))
+	}
+	return keys, nil
+}
+
+func parseParameters(texts []string) (map[string]uint64, error) {
+	values := map[string]uint64{}
+	for _, s := range texts {
+		name, number, ok := strings.Cut(s, "=")
+		v, err := strconv.ParseUint(number, 10, 64)
+		if !ok || err != nil {
+			return nil, usage("--parameter "+quote(s)+" is not NAME=NUMBER", "for example --parameter heartbeat_ms=5000")
+		}
+		values[name] = v
+	}
+	return values, nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// statusLine is a line on standard error that says how things stand: rewritten in place on a
+// terminal, written anew every few seconds elsewhere.
+type statusLine struct {
+	t     *terminal
+	live  bool
+	shown bool
+}
+
+func (t *terminal) statusLine() *statusLine {
+	f, ok := t.err.(*os.File)
+	return &statusLine{t: t, live: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// every returns how often a new line is worth printing.
+func (l *statusLine) every() time.Duration {
+	if l.live {
+		return 500 * time.Millisecond
+	}
+	return 5 * time.Second
+}
+
+func (l *statusLine) print(format string, a ...any) {
+	if !l.live {
+		l.t.note(format, a...)
+		return
+	}
+	fmt.Fprintf(l.t.err, "\r\x1b[K"+format, a...)
+	l.shown = true
+}
+
+// end leaves the last line standing.
+func (l *statusLine) end() {
+	if l.shown {
+		fmt.Fprintln(l.t.err)
+	}
+}

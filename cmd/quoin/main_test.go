@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts run this test binary as the command quoin.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"quoin": main})
+}
+
+// TestScript runs the scripts of everything that needs no network.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "script"), Setup: setup, Cmds: commands()})
+}
+
+type scriptCommand = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are what scripts can do besides testscript's own commands.
+func commands() map[string]scriptCommand {
+	return map[string]scriptCommand{
+		// exitcode N COMMAND... runs a command that must end with the exit code N.
+		"exitcode": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) < 2 {
+				ts.Fatalf("usage: exitcode N COMMAND...")
+			}
+			want, err := strconv.Atoi(args[0])
+			ts.Check(err)
+			got := 0
+			if err := ts.Exec(args[1], args[2:]...); err != nil {
+				var exit *exec.ExitError
+				if !errors.As(err, &exit) {
+					ts.Fatalf("%v", err)
+				}
+				got = exit.ExitCode()
+			}
+			if got != want {
+				ts.Fatalf("%v ended with %d, want %d", args[1:], got, want)
+			}
+		},
+	}
+}
+
+// setup gives a script a context of its own, and the Go toolchain its caches.
+func setup(e *testscript.Env) error {
+	e.Setenv("QUOIN_CONFIG_DIR", filepath.Join(e.WorkDir, "config"))
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOROOT"} {
+		if v := os.Getenv(name); v != "" {
+			e.Setenv(name, v)
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err == nil && os.Getenv("GOCACHE") == "" {
+		e.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
+	}
+	e.Setenv("GOFLAGS", "")
+	e.Setenv("GOWORK", "off")
+	return nil
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/transport"
+)
+
+// A node's folder:
+//
+//	node.key      its identity; made here and never copied
+//	node.json     name and addresses
+//	public.json   its public part, for `quoin genesis`
+//	genesis.json, peers.json   the network's; or in the folder above
+//	data/         vote log, state, ledger, releases
+const (
+	nodeKeyFile  = "node.key"
+	nodeFile     = "node.json"
+	nodeBytesMax = 64 << 10
+)
+
+// nodeSettings is node.json.
+type nodeSettings struct {
+	Name     string `json:"name"`
+	Listen   string `json:"listen"`    // for other nodes
+	API      string `json:"api"`       // for clients
+	CacheMiB int64  `json:"cache_mib"` // of the state's trie; 0 is the default
+}
+
+func newNode(t *terminal) *cobra.Command {
+	return group(&cobra.Command{Use: "node", Short: "Make and run one node"}, newNodeInit(t), newNodeStart(t))
+}
+
+func newNodeInit(t *terminal) *cobra.Command {
+	var (
+		dir       string
+		s         nodeSettings
+		weight    uint64
+		advertise string
+	)
+	c := &cobra.Command{
+		Use: "init --dir FOLDER --name NAME", Short: "Make a node's folder and key, and its public part", Args: args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			if dir == "" || s.Name == "" {
+				return usage("--dir and --name are needed", "use: quoin node init --dir FOLDER --name NAME")
+			}
+			if !quoin.IsName(s.Name, quoin.ValidatorNameMax) {
+				return usage("a node cannot be named "+quote(s.Name), "choose 1 to 64 of [a-z0-9.-]")
+			}
+			m, err := initNode(dir, &s, false)
+			if err != nil {
+				return err
+			}
+			if advertise != "" {
+				m.Address = advertise
+			}
+			m.Weight = weight
+			if err := writePublic(dir, m); err != nil {
+				return err
+			}
+			return t.data(map[string]any{"folder": dir, "public": filepath.Join(dir, publicFile), "key": m.Key}, func(w io.Writer) {
+				fmt.Fprintf(w, "key     %s\npublic  %s\n", m.Key, filepath.Join(dir, publicFile))
+				t.note("give %s to whoever runs `quoin genesis`; keep %s here", publicFile, nodeKeyFile)
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&dir, "dir", "", "the node's folder")
+	f.StringVar(&s.Name, "name", "", "the node's name: [a-z0-9.-]")
+	f.StringVar(&s.Listen, "listen", "127.0.0.1:26700", "where to listen for other nodes")
+	f.StringVar(&s.API, "listen-api", "127.0.0.1:26600", "where to listen for clients")
+	f.StringVar(&advertise, "address", "", "where other nodes reach it (default: --listen)")
+	f.Uint64Var(&weight, "weight", 1, "its weight, if it becomes a validator")
+	return c
+}
+
+// initNode makes a node's folder; with again it completes one that exists.
+func initNode(dir string, s *nodeSettings, again bool) (member, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return member{}, failure("the node's folder cannot be made", err, "")
+	}
+	for _, address := range []string{s.Listen, s.API} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return member{}, usage(quote(address)+" is no address", "write HOST:PORT")
+		}
+	}
+	makeOrRead := makeKey
+	if again {
+		makeOrRead = keyAt
+	}
+	key, err := makeOrRead(filepath.Join(dir, nodeKeyFile))
+	if err != nil {
+		return member{}, err
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return member{}, err
+	}
+	if err := writeFile(filepath.Join(dir, nodeFile), append(b, '\n'), 0o644); err != nil {
+		return member{}, failure("the node's settings cannot be written", err, "")
+	}
+	m := member{Name: s.Name, Key: publicOf(key).String(), Weight: 1, Address: s.Listen}
+	return m, writePublic(dir, m)
+}
+
+func writePublic(dir string, m member) error {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, publicFile), append(b, '\n'), 0o644); err != nil {
+		return failure("the node's public part cannot be written", err, "")
+	}
+	return nil
+}
+
+func newNodeStart(t *terminal) *cobra.Command {
+	var dir, level string
+	c := &cobra.Command{
+		Use: "start --dir FOLDER", Short: "Run a node until it is told to stop", Args: args(0, 0),
+		Long: "Run the node whose folder `node init`, `testnet` or `dev` made. The network's " + anchorFile + " and\n" +
+			peersFile + " lie in that folder or in the one above.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if dir == "" {
+				return usage("--dir is needed", "use: quoin node start --dir FOLDER")
+			}
+			log, err := t.logger(level)
+			if err != nil {
+				return err
+			}
+			n, err := loadNode(dir)
+			if err != nil {
+				return err
+			}
+			s, err := n.withLogger(log).open()
+			if err != nil {
+				return err
+			}
+			if err := s.serve(n, n.settings.API); err != nil {
+				f := failure("the API cannot listen on "+n.settings.API, err, "change api in "+filepath.Join(dir, nodeFile))
+				return errors.Join(f, s.close())
+			}
+			t.note("node %s of %s\npeers: %s\nAPI:   %s", n.settings.Name, n.genesis.Origin(), s.node.Addr(), s.url())
+			select {
+			case <-c.Context().Done():
+				t.note("stopping")
+				return s.close()
+			case <-s.node.Done():
+				return errors.Join(stopped(s.node.Err()), s.close())
+			}
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "the node's folder")
+	c.Flags().StringVar(&level, "log", "warn", "what to log on standard error: debug, info, warn or error")
+	return c
+}
+
+func stopped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure("the node stopped", err, "read the log above; never copy an old folder back: a node whose vote log went back in time must not vote")
+}
+
+// nodePlan is a node's folder, read.
+type nodePlan struct {
+	dir      string
+	settings nodeSettings
+	genesis  *quoin.Genesis
+	peers    []transport.Peer
+	log      *slog.Logger
+}
+
+func loadNode(dir string) (*nodePlan, error) {
+	n := &nodePlan{dir: dir}
+	if err := readJSON(filepath.Join(dir, nodeFile), nodeBytesMax, &n.settings, "a folder that `quoin node init` made"); err != nil {
+		return nil, err
+	}
+	common, err := commonDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if n.genesis, err = readGenesis(filepath.Join(common, anchorFile)); err != nil {
+		return nil, err
+	}
+	var members []member
+	if err := readJSON(filepath.Join(common, peersFile), memberBytesMax, &members, "the "+peersFile+" that `quoin genesis` wrote"); err != nil {
+		return nil, err
+	}
+	n.peers, err = peersOf(members)
+	return n, err
+}
+
+// commonDir finds the folder with the network's genesis.
+func commonDir(dir string) (string, error) {
+	for _, d := range []string{dir, filepath.Dir(filepath.Clean(dir))} {
+		if _, err := os.Stat(filepath.Join(d, anchorFile)); err == nil {
+			return d, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", failure(d+" cannot be read", err, "")
+		}
+	}
+	return "", &fault{exit: exitNotFound, code: "no-genesis", what: "there is no genesis in " + dir + " or above",
+		todo: "copy the network's " + anchorFile + " and " + peersFile + " into it (see `quoin genesis`)"}
+}
+
+func (t *terminal) logger(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usage("unknown level "+quote(level), "use --log debug, info, warn or error")
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if t.json() {
+		return slog.New(slog.NewJSONHandler(t.err, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(t.err, o)), nil
+}

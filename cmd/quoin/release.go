@@ -1,0 +1,579 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin"
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/plugin"
+)
+
+func newRelease(t *terminal) *cobra.Command {
+	return group(&cobra.Command{Use: "release", Short: "Change the algorithms of a running network, by vote"},
+		newReleasePropose(t), newReleaseApprove(t), newReleaseSchedule(t), newReleaseVeto(t), newReleaseRollback(t),
+		newReleaseCancel(t), newReleaseList(t), newReleaseShow(t))
+}
+
+// scheduleAhead is how many heights lie between a schedule and its activation by default.
+const scheduleAhead = 20
+
+func newReleasePropose(t *terminal) *cobra.Command {
+	var (
+		f                                    txFlags
+		hookName, namespace, builtin, params string
+		fuel                                 uint64
+	)
+	c := &cobra.Command{Use: "propose FILE | propose --builtin NAME", Short: "Propose that a release, or a built-in, serves a hook", Args: args(0, 1),
+		Long: "Propose a release: the signed file goes to the node, which offers it to the others; the proposal goes\n" +
+			"to the ledger. Every validator checks and compiles the release and attests that it is ready."}
+	addTxFlags(c, &f, roleProposer)
+	c.Flags().StringVar(&hookName, "hook", "", "the hook to serve (default: the release's only one)")
+	c.Flags().StringVar(&namespace, "namespace", "", "the namespace of a machine")
+	c.Flags().StringVar(&builtin, "builtin", "", "propose a built-in by its name instead of a file")
+	c.Flags().StringVar(&params, "params", "", "the binding's parameters, as text, or 0x and hexadecimal, or @FILE")
+	c.Flags().Uint64Var(&fuel, "fuel", 0, "the most fuel of one call (default: what the release asks for)")
+	c.RunE = func(c *cobra.Command, a []string) error {
+		if (len(a) == 1) == (builtin != "") {
+			return usage("a proposal is of a file or of a built-in", "use: quoin release propose FILE, or quoin release propose --builtin NAME --hook HOOK")
+		}
+		b := quoin.Binding{Hook: hookName, Namespace: namespace, Builtin: builtin, FuelMax: fuel}
+		var err error
+		if b.Parameters, err = parameterBytes(params); err != nil {
+			return err
+		}
+		var propose governance.Propose
+		if builtin != "" {
+			if hookName == "" {
+				return usage("--hook is needed with --builtin", "for example --hook leader.v1")
+			}
+			propose = governance.NewBuiltin(b)
+		} else {
+			var file []byte
+			if propose, file, err = proposal(a[0], b); err != nil {
+				return err
+			}
+			if err := t.upload(c.Context(), f.key, file); err != nil {
+				return err
+			}
+		}
+		r, err := t.sendOne(c.Context(), &f, quoin.KernelNamespace, governance.Encode(propose))
+		if err != nil {
+			return err
+		}
+		if len(r.result.Output) != 8 {
+			return failure("the proposal has no number", nil, "see `quoin release list`")
+		}
+		n := binary.BigEndian.Uint64(r.result.Output)
+		v := map[string]any{"proposal": n, "slot": propose.Slot(), "digest": digestText(propose.Release.Digest), "transaction": r.view()}
+		return t.data(v, func(w io.Writer) {
+			fmt.Fprintf(w, "proposal %d for %s, at height %d\n", n, propose.Slot(), r.height)
+			fmt.Fprintf(w, "next: quoin release approve %d --as approver-1\n", n)
+		})
+	}
+	return c
+}
+
+// proposal reads a signed release file and says what it is to serve.
+func proposal(path string, b quoin.Binding) (governance.Propose, []byte, error) {
+	report, file, err := checkRelease(path)
+	if err != nil {
+		return governance.Propose{}, nil, err
+	}
+	m := report.Manifest
+	if err := plugin.VerifySignature(file); err != nil {
+		return governance.Propose{}, nil, refused("unsigned", path+" is not signed by its author", err.Error(), "sign it: quoin plugin sign "+path)
+	}
+	if b.Hook == "" && len(m.Hooks) == 1 {
+		b.Hook = m.Hooks[0]
+	}
+	if !m.Serves(b.Hook) {
+		return governance.Propose{}, nil, usage("the release does not serve the hook "+quote(b.Hook), "choose one of "+strings.Join(m.Hooks, ", ")+" with --hook")
+	}
+	if b.Hook == "machine.v1" && b.Namespace == "" {
+		b.Namespace = m.Name
+	}
+	if b.FuelMax == 0 {
+		b.FuelMax = m.FuelMax
+	}
+	signature, _ := plugin.AuthorSignature(file)
+	return governance.NewRelease(governance.Release{Digest: report.Digest, Name: m.Name, Version: m.Version, Sequence: m.Sequence,
+		EndOfLife: m.EndOfLife, Size: uint64(len(file)), Author: m.Author, Signature: signature}, b), file, nil
+}
+
+func parameterBytes(text string) ([]byte, error) {
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		return readFile(name, quoin.ParameterBytesMax)
+	}
+	if digits, ok := strings.CutPrefix(text, "0x"); ok {
+		b, err := hex.DecodeString(digits)
+		if err != nil {
+			return nil, usage("--params "+quote(text)+" is no hexadecimal", "for example --params 0x0a")
+		}
+		return b, nil
+	}
+	if text == "" {
+		return nil, nil
+	}
+	return []byte(text), nil
+}
+
+func proposalNumber(text string) (governance.ProposalNumber, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n == 0 {
+		return 0, usage(quote(text)+" is no proposal's number", "see `quoin release list`")
+	}
+	return governance.ProposalNumber(n), nil
+}
+
+// command sends a governance command and says what it did.
+func (t *terminal) command(ctx context.Context, f *txFlags, c governance.Command, done string, more map[string]any) error {
+	r, err := t.sendOne(ctx, f, quoin.KernelNamespace, governance.Encode(c))
+	if err != nil {
+		return err
+	}
+	v := map[string]any{"transaction": r.view()}
+	for k, x := range more {
+		v[k] = x
+	}
+	return t.data(v, func(w io.Writer) { fmt.Fprintf(w, "%s (height %d, entry %d)\n", done, r.height, r.entry) })
+}
+
+func newReleaseApprove(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "approve NUMBER", Short: "Approve a proposal, as an approver", Args: args(1, 1)}
+	addTxFlags(c, &f, roleApprover)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		n, err := proposalNumber(a[0])
+		if err != nil {
+			return err
+		}
+		return t.command(c.Context(), &f, governance.Approve{Proposal: n}, fmt.Sprintf("approved proposal %d", n), map[string]any{"proposal": n})
+	}
+	return c
+}
+
+func newReleaseSchedule(t *terminal) *cobra.Command {
+	var f txFlags
+	var at, in uint64
+	var unready bool
+	c := &cobra.Command{Use: "schedule NUMBER", Short: "Fix the height after which an approved proposal takes effect", Args: args(1, 1),
+		Long: "Fix the last height before a proposal takes effect. The command first waits until a quorum of validators\n" +
+			"says on the ledger that it is ready; a change that is due before that moves, and is rejected at last."}
+	addTxFlags(c, &f, roleProposer)
+	c.Flags().BoolVar(&unready, "unready", false, "do not wait until a quorum is ready")
+	c.Flags().Uint64Var(&at, "at", 0, "the last height before it takes effect")
+	c.Flags().Uint64Var(&in, "in", scheduleAhead, "so many heights from now, if --at is not given")
+	c.RunE = func(c *cobra.Command, a []string) error {
+		n, err := proposalNumber(a[0])
+		if err != nil {
+			return err
+		}
+		if !unready {
+			if err := t.awaitReady(c.Context(), uint64(n), f.timeout); err != nil {
+				return err
+			}
+		}
+		height := at
+		if height == 0 {
+			s, err := t.statusOnce(c.Context())
+			if err != nil {
+				return err
+			}
+			height = s.GetHeight() + in
+		}
+		done := fmt.Sprintf("proposal %d takes effect after height %d, if a quorum is ready", n, height)
+		return t.command(c.Context(), &f, governance.Schedule{Proposal: n, Height: quoin.Height(height)}, done, map[string]any{"proposal": n, "height_last": height})
+	}
+	return c
+}
+
+// readyPoll is how often the ledger is asked whether validators are ready.
+const readyPoll = 200 * time.Millisecond
+
+// awaitReady waits until validators of a quorum's weight say that they can run what a proposal
+// brings.
+func (t *terminal) awaitReady(ctx context.Context, number uint64, timeout time.Duration) error {
+	n, err := t.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	deadline := time.Now().Add(timeout)
+	for told := false; ; told = true {
+		p, err := n.proposal(ctx, number)
+		if err != nil {
+			return err
+		}
+		total, s := uint64(0), (*quoinv1.Status)(nil)
+		if s, err = n.status(ctx); err != nil {
+			return err
+		}
+		for _, v := range s.GetValidators() {
+			total += v.GetWeight()
+		}
+		if 3*p.GetReadyWeight() > 2*total {
+			return nil
+		}
+		if !told {
+			t.note("waiting until a quorum is ready: %d of %d", p.GetReadyWeight(), total)
+		}
+		if time.Now().After(deadline) {
+			return &fault{exit: exitUndecided, code: "not-ready", what: fmt.Sprintf("validators of weight %d of %d are ready for proposal %d", p.GetReadyWeight(), total, number),
+				why: "a quorum must have checked and compiled it", todo: "see `quoin release show " + digestOrNumber(p) + "`; wait, or schedule with --unready"}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(readyPoll):
+		}
+	}
+}
+
+func digestOrNumber(p *quoinv1.Proposal) string {
+	if d := p.GetBinding().GetRelease(); len(d) > 0 {
+		return hex.EncodeToString(d)
+	}
+	return strconv.FormatUint(p.GetNumber(), 10)
+}
+
+func newReleaseVeto(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "veto NUMBER", Short: "Object to a proposal, as a validator; more than f of weight stop it", Args: args(1, 1)}
+	addTxFlags(c, &f, validatorName(0))
+	c.RunE = func(c *cobra.Command, a []string) error {
+		n, err := proposalNumber(a[0])
+		if err != nil {
+			return err
+		}
+		return t.command(c.Context(), &f, governance.Veto{Proposal: n}, fmt.Sprintf("vetoed proposal %d", n), map[string]any{"proposal": n})
+	}
+	return c
+}
+
+func newReleaseCancel(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "cancel NUMBER", Short: "Withdraw an open proposal, as its proposer", Args: args(1, 1)}
+	addTxFlags(c, &f, roleProposer)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		n, err := proposalNumber(a[0])
+		if err != nil {
+			return err
+		}
+		return t.command(c.Context(), &f, governance.Cancel{Proposal: n}, fmt.Sprintf("cancelled proposal %d", n), map[string]any{"proposal": n})
+	}
+	return c
+}
+
+func newReleaseRollback(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "rollback SLOT", Short: "Return a slot, such as leader.v1, to what served it before", Args: args(1, 1),
+		Long: "Return a slot to what served it before: one approver is enough, since that brings no new code. A slot is\n" +
+			"a hook, or a hook and a namespace: leader.v1, machine.v1/bank."}
+	addTxFlags(c, &f, roleApprover)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		served, err := t.history(c.Context(), a[0], 1)
+		if err != nil {
+			return err
+		}
+		if len(served) == 0 {
+			return notFound("nothing serves the slot "+quote(a[0]), "see `quoin release show`")
+		}
+		from := served[0].Number
+		return t.command(c.Context(), &f, governance.Rollback{Slot: a[0], From: from}, fmt.Sprintf("%s returns to what served before %s", a[0], servedName(&served[0])),
+			map[string]any{"slot": a[0], "from": from})
+	}
+	return c
+}
+
+func newReleaseList(t *terminal) *cobra.Command {
+	var limit uint32
+	c := &cobra.Command{Use: "list", Short: "List proposals, the newest first", Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := t.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			defer n.close()
+			list, err := n.proposals(c.Context(), limit)
+			if err != nil {
+				return err
+			}
+			views := []proposalView{}
+			for _, p := range list {
+				views = append(views, viewProposal(p))
+			}
+			return t.data(views, func(w io.Writer) {
+				table(w, func(row func(...any)) {
+					row("number", "status", "slot", "what", "approvals", "ready", "vetoes", "after height")
+					for _, p := range views {
+						row(p.Number, p.Status, p.Slot, p.what(), fmt.Sprintf("%d of %d", p.Approvals, p.ApprovalsRequired), p.ReadyWeight, p.VetoWeight, p.Activation)
+					}
+				})
+			})
+		}}
+	c.Flags().Uint32Var(&limit, "limit", 20, "how many")
+	return c
+}
+
+type proposalView struct {
+	Number            uint64 `json:"number"`
+	Status            string `json:"status"`
+	Slot              string `json:"slot"`
+	Builtin           string `json:"builtin,omitempty"`
+	Release           string `json:"release,omitempty"`
+	Name              string `json:"name,omitempty"`
+	Version           string `json:"version,omitempty"`
+	Proposer          string `json:"proposer"`
+	Proposed          uint64 `json:"proposed_height"`
+	Activation        uint64 `json:"activation_height"`
+	Moves             uint64 `json:"moves"`
+	Approvals         uint32 `json:"approvals"`
+	ApprovalsRequired uint32 `json:"approvals_required"`
+	ReadyWeight       uint64 `json:"ready_weight"`
+	VetoWeight        uint64 `json:"veto_weight"`
+}
+
+func viewProposal(p *quoinv1.Proposal) proposalView {
+	return proposalView{Number: p.GetNumber(), Status: p.GetStatus(), Slot: p.GetSlot(), Builtin: p.GetBinding().GetBuiltin(),
+		Release: hex.EncodeToString(p.GetBinding().GetRelease()), Name: p.GetName(), Version: p.GetVersion(),
+		Proposer: hex.EncodeToString(p.GetProposer()), Proposed: p.GetProposedHeight(), Activation: p.GetActivationHeight(), Moves: p.GetMoves(),
+		Approvals: p.GetApprovals(), ApprovalsRequired: p.GetApprovalsRequired(), ReadyWeight: p.GetReadyWeight(), VetoWeight: p.GetVetoWeight()}
+}
+
+func (p *proposalView) what() string {
+	switch {
+	case p.Builtin != "":
+		return "built-in " + p.Builtin
+	case p.Release != "":
+		return p.Name + " " + p.Version + " " + p.Release[:12]
+	}
+	return "validators"
+}
+
+func newReleaseShow(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "show [NUMBER | SLOT | DIGEST]", Short: "Show what serves, what served, a proposal, or a release", Args: args(0, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			n, err := t.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			defer n.close()
+			if len(a) == 0 {
+				return t.showBindings(c.Context(), n)
+			}
+			if digest, err := quoin.ParseHash(a[0]); err == nil {
+				return t.showRelease(c.Context(), n, digest)
+			}
+			if number, err := strconv.ParseUint(a[0], 10, 64); err == nil {
+				return t.showProposal(c.Context(), n, number)
+			}
+			return t.showHistory(c.Context(), n, a[0])
+		}}
+}
+
+func (t *terminal) showBindings(ctx context.Context, n *conn) error {
+	c, err := n.configuration(ctx)
+	if err != nil {
+		return err
+	}
+	views := []bindingView{}
+	for i := range c.Bindings {
+		views = append(views, viewBinding(&c.Bindings[i]))
+	}
+	return t.data(map[string]any{"epoch": c.Epoch, "first_height": c.First, "bindings": views}, func(w io.Writer) {
+		fmt.Fprintf(w, "epoch %d, from height %d (verified)\n", c.Epoch, c.First)
+		table(w, func(row func(...any)) {
+			for _, b := range views {
+				row(b.Slot, b.what())
+			}
+		})
+	})
+}
+
+type bindingView struct {
+	Slot       string `json:"slot"`
+	Builtin    string `json:"builtin,omitempty"`
+	Release    string `json:"release,omitempty"`
+	Parameters string `json:"parameters"` // hexadecimal
+	FuelMax    uint64 `json:"fuel_max"`
+}
+
+func viewBinding(b *quoin.Binding) bindingView {
+	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax}
+}
+
+func (b *bindingView) what() string {
+	if b.Builtin != "" {
+		return "built-in " + b.Builtin
+	}
+	if b.Release == "" {
+		return "nothing"
+	}
+	return "release " + b.Release
+}
+
+func (t *terminal) showProposal(ctx context.Context, n *conn, number uint64) error {
+	x, err := n.proposal(ctx, number)
+	if err != nil {
+		return err
+	}
+	p := viewProposal(x)
+	return t.data(p, func(w io.Writer) {
+		table(w, func(row func(...any)) {
+			row("proposal", p.Number)
+			row("status", p.Status)
+			row("slot", p.Slot)
+			row("what", p.what())
+			row("proposed at", p.Proposed)
+			row("by", p.Proposer)
+			row("approvals", fmt.Sprintf("%d of %d", p.Approvals, p.ApprovalsRequired))
+			row("ready weight", p.ReadyWeight)
+			row("veto weight", p.VetoWeight)
+			row("after height", p.Activation)
+		})
+	})
+}
+
+func (t *terminal) showRelease(ctx context.Context, n *conn, digest quoin.Hash) error {
+	r, err := n.release(ctx, digest)
+	if err != nil {
+		return err
+	}
+	v := map[string]any{"digest": digest.String(), "state": r.GetState(), "reason": r.GetReason(), "name": r.GetName(), "version": r.GetVersion(),
+		"sequence": r.GetSequence(), "author": hex.EncodeToString(r.GetAuthor()), "proposal": r.GetProposal()}
+	return t.data(v, func(w io.Writer) {
+		table(w, func(row func(...any)) {
+			row("release", digest)
+			row("on this node", orWord(r.GetState(), "unknown"))
+			if r.GetReason() != "" {
+				row("why", r.GetReason())
+			}
+			row("name", r.GetName()+" "+r.GetVersion())
+			row("sequence", r.GetSequence())
+			row("author", hex.EncodeToString(r.GetAuthor()))
+			row("proposal", r.GetProposal())
+		})
+	})
+}
+
+func (t *terminal) showHistory(ctx context.Context, n *conn, slot string) error {
+	list, err := n.history(ctx, slot, 0)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return notFound("nothing ever served the slot "+quote(slot), "see `quoin release show`")
+	}
+	type line struct {
+		Number   governance.HistoryNumber  `json:"number"`
+		Epoch    quoin.Epoch               `json:"epoch"`
+		First    quoin.Height              `json:"first_height"`
+		Cause    string                    `json:"cause"`
+		Proposal governance.ProposalNumber `json:"proposal"`
+		Binding  *bindingView              `json:"binding"`
+	}
+	views := []line{}
+	for i := range list {
+		x := line{list[i].Number, list[i].Epoch, list[i].First, list[i].Cause.String(), list[i].Proposal, nil}
+		if list[i].Bound {
+			b := viewBinding(&list[i].Binding)
+			x.Binding = &b
+		}
+		views = append(views, x)
+	}
+	return t.data(views, func(w io.Writer) {
+		table(w, func(row func(...any)) {
+			row("number", "from height", "epoch", "cause", "what")
+			for i, x := range views {
+				row(x.Number, x.First, x.Epoch, x.Cause, servedName(&list[i]))
+			}
+		})
+	})
+}
+
+func servedName(s *governance.Served) string {
+	if !s.Bound {
+		return "nothing"
+	}
+	b := viewBinding(&s.Binding)
+	return b.what()
+}
+
+// proposal finds a proposal among the newest.
+func (n *conn) proposal(ctx context.Context, number uint64) (*quoinv1.Proposal, error) {
+	list, err := n.proposals(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list, func(p *quoinv1.Proposal) bool { return p.GetNumber() == number })
+	if i < 0 {
+		return nil, notFound(fmt.Sprintf("there is no proposal %d among the newest", number), "see `quoin release list`")
+	}
+	return list[i], nil
+}
+
+// history, statusOnce and upload connect for one request.
+func (t *terminal) history(ctx context.Context, slot string, limit int) ([]governance.Served, error) {
+	n, err := t.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	return n.history(ctx, slot, limit)
+}
+
+func (t *terminal) statusOnce(ctx context.Context) (*quoinv1.Status, error) {
+	n, err := t.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	return n.status(ctx)
+}
+
+func (t *terminal) upload(ctx context.Context, key func() (ed25519.PrivateKey, error), file []byte) error {
+	k, err := key()
+	if err != nil {
+		return err
+	}
+	n, err := t.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	digest, err := n.upload(ctx, k, file)
+	if err != nil {
+		return err
+	}
+	if digest != plugin.Digest(file) {
+		return failure("the node kept another file than was sent", errors.New("its digest is "+digest.String()), "send it again")
+	}
+	return nil
+}
+
+func digestText(h quoin.Hash) string {
+	if h.IsZero() {
+		return ""
+	}
+	return h.String()
+}
+
+func orWord(s, word string) string {
+	if s == "" {
+		return word
+	}
+	return s
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+)
+
+func newStatus(t *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Show how a node and its network are", Args: args(0, 0),
+		Long: "Show how a node is. The height is verified by its certificate; the rest is the node's word.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, err := t.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			defer n.close()
+			s, err := n.status(c.Context())
+			if err != nil {
+				return err
+			}
+			return t.data(statusView(s), func(w io.Writer) { writeStatus(w, s) })
+		},
+	}
+}
+
+func statusView(s *quoinv1.Status) any {
+	type validator struct {
+		Name   string `json:"name"`
+		Key    string `json:"key"`
+		Weight uint64 `json:"weight"`
+	}
+	validators := []validator{}
+	for _, v := range s.GetValidators() {
+		validators = append(validators, validator{v.GetName(), hex.EncodeToString(v.GetKey()), v.GetWeight()})
+	}
+	return map[string]any{
+		"origin": s.GetOrigin(), "node": hex.EncodeToString(s.GetNode()), "validator": s.GetValidator(), "observer": s.GetObserver(),
+		"epoch": s.GetEpoch(), "view": s.GetView(), "certified_view": s.GetCertifiedView(), "height": s.GetHeight(),
+		"ledger_size": s.GetLedgerSize(), "time_ms": s.GetTimeMs(), "leader": s.GetLeader(), "leader_release": s.GetLeaderRelease(),
+		"validators": validators, "pending": s.GetPending(), "uncertified": s.GetUncertified(), "blocks": s.GetBlocks(),
+		"transactions": s.GetTransactions(), "timeouts": s.GetTimeouts(), "nullified": s.GetNullified(),
+		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
+		"messages_refused": s.GetMessagesRefused(), "fsyncs": s.GetFsyncs(), "diverges": s.GetDiverges(),
+		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()),
+	}
+}
+
+func writeStatus(w io.Writer, s *quoinv1.Status) {
+	table(w, func(row func(...any)) {
+		row("network", s.GetOrigin())
+		who := "observer"
+		if s.GetValidator() != "" {
+			who = s.GetValidator()
+		}
+		row("node", who+" "+hex.EncodeToString(s.GetNode()))
+		if s.GetObserver() != "" {
+			row("does not vote", s.GetObserver())
+		}
+		if s.GetDiverges() {
+			row("does not vote", "its own results differ from the certified ones")
+		}
+		row("height", fmt.Sprintf("%d, epoch %d, view %d", s.GetHeight(), s.GetEpoch(), s.GetView()))
+		row("ledger", fmt.Sprintf("%d entries", s.GetLedgerSize()))
+		row("state root", hex.EncodeToString(s.GetStateRoot()))
+		if s.GetTimeMs() > 0 {
+			row("newest block", time.UnixMilli(int64(s.GetTimeMs())).UTC().Format(time.RFC3339Nano))
+		}
+		row("leader release", s.GetLeaderRelease())
+		var names []string
+		for _, v := range s.GetValidators() {
+			names = append(names, fmt.Sprintf("%s (%d)", v.GetName(), v.GetWeight()))
+		}
+		row("validators", strings.Join(names, ", "))
+		row("pending", fmt.Sprintf("%d transactions, %d uncertified blocks", s.GetPending(), s.GetUncertified()))
+		row("since start", fmt.Sprintf("%d blocks, %d transactions, %d time-outs, %d nullified views", s.GetBlocks(), s.GetTransactions(), s.GetTimeouts(), s.GetNullified()))
+		row("faults", fmt.Sprintf("%d of leaders, %d of machines, %d splits, %d messages refused", s.GetLeaderFaults(), s.GetMachineFaults(), s.GetSplits(), s.GetMessagesRefused()))
+		if len(s.GetSuspended()) > 0 {
+			row("suspended", strings.Join(s.GetSuspended(), ", "))
+		}
+	})
+}

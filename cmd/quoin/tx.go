@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugins/bank/smallbank"
+)
+
+func newTx(t *terminal) *cobra.Command {
+	return group(&cobra.Command{Use: "tx", Short: "Send transactions"}, newTxPut(t), newTxSend(t), newTxLoad(t))
+}
+
+// txFlags are those of every command that sends a transaction.
+type txFlags struct {
+	key     func() (ed25519.PrivateKey, error)
+	proof   string
+	timeout time.Duration
+	salt    uint64
+}
+
+func addTxFlags(c *cobra.Command, f *txFlags, role string) {
+	f.key = roleFlags(c, role)
+	c.Flags().StringVar(&f.proof, "proof", "", "write a proof, which can be checked offline, to this file")
+	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the certificate")
+	c.Flags().Uint64Var(&f.salt, "salt", 0, "tells apart transactions that are otherwise the same (0: a new one)")
+}
+
+func newTxPut(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "put KEY VALUE", Short: "Set a key of the key-value machine, and wait until that is certified", Args: args(2, 2)}
+	addTxFlags(c, &f, roleAccount)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		var b plugin.KVBatch
+		b.Put([]byte(a[0]), []byte(a[1]))
+		return t.transact(c.Context(), &f, "kv", b.Payload())
+	}
+	return c
+}
+
+func newTxSend(t *terminal) *cobra.Command {
+	var f txFlags
+	c := &cobra.Command{Use: "send NAMESPACE PAYLOAD", Short: "Send any payload to any machine, and wait until it is certified", Args: args(2, 2),
+		Long: "Send a payload to the machine of a namespace. PAYLOAD is hexadecimal, or @FILE for a file's bytes, or\n@- for standard input."}
+	addTxFlags(c, &f, roleAccount)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		payload, err := payloadOf(a[1])
+		if err != nil {
+			return err
+		}
+		return t.transact(c.Context(), &f, a[0], payload)
+	}
+	return c
+}
+
+func payloadOf(text string) ([]byte, error) {
+	name, isFile := strings.CutPrefix(text, "@")
+	switch {
+	case isFile && name == "-":
+		b, err := io.ReadAll(io.LimitReader(os.Stdin, quoin.PayloadMax+1))
+		if err != nil {
+			return nil, failure("standard input cannot be read", err, "")
+		}
+		if len(b) > quoin.PayloadMax {
+			return nil, usage(fmt.Sprintf("the payload has more than %d bytes", quoin.PayloadMax), "send several transactions")
+		}
+		return b, nil
+	case isFile:
+		return readFile(name, quoin.PayloadMax)
+	}
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, usage("the payload is neither hexadecimal nor @FILE", "for example 00ff, or @payload.bin")
+	}
+	return b, nil
+}
+
+// transact sends one transaction for a command and prints its receipt.
+func (t *terminal) transact(ctx context.Context, f *txFlags, namespace string, payload []byte) error {
+	r, err := t.sendOne(ctx, f, namespace, payload)
+	if err != nil {
+		return err
+	}
+	return t.data(r.view(), func(w io.Writer) {
+		fmt.Fprintf(w, "certified: transaction %s\nheight %d, entry %d, result %d\n", r.id, r.height, r.entry, r.result.Code)
+		if f.proof != "" {
+			fmt.Fprintf(w, "proof: %s\n", f.proof)
+		}
+	})
+}
+
+// sendOne sends a transaction, writes its proof if asked to, and fails if its machine refused it:
+// such a transaction is in the ledger, with the refusal as its result.
+func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, payload []byte) (*receipt, error) {
+	key, err := f.key()
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	salt := f.salt
+	if salt == 0 {
+		salt = rand.Uint64()
+	}
+	r, err := n.transact(ctx, key, salt, namespace, payload)
+	if err != nil {
+		return nil, err
+	}
+	if f.proof != "" {
+		if err := writeProof(f.proof, r.proof(), n.genesis); err != nil {
+			return nil, err
+		}
+	}
+	if r.result.Code != 0 {
+		name, meaning := resultText(namespace, r.result.Code)
+		return nil, refused(name, fmt.Sprintf("transaction %s is in the ledger (height %d, entry %d) and changed nothing", r.id, r.height, r.entry),
+			meaning, "correct it and send it again")
+	}
+	return r, nil
+}
+
+type receiptView struct {
+	ID        string       `json:"id"`
+	Height    quoin.Height `json:"height"`
+	Entry     uint64       `json:"entry"`
+	Code      uint32       `json:"code"`
+	Fuel      uint64       `json:"fuel"`
+	Output    string       `json:"output"` // base64
+	Namespace string       `json:"namespace"`
+}
+
+func (r *receipt) view() receiptView {
+	return receiptView{r.id.String(), r.height, r.entry, r.result.Code, r.result.Fuel, base64.StdEncoding.EncodeToString(r.result.Output), r.namespace}
+}
+
+// resultText names the code of a result and says what it means.
+func resultText(namespace string, code uint32) (name, meaning string) {
+	switch g := governance.Code(code); {
+	case g != governance.OK && g.Valid():
+		return g.String(), g.Meaning()
+	case code == execution.ResultNoMachine:
+		return "no-machine", "no machine serves the namespace " + quote(namespace)
+	case code == execution.ResultSuspended:
+		return "suspended", "the namespace " + quote(namespace) + " is suspended: its machine gave validators different results"
+	case code > quoin.ResultFault && hook.Fault(code-quoin.ResultFault).Valid():
+		f := hook.Fault(code - quoin.ResultFault).String()
+		return "fault-" + f, "the machine of " + quote(namespace) + " faulted: " + f
+	case namespace == "bank":
+		return "bank-" + strings.ReplaceAll(smallbank.CodeText(code), " ", "-"), smallbank.CodeText(code)
+	case namespace == "kv" && int(code) < len(kvMeanings):
+		return fmt.Sprintf("kv-%d", code), kvMeanings[code]
+	}
+	return fmt.Sprintf("code-%d", code), fmt.Sprintf("the machine of %q answered with its code %d", namespace, code)
+}
+
+var kvMeanings = [...]string{
+	plugin.KVDone: "done", plugin.KVMalformed: "the payload is no batch or query", plugin.KVMismatch: "a cas found another value",
+	plugin.KVNotCounter: "an add found a value that has not eight bytes", plugin.KVOverflow: "an add would leave the range of 64 bits",
+	plugin.KVTooLarge: "an append would exceed the longest value", plugin.KVOutputTooLong: "more adds than the output can hold",
+	plugin.KVNotFound: "there is no such key",
+}
