@@ -92,8 +92,11 @@ func newWorld(s Suite, seed uint64) *world {
 	w.parameters.TimeoutBaseMS, w.parameters.TimeoutMaxMS = r.between(60, 200), 1_500
 	w.parameters.PipelineMaxBlocks = r.between(1, 6)
 	w.policy, w.favourite = r.below(3), r.below(uint64(len(members)))
-	w.epochHeights = quoin.Height(r.between(3, 20))
+	w.epochHeights = quoin.Height(r.between(1, 20))
 	w.delayMax = r.between(2_000, 60_000)
+	if r.chance(200) {
+		w.delayMax = r.between(60_000, 400_000) // longer than time-outs: views are missed by a hair
+	}
 	if r.chance(700) {
 		w.loss = r.below(250)
 	}

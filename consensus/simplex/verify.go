@@ -35,7 +35,13 @@ func (m *Simplex) Fresh(from int, message consensus.Message, out *consensus.Outp
 			return false
 		}
 		r := m.rounds[v]
-		return r == nil || r.notarizes[from] == nil || *r.notarizes[from] != *x && !r.equivocators.Has(from)
+		if r == nil {
+			return true
+		}
+		if n := r.notarization; n != nil && n.Block == x.Block && n.Checkpoint == x.Checkpoint {
+			return false // one vote too many
+		}
+		return r.notarizes[from] == nil || *r.notarizes[from] != *x && !r.equivocators.Has(from)
 	case *Nullify:
 		if !m.current(from, v, kindNullify, out) {
 			return false
