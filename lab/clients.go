@@ -29,6 +29,7 @@ type clients struct {
 	sent     []quoin.Transaction // all of them
 	waiting  map[quoin.Hash]int  // places in sent, of those without a receipt
 	codes    map[replica.AdmissionCode]uint64
+	off      bool // a scenario does it
 }
 
 func (c *clients) init(w *world) {
@@ -39,7 +40,11 @@ func (c *clients) init(w *world) {
 	c.interval = uint64(40_000 + c.rand.below(30_000))
 }
 
-func (c *clients) start() { c.w.after(100_000, c.next) }
+func (c *clients) start() {
+	if !c.off {
+		c.w.after(100_000, c.next)
+	}
+}
 
 // next submits one transaction, or a burst, or an old one again.
 func (c *clients) next() {

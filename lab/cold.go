@@ -18,8 +18,6 @@ type cold struct {
 	faults map[quoin.Height][]governance.SlotFault
 }
 
-const kindFetch, kindBlocks = 3, 4 // of the replicas' messages
-
 func (c *cold) end() {
 	w := c.w
 	peer := w.honest()[0]

@@ -27,6 +27,7 @@ type governor struct {
 	epoch    quoin.Epoch // when the change was scheduled
 	schedule quoin.Height
 	finished bool
+	veto     bool // validators of more than f veto what is scheduled
 }
 
 func (g *governor) init(w *world) {
@@ -75,8 +76,15 @@ func (g *governor) act() {
 	case 3:
 		g.epoch = w.chain.epoch
 		g.schedule = w.chain.height() + quoin.Height(g.rand.between(6, 20))
+		if g.veto {
+			g.schedule += 60
+		}
 		g.send(0, governance.Schedule{Proposal: g.number, Height: g.schedule})
 	case 4:
+		if g.veto {
+			g.sendVetoes()
+			g.step++
+		}
 		if w.chain.epoch > g.epoch {
 			g.step, g.changes = 0, g.changes[1:]
 			g.finished = len(g.changes) == 0
@@ -94,6 +102,19 @@ func (g *governor) send(who int, c governance.Command) {
 	w.trace.note(w.now, -1, "governor", "step %d: %T", g.step, c)
 	for _, n := range w.nodes { // whoever is up
 		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+	}
+}
+
+// sendVetoes sends the objections of f + 1 validators.
+func (g *governor) sendVetoes() {
+	w := g.w
+	for _, n := range w.nodes[:w.genesis.Configuration.Validators.FaultBound()+1] {
+		t := quoin.Transaction{Sender: n.key, Salt: 1, Expiry: w.chain.height() + 40, Namespace: quoin.KernelNamespace,
+			Payload: governance.Encode(governance.Veto{Proposal: g.number})}
+		t.Signature = n.signer.Sign(quoin.TransactionSigningBytes(t.ID(w.origin.ID())))
+		for _, to := range w.nodes {
+			to.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+		}
 	}
 }
 

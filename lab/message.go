@@ -16,8 +16,13 @@ type message struct {
 	consensus consensus.Message // nil if it is none
 }
 
-// kindConsensus begins the replicas' messages of consensus.
-const kindConsensus = 1
+// Kinds of the replicas' messages: their first byte.
+const (
+	kindConsensus    = 1
+	kindTransactions = 2
+	kindFetch        = 3
+	kindBlocks       = 4
+)
 
 func readMessage(s *replica.Send) *message {
 	m := &message{bytes: s.Bytes, to: s.To}

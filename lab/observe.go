@@ -30,6 +30,7 @@ func (blind) end()                              {}
 // observe makes the observers, in the order in which they look.
 func (w *world) observe() {
 	w.chain = &certifiedChain{w: w}
+	w.progress = newProgress(w)
 	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}}
 	w.observers = []observer{
 		&votes{w: w, made: map[claim]content{}},
@@ -37,7 +38,7 @@ func (w *world) observe() {
 		&durable{w: w},
 		w.chain, // also counts, for clients and governors
 		newOnce(w),
-		newProgress(w),
+		w.progress,
 		c,
 		&bindings{w: w, cold: c, served: map[quoin.Epoch]quoin.Configuration{}},
 	}

@@ -13,23 +13,26 @@ import (
 // 4(n + 1) views, and in the end everybody has everything.
 type progress struct {
 	blind
-	w       *world
-	epoch   quoin.Epoch // the highest view that an honest replica has entered
-	view    quoin.View
-	views   uint64 // how many were entered first by somebody
-	probes  map[quoin.Hash]uint64
-	probed  int
-	settled int // looks that found all at rest
+	w         *world
+	epoch     quoin.Epoch // the highest view that an honest replica has entered
+	view      quoin.View
+	views     uint64 // how many were entered first by somebody
+	probes    map[quoin.Hash]uint64
+	probed    int
+	settled   int // looks that found all at rest
+	probesMax int
 }
 
 const (
-	probesMax   = 4
-	probeEvery  = 3 * second
-	settleEvery = second
-	restMax     = 120 // looks
+	probesDefault = 4
+	probeEvery    = 3 * second
+	settleEvery   = second
+	restMax       = 120 // looks
 )
 
-func newProgress(w *world) *progress { return &progress{w: w, probes: map[quoin.Hash]uint64{}} }
+func newProgress(w *world) *progress {
+	return &progress{w: w, probes: map[quoin.Hash]uint64{}, probesMax: probesDefault}
+}
 
 func (p *progress) event(n *node, e *replica.Event) {
 	if e.Kind == replica.Halted {
@@ -65,7 +68,7 @@ func (p *progress) healed() {
 // door that clients use, and the same for every world.
 func (p *progress) probe() {
 	w := p.w
-	if p.probed == probesMax {
+	if p.probed == p.probesMax {
 		return
 	}
 	p.probed++
@@ -85,7 +88,7 @@ func (p *progress) look() {
 	w.after(settleEvery, p.look)
 	enough := uint64(w.chain.height()) >= w.o.Blocks && w.chain.transactions >= w.o.Transactions && uint64(w.chain.epoch) >= w.o.Epochs
 	if !w.draining {
-		if enough && p.probed == probesMax && w.governor.done() {
+		if enough && p.probed == p.probesMax && w.governor.done() {
 			w.draining = true
 			w.trace.note(w.now, -1, "drains", "%s", "")
 		}

@@ -43,6 +43,7 @@ type world struct {
 	governor  governor
 	observers []observer
 	chain     *certifiedChain
+	progress  *progress
 	trace     trace
 
 	healed   bool
@@ -63,11 +64,11 @@ func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
 	if err := w.makeGenesis(); err != nil {
 		return nil, err
 	}
+	w.observe()
 	for _, change := range scenario {
 		change(w)
 	}
 	w.origin = w.genesis.Origin()
-	w.observe()
 	return w, w.genesis.Check()
 }
 
