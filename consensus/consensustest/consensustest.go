@@ -90,11 +90,13 @@ type Suite struct {
 	Exclusive [][2]string
 
 	First, Seeds uint64
-	Package      string // for the command that replays a seed
+	Package      string // for the command that replays a seed; its tests have flags -first and -seeds
 }
 
-// Run runs every seed of the suite as a subtest.
+// Run runs every seed of the suite as a subtest, and the first one twice. With many seeds it also
+// sees to it that every kind of trouble occurred.
 func Run(t *testing.T, s Suite) {
+	var sum Result
 	for seed := s.First; seed < s.First+s.Seeds; seed++ {
 		t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
 			r := s.Simulate(seed)
@@ -104,8 +106,28 @@ func Run(t *testing.T, s Suite) {
 			if r.Heights == 0 {
 				t.Fatalf("seed %d: nothing was certified", seed)
 			}
+			if seed == s.First && s.Simulate(seed).Digest != r.Digest {
+				t.Errorf("seed %d: a second run went another way: something is not deterministic", seed)
+			}
+			sum.add(&r)
 		})
 	}
+	if s.Seeds >= 30 && len(s.Weights) > 1 && (sum.Epochs < 2 || sum.Tails == 0 || sum.Crashes == 0 || sum.Lost == 0 || sum.Nullified == 0 || sum.Fetched == 0) {
+		t.Errorf("the worlds were too kind: %+v", sum)
+	}
+	t.Logf("%d worlds: %d heights, at most %d epochs, %d tail blocks, %d crashes, %d messages lost, %d views nullified, %d fetches, at most %d views to heal",
+		s.Seeds, sum.Heights, sum.Epochs, sum.Tails, sum.Crashes, sum.Lost, sum.Nullified, sum.Fetched, sum.Healed)
+}
+
+func (r *Result) add(x *Result) {
+	r.Heights += x.Heights
+	r.Epochs = max(r.Epochs, x.Epochs)
+	r.Tails += x.Tails
+	r.Crashes += x.Crashes
+	r.Lost += x.Lost
+	r.Nullified += x.Nullified
+	r.Healed = max(r.Healed, x.Healed)
+	r.Fetched += x.Fetched
 }
 
 // Result is what became of a world.

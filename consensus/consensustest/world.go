@@ -265,8 +265,8 @@ func (w *world) broken(format string, args ...any) {
 func (w *world) note(format string, args ...any) {
 	line := fmt.Sprintf("%9d µs  ", w.now) + fmt.Sprintf(format, args...)
 	w.hash = sha256.Sum256(append(w.hash[:], line...))
-	if len(w.trace) >= 200000 {
-		w.trace = append(w.trace[:0], w.trace[100000:]...)
+	if len(w.trace) >= 200 {
+		w.trace = append(w.trace[:0], w.trace[100:]...)
 	}
 	w.trace = append(w.trace, line)
 }

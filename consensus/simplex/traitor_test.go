@@ -1,6 +1,7 @@
 package simplex_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,27 +126,67 @@ func TestTraitors(t *testing.T) {
 	}
 }
 
-// TestPlantedBugs shows that the suite sees each of the mistakes that Rules can plant.
+// flawed is an honest machine whose inputs or demands are tampered with.
+type flawed struct {
+	*simplex.Simplex
+	deaf   bool // to time-outs
+	mute   bool // asks for nothing
+	hasty  bool // sends before it persists: the records of its votes are lost
+	uneasy bool // wants blocks for ever
+}
+
+func (x *flawed) Step(now quoin.Time, in consensus.Input, out *consensus.Output) {
+	if _, ok := in.(consensus.TimedOut); ok && x.deaf {
+		return
+	}
+	if w, ok := in.(consensus.Wanted); ok && x.uneasy {
+		w.Wanted = true
+		in = w
+	}
+	x.Simplex.Step(now, in, out)
+	if x.mute {
+		out.Fetch = nil
+		out.Send = slices.DeleteFunc(out.Send, func(e consensus.Envelope) bool { return e.Message.Kind() == "need" })
+	}
+	if x.hasty {
+		out.Persist = slices.DeleteFunc(out.Persist, func(r consensus.Record) bool { return r[0] == 'E' || r[0] == 'P' })
+	}
+}
+
+// TestPlantedBugs shows that the suite sees each of the mistakes that Rules can plant, and some that
+// break no promise but progress.
 func TestPlantedBugs(t *testing.T) {
 	for _, bug := range []struct {
 		name    string
 		rules   simplex.Rules
+		flaw    flawed
 		traitor bool
-		want    string
+		want    string // the invariant that breaks
 	}{
-		{"vote twice", simplex.Rules{VoteTwice: true}, true, "I8"},
-		{"finalize after nullify", simplex.Rules{FinalizeAfterNullify: true}, false, "I8"},
-		{"quorum too small", simplex.Rules{QuorumTooSmall: true}, false, "I1"},
-		{"accept stale parent", simplex.Rules{AcceptStaleParent: true}, true, "I1"},
-		{"forget votes on recovery", simplex.Rules{ForgetVotesOnRecovery: true}, false, "I8"},
-		{"send before persist", simplex.Rules{SendBeforePersist: true}, false, "I8"},
+		{name: "vote twice", rules: simplex.Rules{VoteTwice: true}, traitor: true, want: "I8"},
+		{name: "finalize after nullify", rules: simplex.Rules{FinalizeAfterNullify: true}, want: "I8"},
+		{name: "quorum too small", rules: simplex.Rules{QuorumTooSmall: true}, want: "I1"},
+		{name: "accept stale parent", rules: simplex.Rules{AcceptStaleParent: true}, traitor: true, want: "I1"},
+		{name: "forget votes on recovery", rules: simplex.Rules{ForgetVotesOnRecovery: true}, want: "I8"},
+		{name: "send before persist", rules: simplex.Rules{SendBeforePersist: true}, want: "I8"},
+		{name: "deaf to time-outs", flaw: flawed{deaf: true}, want: "I5"},
+		{name: "asks for nothing", flaw: flawed{mute: true}, want: "I5"},
+		{name: "forgets what it proposed", flaw: flawed{hasty: true}, want: "I8"},
+		{name: "never rests", flaw: flawed{uneasy: true}, want: "I5"},
 	} {
 		t.Run(bug.name, func(t *testing.T) {
 			s := suite(bug.rules, worlds[0].weights...)
+			if flaw := bug.flaw; flaw != (flawed{}) {
+				s.New = func(m consensustest.Member) consensustest.Machine {
+					x := flaw
+					x.Simplex = simplex.New(config(m, simplex.Rules{}))
+					return &x
+				}
+			}
 			if bug.traitor {
 				s.Traitor = newTraitor
 			}
-			const limit = 300
+			const limit = 1000
 			for seed := uint64(1); seed <= limit; seed++ {
 				if r := s.Simulate(seed); strings.HasPrefix(r.Broken, bug.want) {
 					t.Logf("caught by seed %d: %s", seed, r.Broken)

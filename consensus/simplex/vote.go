@@ -38,7 +38,7 @@ func (m *Simplex) receive(from int, message consensus.Message, out *consensus.Ou
 }
 
 // vote sends Notarize for the current view's proposal once it is executed. At most one a view, and
-// never after Nullify (KERNEL K2; Simplex §3: "on seeing the first valid proposal").
+// never after Nullify (K2; the paper: notarizing block proposals).
 func (m *Simplex) vote(r *round, out *consensus.Output) {
 	l := r.proposal
 	if !m.votes() || l.stage != valid || l.withheld || r.nullified != nil || r.voted != nil && !(m.c.Rules.VoteTwice && r.voted.Block != l.id) {
@@ -274,7 +274,8 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 	m.open(n.View, n, out)
 }
 
-// open enters the view after v and relays what ended v (Simplex §2.1), unless that is old news.
+// open enters the view after v and relays what ended v (the paper: next iteration), unless that is
+// old news: who is behind asks.
 func (m *Simplex) open(v quoin.View, by consensus.Message, out *consensus.Output) {
 	if v >= m.view {
 		m.enter(v+1, by, out)

@@ -1,0 +1,4 @@
+package simplex
+
+// Kept returns the bytes of the proposals that are kept.
+func (m *Simplex) Kept() int { return m.candidateBytes }
