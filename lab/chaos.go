@@ -188,7 +188,6 @@ func (c *chaos) heal() {
 		n.fs.CutPowerAfter(-1)
 		n.restart()
 	}
-	for _, o := range w.observers {
-		o.healed()
-	}
+	w.after(probeEvery, w.clients.probe)
+	w.after(settleEvery, func() { w.settle(0) })
 }

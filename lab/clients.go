@@ -12,10 +12,11 @@ import (
 
 const (
 	accounts     = 16
-	clientKeys   = 64              // of the key-value machine
-	resubmitUS   = 15 * second     // without a receipt, a client tries another node
-	submittedMax = 100             // of clients, at a time without a receipt
-	drainUS      = 40 * second / 2 // without new transactions before the end
+	clientKeys   = 64          // of the key-value machine
+	resubmitUS   = 15 * second // without a receipt, a client tries another node
+	submittedMax = 100         // of clients, at a time without a receipt
+	probesMax    = 4
+	probeEvery   = 3 * second
 )
 
 // clients submit transactions to random nodes, sometimes twice, sometimes to several, and try again
@@ -30,10 +31,11 @@ type clients struct {
 	waiting  map[quoin.Hash]int  // places in sent, of those without a receipt
 	codes    map[replica.AdmissionCode]uint64
 	off      bool // a scenario does it
+	probes   int  // still to come
 }
 
 func (c *clients) init(w *world) {
-	*c = clients{w: w, rand: stream(w.o.Seed, "clients"), waiting: map[quoin.Hash]int{}, codes: map[replica.AdmissionCode]uint64{}}
+	*c = clients{w: w, rand: stream(w.o.Seed, "clients"), waiting: map[quoin.Hash]int{}, codes: map[replica.AdmissionCode]uint64{}, probes: probesMax}
 	for i := range c.accounts {
 		c.accounts[i] = key("account", i)
 	}
@@ -138,3 +140,21 @@ func (c *clients) admitted(n *node, a *replica.Admission) {
 
 // certified is the receipt.
 func (c *clients) certified(id quoin.Hash) { delete(c.waiting, id) }
+
+// probe gives a transaction to everybody, once the network is good: it must be certified within a
+// number of views.
+func (c *clients) probe() {
+	w := c.w
+	if c.probes == 0 {
+		return
+	}
+	w.after(probeEvery, c.probe)
+	c.probes--
+	var batch plugin.KVBatch
+	batch.Put(fmt.Appendf(nil, "probe-%d", c.probes), []byte("probe"))
+	t := quoin.Transaction{Salt: 1<<62 + uint64(c.probes), Expiry: w.chain.height() + 100, Namespace: "kv", Payload: batch.Payload()}
+	for _, n := range w.nodes {
+		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+	}
+	w.progress.expect(t.ID(w.origin.ID()))
+}

@@ -33,13 +33,15 @@ var leaderFixtures = func() []string {
 }()
 
 // NewCorpus compiles fixtures of plugin/hostile, or all of them if none is named.
-func NewCorpus(names ...string) (*Corpus, error) {
+func NewCorpus(names ...string) (*Corpus, error) { return newCorpus(plugin.Options{}, names...) }
+
+func newCorpus(o plugin.Options, names ...string) (*Corpus, error) {
 	if len(names) == 0 {
 		for _, f := range hostile.Corpus() {
 			names = append(names, f.Name)
 		}
 	}
-	host, err := plugin.NewHost(plugin.Options{})
+	host, err := plugin.NewHost(o)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,8 @@ type node struct {
 	releases map[quoin.Hash]bool
 	logged   bool // the vote log was made
 	reported quoin.Height
-	lost     bool // its disk was taken away: it follows
+	rotten   bool // bits of its vote log were flipped
+	lost     bool // its vote log was refused: it follows and never votes
 	dead     bool // it never comes back
 
 	// what it does not
@@ -97,9 +98,14 @@ func (n *node) boot() {
 	n.life++
 	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
 		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported,
-		lost: n.lost, dead: n.dead, life: n.life}
+		rotten: n.rotten, lost: n.lost, dead: n.dead, life: n.life}
 	records, err := n.openLog()
-	if err != nil {
+	switch {
+	case n.lost:
+	case err != nil && n.rotten:
+		n.lost, n.votes = true, nil // it never votes again with this key
+		w.trace.note(w.now, n.index, "follows", "%v", err)
+	case err != nil:
 		w.broken("I8", "%s: the vote log does not open again: %v", n.name, err)
 		return
 	}
@@ -107,13 +113,13 @@ func (n *node) boot() {
 		w.broken("driver", "%v", err)
 		return
 	}
-	for _, r := range w.corpus.all() {
+	for _, r := range w.corpusOf(n).all() {
 		if n.releases[r.Digest()] {
 			n.table.Add(r)
 		}
 	}
 	n.replica, err = replica.New(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
-		State: state.Options{CacheBytes: 8 << 20, ValueBytes: 4 << 20}, Table: n.table, Environment: w.environment,
+		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment,
 		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost)
 	if err != nil {
 		w.broken("I2", "%s does not start again: %v", n.name, err)
@@ -126,6 +132,11 @@ func (n *node) boot() {
 		o.booted(n)
 	}
 	n.deliver(replica.Start{})
+}
+
+// stateOptions differ from node to node, because they must not matter.
+func (n *node) stateOptions() state.Options {
+	return state.Options{CacheBytes: 64 << 10 << (2 * (n.index % 4)), ValueBytes: 16 << 10 << (2 * (n.index % 4)), FlushTouched: 64 << (n.index % 4)}
 }
 
 // openLog opens the vote log and reads its records.
@@ -218,7 +229,7 @@ func (n *node) step(in replica.Input, out *replica.Output) {
 
 // write appends to the vote log and syncs it, before anything else is done.
 func (n *node) write(out *replica.Output) {
-	if n.w.o.Plant == SkipWrite {
+	if n.w.o.Plant == SkipWrite || n.lost {
 		n.meet(out)
 		return
 	}
@@ -367,7 +378,7 @@ func (n *node) event(e *replica.Event) {
 // fetchReleases gets and compiles what the node should have and has not.
 func (n *node) fetchReleases(wanted []quoin.Hash) {
 	for _, digest := range wanted {
-		r := n.w.corpus.find(digest)
+		r := n.w.corpusOf(n).find(digest)
 		if r == nil || n.releases[digest] {
 			continue
 		}
@@ -380,6 +391,9 @@ func (n *node) fetchReleases(wanted []quoin.Hash) {
 }
 
 func (n *node) prune() bool {
+	if n.lost {
+		return true
+	}
 	first := n.votes.Next()
 	for _, record := range n.replica.Snapshot() {
 		if n.doomed() {

@@ -13,7 +13,6 @@ type observer interface {
 	sent(n *node, m *message)              // before it is carried
 	event(n *node, e *replica.Event)       // in the order of Output
 	finished(n *node, f *replica.Finished) // reported certified and durable
-	healed()                               // the network is good from now on
 	end()                                  // the world came to its end
 }
 
@@ -24,7 +23,6 @@ func (blind) booted(*node)                      {}
 func (blind) sent(*node, *message)              {}
 func (blind) event(*node, *replica.Event)       {}
 func (blind) finished(*node, *replica.Finished) {}
-func (blind) healed()                           {}
 func (blind) end()                              {}
 
 // observe makes the observers, in the order in which they look.

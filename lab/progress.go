@@ -1,11 +1,7 @@
 package lab
 
 import (
-	"fmt"
-
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/canonical"
-	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 )
 
@@ -23,15 +19,8 @@ type progress struct {
 	probesMax int
 }
 
-const (
-	probesDefault = 4
-	probeEvery    = 3 * second
-	settleEvery   = second
-	restMax       = 120 // looks
-)
-
 func newProgress(w *world) *progress {
-	return &progress{w: w, probes: map[quoin.Hash]uint64{}, probesMax: probesDefault}
+	return &progress{w: w, probes: map[quoin.Hash]uint64{}}
 }
 
 func (p *progress) event(n *node, e *replica.Event) {
@@ -59,53 +48,19 @@ func (p *progress) finished(n *node, f *replica.Finished) {
 	}
 }
 
-func (p *progress) healed() {
-	p.w.after(probeEvery, p.probe)
-	p.w.after(settleEvery, p.look)
-}
+// expect begins to count views for a transaction that everybody was given.
+func (p *progress) expect(id quoin.Hash) { p.probes[id] = p.views + 1 } // the submission itself takes a moment
 
-// probe gives a transaction to everybody. It is the one thing that an observer does, through the
-// door that clients use, and the same for every world.
-func (p *progress) probe() {
-	w := p.w
-	if p.probed == p.probesMax {
-		return
-	}
-	p.probed++
-	w.after(probeEvery, p.probe)
-	var batch plugin.KVBatch
-	batch.Put(fmt.Appendf(nil, "probe-%d", p.probed), canonical.AppendUint64(nil, p.views))
-	t := quoin.Transaction{Salt: 1<<62 + uint64(p.probed), Expiry: w.chain.height() + 100, Namespace: "kv", Payload: batch.Payload()}
-	for _, n := range w.nodes {
-		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
-	}
-	p.probes[t.ID(w.origin.ID())] = p.views + 1 // the submission itself takes a moment
-}
-
-// look ends the load when the world has seen enough, and the world when all have come to rest.
-func (p *progress) look() {
-	w := p.w
-	w.after(settleEvery, p.look)
-	enough := uint64(w.chain.height()) >= w.o.Blocks && w.chain.transactions >= w.o.Transactions && uint64(w.chain.epoch) >= w.o.Epochs
-	if !w.draining {
-		if enough && p.probed == p.probesMax && w.governor.done() {
-			w.draining = true
-			w.trace.note(w.now, -1, "drains", "%s", "")
+// rested reports whether every honest replica has everything.
+func (p *progress) rested() bool {
+	for _, n := range p.w.honest() {
+		if !n.up() {
+			return false
 		}
-		return
-	}
-	p.settled++
-	if p.settled > restMax {
-		w.broken("I5", "%d s after the last transaction the replicas have not all come to rest: %s", restMax, w.state())
-		return
-	}
-	for _, n := range w.honest() {
 		o := n.replica.Overview()
-		if o.Pending > 0 || o.Tip.Height < w.chain.height() || o.Consensus.Diverged {
-			return
+		if o.Pending > 0 || o.Tip.Height < p.w.chain.height() || o.Consensus.Diverged {
+			return false
 		}
 	}
-	if len(p.probes) == 0 {
-		w.stopped = true
-	}
+	return len(p.probes) == 0
 }

@@ -361,7 +361,7 @@ func TestTwoOfThreePoolsOnAnIdleChain(t *testing.T) {
 	w := play(t, Options{Blocks: 1, Transactions: 1}, func(w *world) {
 		w.genesis.Configuration.Parameters.HeartbeatMS = 0
 		w.clients.off = true
-		w.progress.probesMax = 0
+		w.clients.probes = 0
 		w.network.filter = func(from, to *node, m *message) bool { // pending transactions reach nobody but node 1
 			return m.consensus != nil || m.bytes[0] != kindTransactions || to.index == 1
 		}

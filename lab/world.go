@@ -12,6 +12,7 @@ import (
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 )
 
@@ -34,6 +35,8 @@ type world struct {
 	environment governance.Environment
 	machines    func(n *node) []plugin.Builtin // beside plugin.Builtins; nil for none
 	corpus      *Corpus
+	corpora     func(n *node) *Corpus // of a node, if they differ
+	pool        replica.PoolLimits
 	verified    verified
 
 	nodes     []*node
@@ -143,6 +146,14 @@ func (w *world) makeGenesis() error {
 	return nil
 }
 
+// corpusOf returns the hostile plugins that a node can get.
+func (w *world) corpusOf(n *node) *Corpus {
+	if w.corpora == nil {
+		return w.corpus
+	}
+	return w.corpora(n)
+}
+
 // builtinsOf returns the built-ins of a node.
 func (w *world) builtinsOf(n *node) []plugin.Builtin {
 	if w.machines == nil {
@@ -173,6 +184,32 @@ func (w *world) run() {
 		for _, o := range w.observers {
 			o.end()
 		}
+	}
+}
+
+const (
+	settleEvery = second
+	restMax     = 120 // looks
+)
+
+// settle ends the load when the healed world has seen enough, and the world when all have come to
+// rest.
+func (w *world) settle(looks int) {
+	if w.draining {
+		looks++
+	}
+	w.after(settleEvery, func() { w.settle(looks) })
+	switch {
+	case !w.draining:
+		if uint64(w.chain.height()) >= w.o.Blocks && w.chain.transactions >= w.o.Transactions && uint64(w.chain.epoch) >= w.o.Epochs &&
+			w.clients.probes == 0 && w.governor.done() {
+			w.draining = true
+			w.trace.note(w.now, -1, "drains", "%s", "")
+		}
+	case w.progress.rested():
+		w.stopped = true
+	case looks > restMax:
+		w.broken("I5", "%d s after the last transaction the replicas have not all come to rest: %s", restMax, w.state())
 	}
 }
 
