@@ -140,6 +140,9 @@ func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
 	if err := s.checkApplied(); err != nil {
 		return nil, false, err
 	}
+	if present, known := s.inTrie(name, hash); known && !present {
+		return nil, false, nil
+	}
 	s.key = appendRecordKey(s.key[:0], name, hash)
 	value, ok, err := readRecord(s.store, s.key)
 	if err != nil {
@@ -152,20 +155,28 @@ func (s *State) read(name string, hash *quoin.Hash) ([]byte, bool, error) {
 // has reports whether a key is certified. As a rule the trie in memory knows; the store is asked
 // only below a stub.
 func (s *State) has(name string, hash *quoin.Hash) (bool, error) {
+	if present, known := s.inTrie(name, hash); known {
+		return present, nil
+	}
+	_, ok, err := s.read(name, hash)
+	return ok, err
+}
+
+// inTrie reports whether a key is certified, as far as the trie in memory knows.
+func (s *State) inTrie(name string, hash *quoin.Hash) (present, known bool) {
 	sp := findSpace(s.certified.spaces, name)
 	if sp == nil {
-		return false, nil
+		return false, true
 	}
 	c := &sp.root
 	for depth := 0; c.ref.isBranch(); depth++ {
 		b := s.nodes.branch(c.ref)
 		if b.is(flagStub) {
-			_, ok, err := s.read(name, hash)
-			return ok, err
+			return false, false
 		}
 		c = &b.kids[bit(hash, depth)]
 	}
-	return c.ref != 0 && s.nodes.leaf(c.ref).key == *hash, nil
+	return c.ref != 0 && s.nodes.leaf(c.ref).key == *hash, true
 }
 
 func (s *State) hashKey(key []byte) quoin.Hash {
