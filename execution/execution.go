@@ -230,6 +230,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	o.segment = ledger.NewSegment(&o.before)
 	transactions := o.Block.Transactions()
 	o.Results = make([]quoin.Result, len(transactions))
+	o.segment.Grow(len(transactions), o.Block.BodySize()+32*len(transactions)) // a result without much output
 	for i := range transactions {
 		if err := x.apply(o, kernel, i); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 )
@@ -33,6 +34,12 @@ func NewSegment(parent *Edge) *Segment {
 func (s *Segment) Reset(parent *Edge) {
 	*s = Segment{parent: *parent, edge: *parent,
 		framed: s.framed[:0], ends: s.ends[:0], hashes: s.hashes[:0], risen: s.risen[:0]}
+}
+
+// Grow makes room for n entries of together at most the given bytes.
+func (s *Segment) Grow(n, bytes int) {
+	s.framed = slices.Grow(s.framed, n*frame+bytes)
+	s.ends, s.hashes = slices.Grow(s.ends, n), slices.Grow(s.hashes, n)
 }
 
 // Append adds a transaction with its result. Both are within their limits, or it panics: a block

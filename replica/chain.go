@@ -35,6 +35,7 @@ type chain struct {
 	log         *ledger.Log
 	certificate *quoin.Certificate // the newest
 	height      quoin.Height
+	batch       store.Batch // for commit; kept for its memory
 }
 
 func numbered[T ~uint64](prefix string, n T) []byte {
@@ -237,7 +238,8 @@ func readTails(s store.Reader, e quoin.Epoch) ([]*quoin.Block, error) {
 func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, seed func() quoin.Hash, advance func(*execution.Outcome)) error {
 	var tails []*quoin.Block
 	for i, o := range outcomes {
-		var b store.Batch
+		b := &ch.batch
+		b.Reset()
 		h := o.Checkpoint.Height
 		if o.Tail() {
 			tails = append(tails, o.Block)
@@ -247,14 +249,14 @@ func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, see
 			}
 		} else {
 			if o.Next != nil {
-				if err := ch.writeEpochProof(&b, o, c); err != nil {
+				if err := ch.writeEpochProof(b, o, c); err != nil {
 					return err
 				}
 			}
-			if err := ch.state.Commit(o.Overlay(), h, &b); err != nil {
+			if err := ch.state.Commit(o.Overlay(), h, b); err != nil {
 				return err
 			}
-			if err := ch.log.Append(&b, o.Segment()); err != nil {
+			if err := ch.log.Append(b, o.Segment()); err != nil {
 				return err
 			}
 			header := o.Block.Header()
@@ -267,18 +269,18 @@ func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, see
 			b.Set([]byte("c/tip"), tipBytes(&o.Checkpoint, seed()))
 		}
 		if o.Next != nil && !o.Tail() {
-			ledger.WriteValidators(&b, o.Next.Epoch, o.Next.Validators)
+			ledger.WriteValidators(b, o.Next.Epoch, o.Next.Validators)
 			b.Set(numbered("c/end/", o.Checkpoint.Epoch), binary.BigEndian.AppendUint64(nil, uint64(h)))
 		}
 		// Every batch carries the certificate that makes it final, also where that is a descendant's.
-		ledger.WriteCertificate(&b, c)
+		ledger.WriteCertificate(b, c)
 		if i == len(outcomes)-1 {
 			b.Set(numbered("c/cert/", c.Checkpoint.Height), c.AppendBinary(nil))
 			if len(tails) > 0 {
 				b.Set(numbered("c/tail/", c.Checkpoint.Epoch), appendBlocks(nil, tails))
 			}
 		}
-		if err := ch.store.Apply(&b, false); err != nil {
+		if err := ch.store.Apply(b, false); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/simplex"
 )
 
 // Kinds of messages between replicas: the first byte.
@@ -110,7 +111,11 @@ func (r *Replica) consensusMessage(now quoin.Time, from quoin.PublicKey, body []
 }
 
 func (r *Replica) sendConsensus(e consensus.Envelope, out *Output) {
-	b := canonical.AppendUint64([]byte{kindConsensus}, r.epoch)
+	size := 1 << 10
+	if p, ok := e.Message.(*simplex.Proposal); ok {
+		size = p.Block.Size() + 4<<10
+	}
+	b := canonical.AppendUint64(append(make([]byte, 0, size), kindConsensus), r.epoch)
 	s := Send{Class: ClassConsensus, Bytes: e.Message.AppendBinary(b)}
 	if e.To != consensus.All {
 		s.To = r.set.At(e.To).Key

@@ -35,7 +35,7 @@ func (m *Simplex) persistVote(x consensus.Message, out *consensus.Output) {
 func (m *Simplex) persistBody(l *link, out *consensus.Output) {
 	if !l.persisted && l.block != nil {
 		l.persisted = true
-		out.Persist = append(out.Persist, l.block.AppendBinary([]byte{recordBody}))
+		out.Persist = append(out.Persist, l.block.AppendBinary(append(make([]byte, 0, 1+l.block.Size()), recordBody)))
 	}
 }
 
@@ -183,7 +183,7 @@ func (m *Simplex) Snapshot() []consensus.Record {
 	var records []consensus.Record
 	for _, l := range m.order {
 		if l.persisted {
-			records = append(records, l.block.AppendBinary([]byte{recordBody}))
+			records = append(records, l.block.AppendBinary(append(make([]byte, 0, 1+l.block.Size()), recordBody)))
 		}
 	}
 	if m.cert != nil {
