@@ -12,7 +12,7 @@ import (
 // What commands ask a network. History and bindings are read from the certified state, with proofs;
 // status, queries, the list of proposals and releases are the node's word.
 
-// query implements target.
+// query is a lane's part of target.
 func (n *conn) query(ctx context.Context, namespace string, payload []byte) (uint32, error) {
 	r, err := n.Query(ctx, namespace, payload)
 	if err != nil {

@@ -20,8 +20,6 @@ type conn struct {
 	genesis *quoin.Genesis
 }
 
-var _ target = (*conn)(nil)
-
 // connect prepares to talk to the network of --api or of the context. Nothing is sent yet.
 func (t *terminal) connect(context.Context) (*conn, error) {
 	s, err := loadContext()
@@ -126,15 +124,6 @@ func admissionText(code string) string {
 	return code
 }
 
-// send implements target.
-func (n *conn) send(ctx context.Context, key ed25519.PrivateKey, salt uint64, namespace string, payload []byte) (uint32, error) {
-	r, err := n.transact(ctx, key, salt, namespace, payload)
-	if err != nil {
-		return 0, err
-	}
-	return r.result.Code, nil
-}
-
 // value reads a key of the certified state.
 func (n *conn) value(ctx context.Context, namespace string, key []byte) (*client.Value, error) {
 	values, err := n.Get(ctx, namespace, key)
@@ -163,6 +152,8 @@ func netFault(err error) error {
 		return &fault{exit: exitInterrupted, code: "interrupted", what: "interrupted", cause: err}
 	case errors.Is(err, context.DeadlineExceeded), connect.CodeOf(err) == connect.CodeDeadlineExceeded:
 		return &fault{exit: exitUndecided, code: "timeout", what: "there was no answer in time", cause: err, todo: "ask what became of it before sending it again; a longer --timeout may help"}
+	case connect.CodeOf(err) == connect.CodeResourceExhausted:
+		return &fault{exit: exitUnavailable, code: "busy", what: "the node is too busy", cause: err, todo: "try again in a moment"}
 	case connect.CodeOf(err) == connect.CodeUnavailable:
 		return &fault{exit: exitUnavailable, code: "unreachable", what: "no node answers", cause: err, todo: "is the network running? Start `quoin dev`, or name a node with --api"}
 	}

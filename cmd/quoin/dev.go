@@ -270,11 +270,12 @@ func (d *devNet) announce(t *terminal, dir string, temporary bool, took time.Dur
 func (d *devNet) load(ctx context.Context, t *terminal, rate int) {
 	n, err := t.connect(ctx)
 	if err == nil {
-		defer n.close()
+		lane := n.newLane(ctx, false)
+		defer lane.close()
 		o := loadOptions{Workload: "updates", Rate: rate, Clients: 16, Seconds: 1 << 30, Records: 1000, Value: 100}
 		quiet := *t
 		quiet.err = io.Discard
-		_, err = runLoad(ctx, &quiet, &o, n)
+		_, err = runLoad(ctx, &quiet, &o, lane)
 	}
 	if err != nil && ctx.Err() == nil {
 		t.note("the load stopped: %v", err)

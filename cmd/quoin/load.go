@@ -45,6 +45,7 @@ type loadOptions struct {
 
 func newTxLoad(t *terminal) *cobra.Command {
 	o := loadOptions{}
+	verify := false
 	c := &cobra.Command{
 		Use: "load [WORKLOAD]", Short: "Run a workload: YCSB A to F, or SmallBank", Args: args(0, 1),
 		Long: "Run a workload against the network and report throughput, latencies and errors. Workloads:\n  " + workloadNames() + "\n\n" +
@@ -60,8 +61,9 @@ func newTxLoad(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer n.close()
-			report, err := runLoad(c.Context(), t, &o, n)
+			lane := n.newLane(c.Context(), verify)
+			defer lane.close()
+			report, err := runLoad(c.Context(), t, &o, lane)
 			if err != nil {
 				return err
 			}
@@ -74,6 +76,7 @@ func newTxLoad(t *terminal) *cobra.Command {
 	f.IntVar(&o.Seconds, "seconds", 10, "how long")
 	f.IntVar(&o.Records, "records", 1000, "records, or accounts, that are there when it begins")
 	f.IntVar(&o.Value, "value-bytes", 1000, "bytes of a record's value")
+	f.BoolVar(&verify, "verify", false, "verify a proof of every transaction; without it the load takes the node's word")
 	f.Uint64Var(&o.Seed, "seed", 0, "for the same requests and accounts again (0: new ones)")
 	return c
 }

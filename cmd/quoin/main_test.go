@@ -33,17 +33,7 @@ func commands() map[string]scriptCommand {
 			}
 			want, err := strconv.Atoi(args[0])
 			ts.Check(err)
-			got := 0
-			if err := ts.Exec(args[1], args[2:]...); err != nil {
-				var exit *exec.ExitError
-				if !errors.As(err, &exit) {
-					ts.Fatalf("%v", err)
-				}
-				got = exit.ExitCode()
-			}
-			if got != want {
-				ts.Fatalf("%v ended with %d, want %d", args[1:], got, want)
-			}
+			exitCode(ts, want, args[1], args[2:]...)
 		},
 	}
 }
@@ -63,4 +53,19 @@ func setup(e *testscript.Env) error {
 	e.Setenv("GOFLAGS", "")
 	e.Setenv("GOWORK", "off")
 	return nil
+}
+
+// exitCode runs a command and checks its exit code.
+func exitCode(ts *testscript.TestScript, want int, name string, args ...string) {
+	got := 0
+	if err := ts.Exec(name, args...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s %v ended with %d, want %d", name, args, got, want)
+	}
 }
