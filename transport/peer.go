@@ -124,6 +124,9 @@ func (p *peer) run() {
 // errMoved ends a link whose peer has a new address.
 var errMoved = errors.New("the peer's address has changed")
 
+// errEnded is why a link ended that nobody ended for a reason.
+var errEnded = errors.New("the link has ended")
+
 // session dials the peer and sends to it until the link breaks. It returns how long the link was
 // up, zero if it never was, and what ended it, which is never nil.
 func (p *peer) session() (lasted time.Duration, err error) {
@@ -145,9 +148,8 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	defer link.Close()
 
 	// Until the peer has answered on every stream the link is not up.
-	opening := time.AfterFunc(p.t.config.HandshakeTimeout, func() {
-		end(fmt.Errorf("peer accepted the connection but not its streams within %v", p.t.config.HandshakeTimeout))
-	})
+	errSlow := fmt.Errorf("peer accepted the connection but not its streams within %v", p.t.config.HandshakeTimeout)
+	opening := time.AfterFunc(p.t.config.HandshakeTimeout, func() { end(errSlow) })
 	defer opening.Stop()
 	var streams [ClassCount]grpc.ClientStream
 	for class := range streams {
@@ -157,7 +159,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 		}
 	}
 	if !opening.Stop() {
-		return 0, context.Cause(ctx)
+		return 0, errSlow // the timer has passed, though perhaps its function has not run yet
 	}
 
 	began := time.Now()
@@ -183,7 +185,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	p.up.Store(false)
 	link.Close()
 	running.Wait()
-	return max(time.Since(began), 1), context.Cause(ctx)
+	return max(time.Since(began), 1), cmp.Or(context.Cause(ctx), errEnded)
 }
 
 // send sends what the queue holds until ctx ends or the stream breaks.
