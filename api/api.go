@@ -140,7 +140,7 @@ func Listen(c Config) (*Server, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	s.listener = &limitedListener{Listener: listener, slots: make(chan struct{}, s.limits.Connections)}
-	sub := s.settle.subscribe()
+	sub := s.settle.subscribe(s.newest)
 	s.running.Add(2)
 	go func() {
 		defer s.running.Done()

@@ -35,14 +35,14 @@ func (s feedService) Subscribe(ctx context.Context, r *connect.Request[quoinv1.S
 	defer sub.Close()
 	f := &feed{s: s.Server, r: r.Msg, out: out, next: quoin.Height(r.Msg.FromHeight)}
 	if f.next == 0 {
-		f.next = s.node.Status().Synced + 1
+		f.next = s.newest() + 1
 	}
 	// The response's head tells the client that the subscription stands.
 	if err := out.Send(nil); err != nil {
 		return slow(err)
 	}
 	if r.Msg.Blocks {
-		if err := f.stored(s.node.Status().Synced); err != nil {
+		if err := f.stored(s.newest()); err != nil {
 			return slow(err)
 		}
 	}

@@ -46,6 +46,15 @@ func certificateAt(s store.Reader, header *quoin.Header) (*quoin.Certificate, er
 	return &p.Certificate, nil
 }
 
+// newest returns the highest certified height.
+func (s *Server) newest() quoin.Height {
+	c, ok, err := ledger.ReadCertificate(s.node.Store())
+	if err != nil || !ok {
+		return 0
+	}
+	return c.Checkpoint.Height
+}
+
 // certificateFrom returns the first certificate that covers a height: some blocks are final only by
 // a descendant's.
 func certificateFrom(s store.Reader, h quoin.Height) (*quoin.Certificate, error) {

@@ -92,12 +92,13 @@ func newSettlements(n *node.Node, ticketsMax int) *settlements {
 	return &settlements{node: n, max: ticketsMax, waiting: map[quoin.Hash]*ticket{}, expiring: map[quoin.Height][]quoin.Hash{}}
 }
 
-// subscribe begins to listen; run follows.
-func (s *settlements) subscribe() *node.Subscription {
+// subscribe begins to listen; run follows. What is certified up to newest is not waited for: whoever
+// asks for it is told where it stands.
+func (s *settlements) subscribe(newest func() quoin.Height) *node.Subscription {
 	sub := s.node.Feed().SubscribeTo(settleBuffer, func(x node.Item) bool {
 		return x.Finished != nil || x.Event.Kind == replica.BlockNotarized
 	})
-	s.height = s.node.Status().Synced
+	s.height = newest()
 	return sub
 }
 

@@ -112,7 +112,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-func newEndpoint(e Endpoint, answerBytes int) (*endpoint, error) {
+func newEndpoint(e Endpoint, answerBytes int, more ...connect.ClientOption) (*endpoint, error) {
 	url := strings.TrimSuffix(e.URL, "/")
 	t := &http.Transport{Protocols: new(http.Protocols), MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
 	switch {
@@ -129,7 +129,7 @@ func newEndpoint(e Endpoint, answerBytes int) (*endpoint, error) {
 		return nil, fmt.Errorf("client: endpoint %q; want http://host:port or https://host:port", e.URL)
 	}
 	h := &http.Client{Transport: t}
-	options := connect.WithClientOptions(connect.WithReadMaxBytes(answerBytes))
+	options := connect.WithClientOptions(append(more, connect.WithReadMaxBytes(answerBytes))...)
 	return &endpoint{url: url, http: h,
 		ledger:   quoinv1connect.NewLedgerServiceClient(h, url, options),
 		state:    quoinv1connect.NewStateServiceClient(h, url, options),

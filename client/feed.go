@@ -78,7 +78,10 @@ func (f *feed) follow(ctx context.Context, e *endpoint) error {
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
+	defer func() {
+		cancel() // else Close would read on
+		_ = stream.Close()
+	}()
 	for stream.Receive() {
 		if err := f.item(ctx, e, stream.Msg()); err != nil {
 			return err

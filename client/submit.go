@@ -76,7 +76,7 @@ func (c *Client) Submit(ctx context.Context, txs []quoin.Transaction, until Stag
 		if err != nil {
 			return nil, err
 		}
-		return c.outcomes(ctx, e, r.Msg, ids)
+		return c.outcomes(ctx, e, r.Msg, ids, until)
 	})
 }
 
@@ -91,7 +91,7 @@ func (c *Client) Wait(ctx context.Context, ids []quoin.Hash, until Stage) ([]Out
 		if err != nil {
 			return nil, err
 		}
-		return c.outcomes(ctx, e, r.Msg, ids)
+		return c.outcomes(ctx, e, r.Msg, ids, until)
 	})
 }
 
@@ -124,7 +124,7 @@ func (c *Client) receipt(ctx context.Context, m *quoinv1.GetTransactionRequest, 
 }
 
 // outcomes verifies an answer.
-func (c *Client) outcomes(ctx context.Context, e *endpoint, m *quoinv1.SubmitResponse, ids []quoin.Hash) ([]Outcome, error) {
+func (c *Client) outcomes(ctx context.Context, e *endpoint, m *quoinv1.SubmitResponse, ids []quoin.Hash, until Stage) ([]Outcome, error) {
 	if len(m.Outcomes) != len(ids) {
 		return nil, fmt.Errorf("%w: %d outcomes of %d transactions", ErrProof, len(m.Outcomes), len(ids))
 	}
@@ -135,8 +135,12 @@ func (c *Client) outcomes(ctx context.Context, e *endpoint, m *quoinv1.SubmitRes
 	outcomes := make([]Outcome, len(ids))
 	for i, o := range m.Outcomes {
 		outcomes[i] = Outcome{ID: ids[i], Stage: o.Stage, Code: o.Code}
-		if o.Stage != Certified {
+		switch {
+		case o.Stage == Certified:
+		case o.Stage == Refused, o.Stage == Expired, o.Stage == Pending && until == Pending, o.Stage == Included && until == Included:
 			continue
+		default:
+			return nil, fmt.Errorf("%w: %s was asked for, %s answered", ErrProof, until, o.Stage)
 		}
 		if outcomes[i].Receipt, err = c.listed(o.Receipt, certificates, ids[i]); err != nil {
 			return nil, err
