@@ -27,7 +27,8 @@ type governor struct {
 	epoch    quoin.Epoch // when the change was scheduled
 	schedule quoin.Height
 	finished bool
-	veto     bool // validators of more than f veto what is scheduled
+	notice   quoin.Height // between schedule and activation; 0: as it comes
+	veto     bool         // validators of more than f veto what is scheduled
 }
 
 func (g *governor) init(w *world) {
@@ -76,8 +77,8 @@ func (g *governor) act() {
 	case 3:
 		g.epoch = w.chain.epoch
 		g.schedule = w.chain.height() + quoin.Height(g.rand.between(6, 20))
-		if g.veto {
-			g.schedule += 60
+		if g.notice > 0 {
+			g.schedule = w.chain.height() + g.notice
 		}
 		g.send(0, governance.Schedule{Proposal: g.number, Height: g.schedule})
 	case 4:
@@ -130,6 +131,8 @@ func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
 	case code == governance.OK && g.step == 0:
 		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())
 		g.step++
+	case code == governance.NoticeTooShort && g.notice > 0:
+		g.notice++ // the schedule took too long to be certified
 	case code == governance.OK || code == governance.AlreadyCounted || code == governance.AlreadyScheduled:
 		g.step++
 	}

@@ -39,14 +39,15 @@ type node struct {
 	rand      random // of its disk and its processor
 
 	// what a crash leaves
-	fs       *disk.Memory
-	store    *store.Memory
-	releases map[quoin.Hash]bool
-	logged   bool // the vote log was made
-	reported quoin.Height
-	rotten   bool // bits of its vote log were flipped
-	lost     bool // its vote log was refused: it follows and never votes
-	dead     bool // it never comes back
+	fs        *disk.Memory
+	store     *store.Memory
+	releases  map[quoin.Hash]bool
+	logged    bool // the vote log was made
+	reported  quoin.Height
+	sentBytes uint64
+	rotten    bool // bits of its vote log were flipped
+	lost      bool // its vote log was refused: it follows and never votes
+	dead      bool // it never comes back
 
 	// what it does not
 	replica *replica.Replica
@@ -97,7 +98,7 @@ func (n *node) boot() {
 	w := n.w
 	n.life++
 	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
-		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported,
+		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported, sentBytes: n.sentBytes,
 		rotten: n.rotten, lost: n.lost, dead: n.dead, life: n.life}
 	records, err := n.openLog()
 	switch {
@@ -303,6 +304,7 @@ func (n *node) meet(out *replica.Output) {
 func (n *node) send(s *replica.Send) {
 	w := n.w
 	w.trace.add(w.now, n.index, 's', uint64(s.Class), s.Bytes)
+	n.sentBytes += uint64(len(s.Bytes))
 	m := readMessage(s)
 	w.trace.sent(n, m)
 	for _, o := range w.observers {

@@ -559,7 +559,7 @@ func TestPendingThenVetoedConfiguration(t *testing.T) {
 				}
 			}})
 		})
-		w.governor.veto = true
+		w.governor.veto, w.governor.notice = true, 80
 		w.after(40*second, func() { w.governor.finished = true; w.chaos.heal() })
 	})
 	p, ok := governance.ReadProposal(w.nodes[0].replica.Kernel(), 1)
