@@ -270,7 +270,7 @@ func (d *devNet) announce(t *terminal, dir string, temporary bool, took time.Dur
 func (d *devNet) load(ctx context.Context, t *terminal, rate int) {
 	n, err := t.connect(ctx)
 	if err == nil {
-		lane := n.newLane(ctx, false)
+		lane := n.newLane(context.WithoutCancel(ctx), false)
 		defer lane.close()
 		o := loadOptions{Workload: "updates", Rate: rate, Clients: 16, Seconds: 1 << 30, Records: 1000, Value: 100}
 		quiet := *t

@@ -208,8 +208,28 @@ func (s *simulation) add(r *lab.Report, err error) {
 	s.hostile[r.Hostile]++
 	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
 	for _, v := range r.Violations {
-		s.broken = append(s.broken, brokenSeed{r.Seed, v.Invariant, v.Text, v.AtUS, v.Window, r.Replay()})
+		s.broken = append(s.broken, brokenSeed{r.Seed, v.Invariant, v.Text, v.AtUS, v.Window, s.replay(r)})
 	}
+}
+
+// replay is the command that runs a seed again: the simulator's own, and what it cannot know of.
+func (s *simulation) replay(r *lab.Report) string {
+	command := r.Replay()
+	for _, f := range []struct {
+		flag  string
+		value any
+		given bool
+	}{
+		{"blocks", s.o.Blocks, s.o.Blocks != 0},
+		{"transactions", s.o.Transactions, s.o.Transactions != 0},
+		{"epochs", s.o.Epochs, s.o.Epochs != 0},
+		{"plant", s.o.Plant, s.o.Plant != ""},
+	} {
+		if f.given && !strings.Contains(command, "--"+f.flag+" ") {
+			command += fmt.Sprintf(" --%s %v", f.flag, f.value)
+		}
+	}
+	return command
 }
 
 func addFaults(sum, x *lab.Faults) {

@@ -51,7 +51,7 @@ func newTxLoad(t *terminal) *cobra.Command {
 		Long: "Run a workload against the network and report throughput, latencies and errors. Workloads:\n  " + workloadNames() + "\n\n" +
 			"Without --rate each client sends its next request when the last is certified (closed loop). With --rate\n" +
 			"requests are due at even times whatever the answers do (open loop), and latencies count from when a\n" +
-			"request was due. Every client signs with an account of its own, made for the run.",
+			"request was due. Every client signs with an account of its own, made for the run. Ctrl-C ends the load early, with its report.",
 		RunE: func(c *cobra.Command, a []string) error {
 			o.Workload = "ycsb-a"
 			if len(a) == 1 {
@@ -61,7 +61,7 @@ func newTxLoad(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lane := n.newLane(c.Context(), verify)
+			lane := n.newLane(context.WithoutCancel(c.Context()), verify) // told to stop, a load waits for its last answers
 			defer lane.close()
 			report, err := runLoad(c.Context(), t, &o, lane)
 			if err != nil {
@@ -131,7 +131,7 @@ func runLoad(ctx context.Context, t *terminal, o *loadOptions, to target) (*load
 	stop := l.progress(t, begin)
 	l.run(ctx, begin)
 	stop()
-	return l.report(time.Since(begin)), ctx.Err()
+	return l.report(time.Since(begin)), nil
 }
 
 // loadKey makes the account of a client. Anybody can compute it: it owns nothing of worth.
@@ -178,7 +178,8 @@ func (l *load) prepare(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// run lets the clients work until the time is up, and waits for their last answers.
+// run lets the clients work until the time is up or the user stops them, and waits for their last
+// answers.
 func (l *load) run(ctx context.Context, begin time.Time) {
 	end := begin.Add(time.Duration(l.o.Seconds) * time.Second)
 	var wg sync.WaitGroup
@@ -220,7 +221,7 @@ func (l *load) open(ctx context.Context, client int, begin, end time.Time) {
 
 // one does one request and counts it.
 func (l *load) one(ctx context.Context, client int, salt uint64, q request, due time.Time) {
-	one, end := context.WithTimeout(ctx, loadTimeout)
+	one, end := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer end()
 	var code uint32
 	var err error
@@ -229,9 +230,6 @@ func (l *load) one(ctx context.Context, client int, salt uint64, q request, due 
 	}
 	if err == nil && q.payload != nil {
 		code, err = l.to.send(one, l.keys[client], salt, q.namespace, q.payload)
-	}
-	if ctx.Err() != nil {
-		return // stopped by the user: no failure of the network's
 	}
 	took := time.Since(due)
 	l.done.Add(1)
