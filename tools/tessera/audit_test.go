@@ -3,6 +3,7 @@ package tessera
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,13 +35,16 @@ type auditor struct {
 
 var errPolicy = errors.New("too few cosignatures")
 
+// anyServer does not ask who serves the log: its content proves itself, whoever does.
+var anyServer = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+
 func newAuditor(ctx context.Context, address string, origin quoin.Origin, set quoin.ValidatorSet) (*auditor, error) {
 	root, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
 	a := &auditor{origin: string(origin)}
-	if a.fetcher, err = client.NewHTTPFetcher(root, http.DefaultClient); err != nil {
+	if a.fetcher, err = client.NewHTTPFetcher(root, anyServer); err != nil {
 		return nil, err
 	}
 	vkey, err := ledger.LogVerifierKey(origin)
