@@ -174,12 +174,15 @@ func (x *Executor) validate(o *Outcome) error {
 	var ids []quoin.Hash
 	var unverified []quoin.Transaction
 	for i := range transactions {
+		o.IDs[i] = transactions[i].ID(x.originID)
+	}
+	x.tip.Seen.Warm(o.IDs)
+	for i := range transactions {
 		t := &transactions[i]
 		if t.Kernel() {
 			kernel++
 		}
-		id := t.ID(x.originID)
-		o.IDs[i] = id
+		id := o.IDs[i]
 		if t.Expiry < h.Height || uint64(t.Expiry) > uint64(h.Height)+p.ExpiryWindowHeights {
 			return invalid("transaction %s with expiry %d at height %d", id, t.Expiry, h.Height)
 		}

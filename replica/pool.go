@@ -100,9 +100,14 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 	var ids []quoin.Hash
 	var signed []quoin.Transaction
 	var where []int
+	all := make([]quoin.Hash, len(txs))
+	for i := range txs {
+		all[i] = txs[i].ID(p.origin)
+	}
+	p.seen.Warm(all)
 	for i := range txs {
 		a := &admissions[i]
-		a.ID = txs[i].ID(p.origin)
+		a.ID = all[i]
 		a.Code = p.check(&txs[i], a)
 		if a.Code == Admitted {
 			a.Code = judge(&txs[i])
