@@ -36,6 +36,14 @@ func (c *checker) claims(n *node, m consensus.Message, claims []Claim) {
 		if before, ok := c.made[key]; ok && before != x.Content {
 			c.w.broken("I8: member %d sends %s of view %d for %x, after one for %x", n.index, x.Kind, x.View, x.Content[:4], before[:4])
 		}
+		for _, pair := range c.w.suite.Final {
+			earlier := key
+			earlier.kind = pair[0]
+			_, again := c.made[key]
+			if _, ok := c.made[earlier]; ok && !again && pair[1] == x.Kind {
+				c.w.broken("I8: member %d sends its first %s of view %d after %s", n.index, x.Kind, x.View, pair[0])
+			}
+		}
 		c.made[key] = x.Content
 		for _, pair := range c.w.suite.Exclusive {
 			if i := slices.Index(pair[:], x.Kind); i >= 0 {

@@ -88,6 +88,9 @@ type Suite struct {
 	Claims func(consensus.Message) []Claim
 	// Exclusive lists pairs of kinds of which only one may be claimed in a view.
 	Exclusive [][2]string
+	// Final lists pairs of kinds of which a member may not first claim the second in a view in which
+	// it claimed the first.
+	Final [][2]string
 
 	First, Seeds uint64
 	Package      string // for the command that replays a seed; its tests have flags -first and -seeds

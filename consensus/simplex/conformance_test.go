@@ -63,7 +63,7 @@ func claims(m consensus.Message) []consensustest.Claim {
 
 func suite(rules simplex.Rules, weights ...uint64) consensustest.Suite {
 	return consensustest.Suite{New: machine(rules), Weights: weights, Claims: claims, Package: "./consensus/simplex",
-		Exclusive: [][2]string{{"nullify", "finalize"}, {"nullification", "certificate"}}, First: *first}
+		Exclusive: [][2]string{{"nullify", "finalize"}, {"nullification", "certificate"}}, Final: [][2]string{{"nullify", "notarize"}}, First: *first}
 }
 
 var worlds = []struct {

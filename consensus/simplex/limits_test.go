@@ -199,3 +199,88 @@ func TestLateBuilt(t *testing.T) {
 		t.Fatal("the answer is used twice")
 	}
 }
+
+// A validator that is a quorum by itself, or nearly, crashes after its vote was written and before
+// the aggregate was. It goes on.
+func TestOwnVoteIsAQuorum(t *testing.T) {
+	w := newScenario(t, "network 1", "tx 1")
+	m := w.members[0]
+	for n := 1; n < len(m.log); n++ {
+		lone := newScenario(t, "network 1")
+		lone.members[0].log = m.log[:n]
+		lone.play("crash 0", "restart 0", "tx 2", "timeout all", "rounds 10")
+		if h := lone.members[0].tip().checkpoint.Height; h < 2 {
+			t.Errorf("after a crash behind record %d of the log: height %d, want at least 2\n%s", n, h, lone.play("log 0", "status"))
+		}
+	}
+}
+
+// Blocks that are too many for one answer are fetched part by part, without waiting for time-outs.
+func TestFetchingInParts(t *testing.T) {
+	w := newScenario(t, "network 4", "tx 6", "deliver to=0,1,2")
+	if h := w.members[0].tip().checkpoint.Height; h != 6 {
+		t.Fatalf("height %d, want 6: %s", h, w.play("status"))
+	}
+	w.play("drop")
+	m, whole := w.members[3], w.members[0]
+	last := whole.certs[6]
+	var out consensus.Output
+	m.machine.Step(scenarioStart, consensus.Fetched{Certificate: last}, &out)
+	for part := range 3 {
+		if len(out.Fetch) != 1 || out.Fetch[0].Block != last.Checkpoint.Block || out.Fetch[0].After != quoin.Height(2*part) {
+			t.Fatalf("part %d: fetches %v, want the last block after height %d", part, out.Fetch, 2*part)
+		}
+		h := 2*part + 2
+		in := []consensus.Input{consensus.Fetched{From: 0, Blocks: []*quoin.Block{whole.chain[h-1].block, whole.chain[h].block}, Certificate: whole.certs[quoin.Height(h)]}}
+		out.Reset()
+		for ; len(in) > 0; in = in[1:] {
+			m.machine.Step(scenarioStart, in[0], &out)
+			for _, x := range out.Execute {
+				in = append(in, consensus.Executed{Block: x.Block.ID(), Verdict: consensus.Valid, Checkpoint: whole.results[x.Block.ID()].checkpoint})
+			}
+			out.Execute = nil
+		}
+	}
+	if v := m.machine.Status().CertifiedView; v != last.Checkpoint.View || len(out.Fetch) > 0 {
+		t.Errorf("certified view %d, want %d; fetches %v, want none", v, last.Checkpoint.View, out.Fetch)
+	}
+}
+
+// A proposal that never got a quorum is no reason for timers once its view was given up and nothing
+// is wanted any more.
+func TestForgottenProposalLetsTheChainRest(t *testing.T) {
+	w := newScenario(t, "network 4", "tx 1", "deliver kind=propose", "drop", "timeout all")
+	for _, m := range w.members {
+		m.pool = nil // expired
+		m.step(consensus.Wanted{})
+	}
+	if s := w.play("rounds 10"); !strings.HasSuffix(s, "all is quiet\n") {
+		t.Errorf("the chain does not rest: %s", w.play("status"))
+	}
+}
+
+// A view that was left is nullified when more than f have done so, if it was not finalized.
+func TestNullifyFollowsInALeftView(t *testing.T) {
+	w := newScenario(t, "network 4", "hold 3", "tx 1", "deliver kind=propose,notarize,notarization", "drop")
+	if v := w.members[3].machine.Status().View; v != 2 {
+		t.Fatalf("member 3 is in view %d, want 2", v)
+	}
+	if sent := w.sent(3, 0, &simplex.Nullify{View: 1}); len(sent) > 0 {
+		t.Fatalf("one vote is followed: %v", sent)
+	}
+	sent := w.sent(3, 1, &simplex.Nullify{View: 1})
+	if len(sent) == 0 || sent[0].Message.Kind() != "nullify" {
+		t.Fatalf("two votes of four are followed by %v, want a nullify", sent)
+	}
+	w.play("hold 3 off")
+	if s := w.play("log 3"); strings.Contains(s, "vote finalize 1") {
+		t.Errorf("finalize after nullify:\n%s", s)
+	}
+	// Member 0 has finalized view 1, and does not follow.
+	w.sent(0, 1, &simplex.Nullify{View: 1})
+	for _, e := range w.sent(0, 2, &simplex.Nullify{View: 1}) {
+		if e.Message.Kind() == "nullify" {
+			t.Error("nullify after finalize")
+		}
+	}
+}
