@@ -93,7 +93,7 @@ func (c *clients) make() quoin.Transaction {
 	}
 	window := w.genesis.Configuration.Parameters.ExpiryWindowHeights
 	t := quoin.Transaction{Salt: c.salt, Expiry: w.chain.height() + quoin.Height(c.rand.between(window/4, window*3/4)), Namespace: "kv", Payload: batch.Payload()}
-	if c.rand.chance(500) {
+	if c.rand.chance(300) {
 		account := c.accounts[c.rand.index(accounts)]
 		t.Sender = signature.PublicOf(account)
 		t.Signature = signature.Sign(account, quoin.TransactionSigningBytes(t.ID(w.origin.ID())))

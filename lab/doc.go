@@ -1,2 +1,97 @@
-// Package lab plays whole networks in one deterministic world.
+// Package lab plays whole networks in one deterministic world, and looks for broken invariants.
+//
+// Run plays the world of a seed: some validators, each a whole replica.Replica with a disk, a store,
+// a clock and a loop of its own; a network between the regions of the earth; clients; people who
+// govern; and adversity. Everything that happens is an event at a time in microseconds, events of one
+// time in the order in which they were planned, and everything random comes from the seed, in a
+// stream for each concern. So the same options give the same world to the last byte, which the
+// report's digest shows: it covers all that replicas take in, ask for, write and report.
+//
+// # The driver
+//
+// A node drives its replica as package node does: inputs that wait together share one sync of the
+// vote log; demands are met in the order in which replica.Output lists them; the store is synced
+// beside the loop. The vote log is a disk.Log on disk.Memory, the store a store.Memory, syncs
+// take simulated time, and a crash may come between any two demands, or in the middle of an operation
+// of the disk: then what was not synced is lost, or half of it, as the seed decides. A process may also
+// be killed with its disk intact. Caches of the state have another size on every node.
+//
+// # A world
+//
+// First comes adversity: messages are lost, doubled, delayed and reordered, links are cut in both
+// directions or in one, nodes crash and come back, all of them at once too. Every world sees at least
+// one of each kind. In some a validator is faulty (see Behaviour), in some governance brings in a
+// hostile leader (see Corpus). Meanwhile clients submit signed and unsigned transactions, again and
+// again and to several nodes, and the leader algorithm is changed by proposals, approvals and a
+// schedule on the ledger. When nine tenths of what Options ask for are certified the network
+// becomes a good one, all nodes come back, the rest is certified, and all come to rest.
+//
+// # Observers
+//
+// Observers read what honest replicas send and report, and never steer. In the numbers of the
+// project's invariants:
+//
+//   - I1 (agreement): certificates are of quorums, one height has one result, entries give the ledger
+//     root, and each ledger is the one before with the block's entries.
+//   - I2 (durable): what a replica reported is there after every crash.
+//   - I4 (cold): a replica that was never part of the world executes the certified chain to the same
+//     bytes, codes, fuel, window of transactions and configuration.
+//   - I5 (progress): in the good network, what all know is certified within 4(n + 1) views, and all come
+//     to rest with the same chain.
+//   - I6 (bindings): the configurations that served are the fold of the ledger.
+//   - I7 (once): no transaction is certified twice.
+//   - I8 (votes): no honest replica makes two claims that exclude each other, across restarts; no view has two
+//     notarized results, or a Nullification and a Certificate.
+//
+// I3 is I1, I2, I4, I7 and I8 in worlds with hostile plugins. The world ends at the first broken
+// invariant, and the report holds the events before it. A panic of the code under test is one too.
+//
+// That the observers see what they are for is shown by planting bugs (see Bug), one at a time.
+//
+// # Scenarios
+//
+// Every row of the kernel's list of scenarios is a test of its name, and so is every row of the list
+// of what has gone wrong elsewhere, as far as it concerns a deterministic world:
+//
+//	body withheld, then both holders killed            TestBodyWithheldAndBothHoldersKilled
+//	all killed after a relayed nullification           TestAllKilledAfterRelayedNullification
+//	four validators, rescue with a fixed dead leader   TestRescueWithAFixedDeadLeader
+//	near-miss time-outs, pipeline deep, then healing   TestNearMissTimeouts
+//	two of three honest pools, on an idle chain        TestTwoOfThreePoolsOnAnIdleChain
+//	votes of a canary chain replayed on main           TestVotesOfACanaryChainReplayedOnMain
+//	one diverging replica of four                      TestOneDivergingReplica
+//	non-determinism only in bytes, code or fuel        TestHiddenNonDeterminism, TestTwoNonDeterministicMachines
+//	forged split against a slow replica                TestForgedSplitAgainstASlowReplica
+//	pending, then vetoed, configuration                TestPendingThenVetoedConfiguration (and package client)
+//	the leader's clock in the year 2100                TestLeadersClockInTheYear2100
+//	one body signed twice by its sender                TestOneBodySignedTwice
+//	departing validator alone with H's certificate     TestDepartingValidatorHoldsTheCertificate
+//	an unready next set                                TestUnreadyNextSet
+//
+//	Juno 2022, CWA-2025-003: local data, flags         TestLocalDifferencesDoNotMatter
+//	CWA-2021-003: codes only                           TestHostileMachines
+//	CWA-2024-004: warm and cold agree                  the cold replica of every world
+//	CWA-2023-002: recursion                            TestHostileMachines, TestHostileLeaders
+//	Persistence 2022: vote guard survives reset        every world's crashes; TestPlantedBugs/forget-votes
+//	Gaia v17.1: membership churn at activations        TestMembershipChurnAroundActivations
+//	Robonomics 2025: crash within an activation        TestCrashAtEverySubStepOfAnActivation
+//	Polkadot 2024: activation at every offset          TestActivationAtEveryOffset
+//	Solana 2022: failed transaction twice              TestFailedTransactionIsNotProcessedTwice
+//	Solana, Avalanche 2024: overload                   TestTenTimesOverload (and package transport's shares)
+//	Ethereum May 2023: stale messages                  TestStaleMessageFlood
+//	CometBFT 2024/25: malformed messages, snapshots    TestMalformedMessages
+//	Knight 2012: readiness by digest                   TestReadinessByDigestBeforeActivation
+//	NATS 2.12: power cuts and bit flips                TestPowerCutAndBitFlips
+//	Tendermint: torn log                               every world's torn writes (and package disk)
+//	relab/hotstuff: positive controls                  TestPlantedBugs
+//
+// The rows that other rooms test: endless recompilation (node), a panic that a transaction triggers
+// (plugin), parameters as releases and emergency roads (governance). Parallel execution does not
+// exist yet.
+//
+// # Limits, concurrency
+//
+// A world is for one goroutine; worlds share nothing but a Corpus, which any number may use at once.
+// It ends after twenty simulated minutes at the latest. The regions' round trips are of the order of
+// those that cloudping.co publishes for AWS; nothing depends on their exact values.
 package lab

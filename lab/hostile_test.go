@@ -13,6 +13,7 @@ import (
 // Every hostile leader is voted in; the network goes on, the fault is on the ledger, and a leader that
 // faults is quarantined.
 func TestHostileLeaders(t *testing.T) {
+	t.Parallel()
 	corpus, err := NewCorpus(leaderFixtures...)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func TestHostileLeaders(t *testing.T) {
 // Every hostile machine serves a namespace and gets transactions; other namespaces go on, and the
 // fault is the result of those who asked for it.
 func TestHostileMachines(t *testing.T) {
+	t.Parallel()
 	for _, f := range hostile.Machines() {
 		t.Run(f.Name, func(t *testing.T) {
 			corpus, err := NewCorpus(f.Name)

@@ -9,6 +9,7 @@ import (
 // TestPlantedBugs shows that the observers see what they are for: each bug, planted in all honest
 // replicas, is reported as a broken invariant within a few seeds.
 func TestPlantedBugs(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		bug       Bug
 		behaviour Behaviour

@@ -106,6 +106,7 @@ func suspension(n *node, namespace string) (governance.Suspension, bool) {
 // A machine that answers differently on every replica never gets two roots certified; others are
 // certified again within 20 views; its suspension, with the reason, is in the ledger and the state.
 func TestHiddenNonDeterminism(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]func(n *node, r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse{
 		"state": func(n *node, r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
 			s.Put([]byte("k"), []byte{byte(n.index)})
@@ -173,6 +174,7 @@ func TestHiddenNonDeterminism(t *testing.T) {
 
 // Two machines that are not deterministic at once are both suspended.
 func TestTwoNonDeterministicMachines(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{}, func(w *world) {
 		bindFickle(w, func(n *node, r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
 			return hook.ApplyResponse{Output: []byte{byte(n.index)}}
@@ -207,6 +209,7 @@ func TestTwoNonDeterministicMachines(t *testing.T) {
 
 // One replica of four computes another result: the others go on, and it adopts what they certified.
 func TestOneDivergingReplica(t *testing.T) {
+	t.Parallel()
 	diverged, adopted := 0, 0
 	w := play(t, Options{}, func(w *world) {
 		bindFickle(w, func(n *node, r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
@@ -259,6 +262,7 @@ func count(w *world, which func(*quoin.Transaction) bool) int {
 // A leader shows its block only to as few as can notarize it with it, and serves nothing; then both
 // who have the block lose power.
 func TestBodyWithheldAndBothHoldersKilled(t *testing.T) {
+	t.Parallel()
 	killed := 0
 	play(t, Options{Byzantine: Withhold}, func(w *world) {
 		holders := map[quoin.Hash][]*node{}
@@ -288,6 +292,7 @@ func TestBodyWithheldAndBothHoldersKilled(t *testing.T) {
 
 // Every node loses power as soon as anybody relays a nullification.
 func TestAllKilledAfterRelayedNullification(t *testing.T) {
+	t.Parallel()
 	kills := 0
 	play(t, Options{}, func(w *world) {
 		w.network.filter = func(from, to *node, m *message) bool {
@@ -313,6 +318,7 @@ func TestAllKilledAfterRelayedNullification(t *testing.T) {
 
 // The binding names a validator that is dead for good; rescue views carry the chain.
 func TestRescueWithAFixedDeadLeader(t *testing.T) {
+	t.Parallel()
 	var before quoin.Height
 	w := play(t, Options{Blocks: 40, Transactions: 100}, func(w *world) {
 		var err error
@@ -337,6 +343,7 @@ func TestRescueWithAFixedDeadLeader(t *testing.T) {
 
 // Views are notarized and just not certified in time, for more views than the pipeline is deep.
 func TestNearMissTimeouts(t *testing.T) {
+	t.Parallel()
 	deepest := 0
 	play(t, Options{}, func(w *world) {
 		w.network.filter = func(from, to *node, m *message) bool {
@@ -358,6 +365,7 @@ func TestNearMissTimeouts(t *testing.T) {
 
 // Two of three live nodes know a transaction; the third does not, and the chain is otherwise idle.
 func TestTwoOfThreePoolsOnAnIdleChain(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{Blocks: 1, Transactions: 1}, func(w *world) {
 		w.genesis.Configuration.Parameters.HeartbeatMS = 0
 		w.clients.off = true
@@ -376,6 +384,7 @@ func TestTwoOfThreePoolsOnAnIdleChain(t *testing.T) {
 
 // Votes of another chain with the same validators mean nothing here.
 func TestVotesOfACanaryChainReplayedOnMain(t *testing.T) {
+	t.Parallel()
 	var heard []*message
 	var times []uint64
 	play(t, Options{Blocks: 20, Transactions: 20}, func(w *world) {
@@ -413,6 +422,7 @@ func TestVotesOfACanaryChainReplayedOnMain(t *testing.T) {
 
 // A Byzantine voter lies about results, and one honest replica is slow: nobody is suspended.
 func TestForgedSplitAgainstASlowReplica(t *testing.T) {
+	t.Parallel()
 	lies := uint64(0)
 	w := play(t, Options{Byzantine: Lie}, func(w *world) {
 		bindFickle(w, func(*node, *hook.ApplyRequest, hook.Access) hook.ApplyResponse { return hook.ApplyResponse{} })
@@ -440,6 +450,7 @@ func TestForgedSplitAgainstASlowReplica(t *testing.T) {
 
 // A leader's clock stands in the year 2100: its blocks are refused, the chain's time stays sane.
 func TestLeadersClockInTheYear2100(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{}, func(w *world) {
 		w.nodes[1].skewMS = 75 * 365 * 86_400_000
 		w.after(20*second, w.chaos.heal)
@@ -452,6 +463,7 @@ func TestLeadersClockInTheYear2100(t *testing.T) {
 
 // A sender signs one body twice: there is one transaction.
 func TestOneBodySignedTwice(t *testing.T) {
+	t.Parallel()
 	var id quoin.Hash
 	w := play(t, Options{}, func(w *world) {
 		account := w.clients.accounts[0]
@@ -481,6 +493,7 @@ func TestOneBodySignedTwice(t *testing.T) {
 
 // A next validator set that is not ready: activation is put off, then rejected, and the chain goes on.
 func TestUnreadyNextSet(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{Blocks: 80}, func(w *world) {
 		p := &w.genesis.Configuration.Parameters
 		p.ActivationRetries, p.ActivationDelayHeights = 2, 8
@@ -505,6 +518,7 @@ func TestUnreadyNextSet(t *testing.T) {
 // A validator leaves the set; it alone has the certificate of the last block of its epoch when the
 // next epoch should begin.
 func TestDepartingValidatorHoldsTheCertificate(t *testing.T) {
+	t.Parallel()
 	held := false
 	w := play(t, Options{Nodes: 5, Epochs: 2, Blocks: 80}, func(w *world) {
 		members := slices.Clone(w.genesis.Configuration.Validators.All())[:4]
@@ -545,6 +559,7 @@ func TestDepartingValidatorHoldsTheCertificate(t *testing.T) {
 // While a change is pending, and after its veto, the certified state knows no next epoch: there is
 // nothing to show to a light client.
 func TestPendingThenVetoedConfiguration(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{Blocks: 80}, func(w *world) {
 		w.governor.finished = false
 		looks := 0

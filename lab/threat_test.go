@@ -17,6 +17,7 @@ import (
 // What must not matter differs from replica to replica (the sizes of caches in every world; here also
 // whether guests are compiled or interpreted), and results are the same: the observers compare them.
 func TestLocalDifferencesDoNotMatter(t *testing.T) {
+	t.Parallel()
 	compiled, err := NewCorpus(hostile.MachineSelective)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +73,8 @@ func activation(w *world, notice quoin.Height, last func(n *node)) {
 
 // A node loses power at every sub-step of an activation, each in a world of its own.
 func TestCrashAtEverySubStepOfAnActivation(t *testing.T) {
-	for step := range uint64(24) {
+	t.Parallel()
+	for step := range uint64(16) {
 		w := play(t, Options{Epochs: 2, Blocks: 30, Transactions: 20}, func(w *world) {
 			activation(w, 4, func(n *node) {
 				if n.index <= int(step%2) { // one node, or two at different sub-steps
@@ -90,6 +92,7 @@ func TestCrashAtEverySubStepOfAnActivation(t *testing.T) {
 
 // An activation comes at every distance from its schedule, and the schedule at any offset of its epoch.
 func TestActivationAtEveryOffset(t *testing.T) {
+	t.Parallel()
 	for notice := quoin.Height(2); notice < 18; notice++ {
 		w := play(t, Options{Epochs: 3, Blocks: 20, Transactions: 20}, func(w *world) {
 			activation(w, notice, nil)
@@ -104,6 +107,7 @@ func TestActivationAtEveryOffset(t *testing.T) {
 
 // Validators leave and come back around every activation of a leader.
 func TestMembershipChurnAroundActivations(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{Nodes: 5, Epochs: 5, Blocks: 60}, func(w *world) {
 		all := w.genesis.Configuration.Validators
 		four, err := quoin.NewValidatorSet(slices.Clone(all.All())[:4])
@@ -125,6 +129,7 @@ func TestMembershipChurnAroundActivations(t *testing.T) {
 
 // A failed transaction that is submitted again and again has one result.
 func TestFailedTransactionIsNotProcessedTwice(t *testing.T) {
+	t.Parallel()
 	var id quoin.Hash
 	w := play(t, Options{}, func(w *world) {
 		for i := range uint64(20) {
@@ -161,6 +166,7 @@ func TestFailedTransactionIsNotProcessedTwice(t *testing.T) {
 
 // Ten times more is submitted than pools hold: it is refused, and the chain goes on.
 func TestTenTimesOverload(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{}, func(w *world) {
 		w.pool = replica.PoolLimits{Transactions: 200, Kernel: 16}
 		salt := uint64(1 << 50)
@@ -190,6 +196,7 @@ func TestTenTimesOverload(t *testing.T) {
 
 // Every message of the past comes again and again from everybody: it costs little, and commits go on.
 func TestStaleMessageFlood(t *testing.T) {
+	t.Parallel()
 	flood := uint64(0)
 	w := play(t, Options{}, func(w *world) {
 		var old []*message
@@ -228,6 +235,7 @@ func TestStaleMessageFlood(t *testing.T) {
 // Real messages with bytes changed, cut or added, from validators and strangers: refused and counted,
 // and nothing breaks.
 func TestMalformedMessages(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{}, func(w *world) {
 		r := stream(*first, "malformed")
 		w.network.filter = func(from, to *node, m *message) bool {
@@ -267,6 +275,7 @@ func TestMalformedMessages(t *testing.T) {
 
 // Two of four nodes never get the release: activation is put off until they do.
 func TestReadinessByDigestBeforeActivation(t *testing.T) {
+	t.Parallel()
 	corpus, err := NewCorpus("leader-always-zero")
 	if err != nil {
 		t.Fatal(err)
@@ -305,6 +314,7 @@ func TestReadinessByDigestBeforeActivation(t *testing.T) {
 // One node of four loses power, and a bit of what it had synced flips: it finds out, never votes again
 // with its key, and follows. Nothing acknowledged is lost.
 func TestPowerCutAndBitFlips(t *testing.T) {
+	t.Parallel()
 	w := play(t, Options{Blocks: 80}, func(w *world) {
 		n := w.nodes[3]
 		w.after(6*second, func() {
