@@ -185,7 +185,6 @@ func newServer(t *Transport) *grpc.Server {
 		grpc.StaticConnWindowSize(int32(t.config.WindowBytes*(ClassCount+1))),
 		grpc.ReadBufferSize(ioBufferBytes),
 		grpc.WriteBufferSize(4<<10),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(t.config.HandshakeTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingInterval / 2, PermitWithoutStream: true}),

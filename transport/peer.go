@@ -353,7 +353,6 @@ func newClient(t *Transport, conn net.Conn) (*grpc.ClientConn, error) {
 		grpc.WithMaxHeaderListSize(headerBytesMax),
 		grpc.WithReadBufferSize(4<<10),
 		grpc.WithWriteBufferSize(ioBufferBytes),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
