@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"slices"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/replica"
 )
@@ -19,8 +21,14 @@ type progress struct {
 	probesMax int
 }
 
+// probe is a transaction and how many views had been entered when all knew it.
+type probe struct {
+	id    quoin.Hash
+	since uint64
+}
+
 func newProgress(w *world) *progress {
-	return &progress{w: w, probes: map[quoin.Hash]uint64{}}
+	return &progress{w: w}
 }
 
 func (p *progress) event(n *node, e *replica.Event) {
@@ -34,22 +42,22 @@ func (p *progress) event(n *node, e *replica.Event) {
 	p.views++
 	p.w.result.Views = p.views
 	limit := uint64(4 * (len(p.w.nodes) + 1))
-	for id, since := range p.probes {
-		if p.views > since+limit {
-			p.w.broken("I5", "transaction %v has been known to all for more than %d views: %s", id, limit, p.w.state())
+	for _, x := range p.probes {
+		if p.views > x.since+limit {
+			p.w.broken("I5", "transaction %v has been known to all for more than %d views: %s", x.id, limit, p.w.state())
 			return
 		}
 	}
 }
 
 func (p *progress) finished(n *node, f *replica.Finished) {
-	for _, id := range f.IDs {
-		delete(p.probes, id)
-	}
+	p.probes = slices.DeleteFunc(p.probes, func(x probe) bool { return slices.Contains(f.IDs, x.id) })
 }
 
 // expect begins to count views for a transaction that everybody was given.
-func (p *progress) expect(id quoin.Hash) { p.probes[id] = p.views + 1 } // the submission itself takes a moment
+func (p *progress) expect(id quoin.Hash) {
+	p.probes = append(p.probes, probe{id, p.views + 1}) // the submission itself takes a moment
+}
 
 // rested reports whether every honest replica has everything.
 func (p *progress) rested() bool {
