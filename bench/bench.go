@@ -43,10 +43,13 @@ type Options struct {
 	NoSync      bool          // durability off
 	Warmup      time.Duration // [2 s]
 	Duration    time.Duration // [10 s]
-	Dir         string        // [a temporary folder, removed afterwards]
+	Dir         string        // where the network's folder is made, which is removed afterwards [the system's]
 	CPUProfile  io.Writer     // takes a CPU profile of the measured time, if not nil
 	Progress    func(format string, args ...any)
 }
+
+// outstandingBatches is how many full blocks the clients keep in flight.
+const outstandingBatches = 4
 
 func (o Options) withDefaults() Options {
 	set := func(p *int, v int) {
@@ -57,7 +60,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Nodes, 4)
 	set(&o.Payload, 128)
 	set(&o.Batch, 400)
-	set(&o.Outstanding, 4*o.Batch)
+	set(&o.Outstanding, outstandingBatches*o.Batch)
 	set(&o.Keys, 100_000)
 	if o.Warmup == 0 {
 		o.Warmup = 2 * time.Second
@@ -88,25 +91,30 @@ type Result struct {
 }
 
 // Run makes a network, loads it, and takes it down.
-func Run(ctx context.Context, o Options) (*Result, error) {
-	o = o.withDefaults()
-	dir := o.Dir
-	if dir == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "quoin-bench-"); err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
+func Run(ctx context.Context, o Options) (r *Result, err error) {
+	err = with(ctx, o.withDefaults(), func(w *network) error {
+		r, err = w.measure(ctx)
+		return err
+	})
+	return r, err
+}
+
+// with makes a network, writes its keys, and takes it down after use.
+func with(ctx context.Context, o Options, use func(*network) error) error {
+	dir, err := os.MkdirTemp(o.Dir, "quoin-bench-")
+	if err != nil {
+		return err
 	}
+	defer os.RemoveAll(dir)
 	w, err := newNetwork(o, dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer w.close()
 	if err := w.preload(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return w.measure(ctx)
+	return use(w)
 }
 
 type network struct {
@@ -114,6 +122,7 @@ type network struct {
 	dir   string
 	nodes []*node.Node
 	keys  []ed25519.PrivateKey
+	made  uint64 // clients
 }
 
 func newNetwork(o Options, dir string) (*network, error) {
@@ -213,11 +222,11 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 	}
 	var running sync.WaitGroup
 	var failed atomic.Pointer[error]
-	for i, c := range clients {
+	for _, c := range clients {
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			if err := c.run(ctx, uint64(i)+1); err != nil && ctx.Err() == nil {
+			if err := c.run(ctx, c.number); err != nil && ctx.Err() == nil {
 				failed.Store(&err)
 				cancel()
 			}

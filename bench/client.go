@@ -36,7 +36,8 @@ type client struct {
 const submitMax = 200 // transactions of one submission
 
 func newClient(w *network, i, outstanding int) *client {
-	c := &client{w: w, n: w.nodes[i], number: uint64(i) + 1, tokens: make(chan struct{}, outstanding), sent: map[uint32]time.Time{},
+	w.made++
+	c := &client{w: w, n: w.nodes[i], number: w.made, tokens: make(chan struct{}, outstanding), sent: map[uint32]time.Time{},
 		latency: hdrhistogram.New(1, 600_000_000, 3), origin: w.nodes[i].Origin().ID(), key: w.keys[i]}
 	for range outstanding {
 		c.tokens <- struct{}{}
