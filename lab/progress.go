@@ -11,14 +11,11 @@ import (
 // 4(n + 1) views, and in the end everybody has everything.
 type progress struct {
 	blind
-	w         *world
-	epoch     quoin.Epoch // the highest view that an honest replica has entered
-	view      quoin.View
-	views     uint64 // how many were entered first by somebody
-	probes    map[quoin.Hash]uint64
-	probed    int
-	settled   int // looks that found all at rest
-	probesMax int
+	w      *world
+	epoch  quoin.Epoch // the highest view that an honest replica has entered
+	view   quoin.View
+	views  uint64  // how many were entered first by somebody
+	probes []probe // transactions that all know and that are not certified yet
 }
 
 // probe is a transaction and how many views had been entered when all knew it.
