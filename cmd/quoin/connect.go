@@ -66,16 +66,14 @@ type receipt struct {
 	height    quoin.Height
 	entry     uint64
 	namespace string
+	salt      uint64
+	expiry    quoin.Height
 	result    quoin.Result
 	proof     func() *client.Proof
 }
 
 // transact signs and sends a transaction, and waits until it is certified.
-func (n *conn) transact(ctx context.Context, key ed25519.PrivateKey, salt uint64, namespace string, payload []byte) (*receipt, error) {
-	expiry, err := n.expiry(ctx)
-	if err != nil {
-		return nil, netFault(err)
-	}
+func (n *conn) transact(ctx context.Context, key ed25519.PrivateKey, salt uint64, expiry quoin.Height, namespace string, payload []byte) (*receipt, error) {
 	tx := quoin.Transaction{Sender: publicOf(key), Salt: salt, Expiry: expiry, Namespace: namespace, Payload: payload}
 	if err := tx.Check(); err != nil {
 		return nil, usage(err.Error(), "see the limits in the documentation of the root package")
@@ -89,7 +87,7 @@ func (n *conn) transact(ctx context.Context, key ed25519.PrivateKey, salt uint64
 	switch o := outcomes[0]; o.Stage {
 	case client.Certified:
 		r := o.Receipt
-		return &receipt{id, r.Height, r.Entry, namespace, r.Result, r.Proof}, nil
+		return &receipt{id, r.Height, r.Entry, namespace, salt, expiry, r.Result, r.Proof}, nil
 	case client.Expired:
 		return nil, refused("expired", fmt.Sprintf("transaction %s was not included before its expiry height %d", id, expiry), "", "send it again")
 	default:
@@ -114,6 +112,12 @@ func admissionText(code string) string {
 		return "the node has as many pending transactions as it takes"
 	case "sender-limit":
 		return "the sender has as many pending transactions as it may"
+	case "expired":
+		return "its expiry height has passed"
+	case "expiry-too-far":
+		return "its expiry height lies beyond the chain's window"
+	case "bad-signature":
+		return "its signature does not verify"
 	case "no-machine":
 		return "no machine serves the namespace"
 	case "unsigned":

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 	"quoin.dev/quoin/plugin"
 )
 
-// TestTour runs the README's tour on a real network: processes of their own, on loopback.
+// TestTour runs the README's tour, and what else needs a network, on processes of their own.
 func TestTour(t *testing.T) {
 	p := testscript.Params{Dir: filepath.Join("testdata", "tour"), Setup: setup, Cmds: commands()}
 	for name, c := range tourCommands() {
@@ -33,6 +34,7 @@ const tourPatience = 60 * time.Second
 func tourCommands() map[string]scriptCommand {
 	return map[string]scriptCommand{
 		"awaitfile":    awaitFile,
+		"occupy":       occupy,
 		"awaitserving": awaitServing,
 		"checkload":    checkLoad,
 		"checkchain":   checkChain,
@@ -55,6 +57,14 @@ func awaitFile(ts *testscript.TestScript, _ bool, a []string) {
 		_, err := os.Stat(ts.MkAbs(a[0]))
 		return err == nil
 	})
+}
+
+// occupy listens on a port for the rest of the script, and says where in OCCUPIED.
+func occupy(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("OCCUPIED", l.Addr().String())
 }
 
 // awaitserving SLOT NUMBER waits until the line of the slot's history serves: it is written by the

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -32,6 +33,7 @@ type txFlags struct {
 	proof   string
 	timeout time.Duration
 	salt    uint64
+	expiry  uint64
 }
 
 func addTxFlags(c *cobra.Command, f *txFlags, role string) {
@@ -39,6 +41,7 @@ func addTxFlags(c *cobra.Command, f *txFlags, role string) {
 	c.Flags().StringVar(&f.proof, "proof", "", "write a proof, which can be checked offline, to this file")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the certificate")
 	c.Flags().Uint64Var(&f.salt, "salt", 0, "tells apart transactions that are otherwise the same (0: a new one)")
+	c.Flags().Uint64Var(&f.expiry, "expiry", 0, "the last height that may hold it (0: half the chain's window ahead)")
 }
 
 func newTxPut(t *terminal) *cobra.Command {
@@ -118,13 +121,18 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 	defer n.close()
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	salt := f.salt
+	salt, expiry := f.salt, quoin.Height(f.expiry)
 	if salt == 0 {
 		salt = rand.Uint64()
 	}
-	r, err := n.transact(ctx, key, salt, namespace, payload)
+	if expiry == 0 {
+		if expiry, err = n.expiry(ctx); err != nil {
+			return nil, netFault(err)
+		}
+	}
+	r, err := n.transact(ctx, key, salt, expiry, namespace, payload)
 	if err != nil {
-		return nil, err
+		return nil, repeatable(err, salt, expiry)
 	}
 	if f.proof != "" {
 		if err := writeProof(f.proof, r.proof(), n.genesis); err != nil {
@@ -139,6 +147,18 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 	return r, nil
 }
 
+// repeatable adds to an undecided failure how to send the very same transaction again, which never
+// executes it twice.
+func repeatable(err error, salt uint64, expiry quoin.Height) error {
+	var f *fault
+	if !errors.As(err, &f) || f.exit != exitUndecided && f.exit != exitUnavailable {
+		return err
+	}
+	again := *f
+	again.todo = fmt.Sprintf("send the same again, which cannot execute it twice: add --salt %d --expiry %d", salt, expiry)
+	return &again
+}
+
 type receiptView struct {
 	ID        string       `json:"id"`
 	Height    quoin.Height `json:"height"`
@@ -147,10 +167,12 @@ type receiptView struct {
 	Fuel      uint64       `json:"fuel"`
 	Output    string       `json:"output"` // base64
 	Namespace string       `json:"namespace"`
+	Salt      uint64       `json:"salt"`
+	Expiry    quoin.Height `json:"expiry"`
 }
 
 func (r *receipt) view() receiptView {
-	return receiptView{r.id.String(), r.height, r.entry, r.result.Code, r.result.Fuel, base64.StdEncoding.EncodeToString(r.result.Output), r.namespace}
+	return receiptView{r.id.String(), r.height, r.entry, r.result.Code, r.result.Fuel, base64.StdEncoding.EncodeToString(r.result.Output), r.namespace, r.salt, r.expiry}
 }
 
 // resultText names the code of a result and says what it means.
