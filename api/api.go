@@ -26,7 +26,8 @@
 //
 // See Limits: connections, concurrent requests and streams, bytes held, requests a second of one
 // connection, size and time of a request, transactions that wait. What is refused has a code (see
-// ErrorCode) and is counted. A stream that is not read in time is ended with slow-consumer.
+// ErrorCode) and is counted. A subscriber that falls too far behind is told slow-consumer; a stream
+// of which nothing is read for StallTime is reset, since it could not be told anything.
 //
 // # Concurrency
 //
@@ -80,6 +81,7 @@ type Limits struct {
 	StallTime         time.Duration // how long a write may wait for the client; default 20 s
 	Waiting           int           // transactions that anybody waits for; default 1<<20
 	WaitingEach       int           // of one stream; default 65536
+	FeedItems         int           // that a subscriber may be behind in what happens now; default 1024
 }
 
 func (l Limits) withDefaults() Limits {
@@ -94,6 +96,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.StallTime, 20*time.Second)
 	set(&l.Waiting, 1<<20)
 	set(&l.WaitingEach, 1<<16)
+	set(&l.FeedItems, 1024)
 	return l
 }
 
@@ -200,7 +203,8 @@ func (s *Server) serve() error {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	options := []connect.HandlerOption{
-		connect.WithReadMaxBytes(s.limits.MessageBytes),
+		connect.WithReadMaxBytes(s.limits.MessageBytes), // after decompression
+		connect.WithCompressMinBytes(4 << 10),
 		connect.WithRecover(s.recovered),
 		connect.WithInterceptors(errorInterceptor{}),
 	}

@@ -13,23 +13,19 @@ import (
 	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
 )
 
-// feedBuffer is how many items a subscriber may be behind in what happens now. Blocks that the chain
-// has already are read from the store at the subscriber's pace.
-const feedBuffer = 1024
-
 type feedService struct{ *Server }
 
 var _ quoinv1connect.FeedServiceHandler = feedService{}
 
 func isFinished(x node.Item) bool { return x.Finished != nil }
 
-// Subscribe implements quoinv1connect.FeedServiceHandler. Blocks come from the store as long as the
-// subscriber is behind, then from the node's feed.
+// Subscribe implements quoinv1connect.FeedServiceHandler. Blocks come from the store, at the
+// subscriber's pace, up to what is certified when it subscribes, then from the node's feed.
 func (s feedService) Subscribe(ctx context.Context, r *connect.Request[quoinv1.SubscribeRequest], out *connect.ServerStream[quoinv1.FeedItem]) error {
 	if !r.Msg.Blocks && !r.Msg.Events {
 		return refuse(CodeInvalid, "set blocks, events, or both", "nothing was subscribed to")
 	}
-	sub := s.node.Feed().SubscribeTo(feedBuffer, func(x node.Item) bool {
+	sub := s.node.Feed().SubscribeTo(s.limits.FeedItems, func(x node.Item) bool {
 		return x.Finished != nil && r.Msg.Blocks || x.Event != nil && r.Msg.Events
 	})
 	defer sub.Close()
@@ -57,7 +53,7 @@ func (s feedService) Subscribe(ctx context.Context, r *connect.Request[quoinv1.S
 			}
 			if sub.Lost() > 0 {
 				s.admission.count(CodeSlowConsumer)
-				return refuse(CodeSlowConsumer, "subscribe again from the height after the last block received", "the subscriber is more than %d items behind; the next block is %d", feedBuffer, f.next)
+				return refuse(CodeSlowConsumer, "subscribe again from the height after the last block received", "the subscriber is more than %d items behind; the next block is %d", s.limits.FeedItems, f.next)
 			}
 		case <-s.ctx.Done():
 			return node.ErrClosed

@@ -129,7 +129,8 @@ func newEndpoint(e Endpoint, answerBytes int, more ...connect.ClientOption) (*en
 		return nil, fmt.Errorf("client: endpoint %q; want http://host:port or https://host:port", e.URL)
 	}
 	h := &http.Client{Transport: t}
-	options := connect.WithClientOptions(append(more, connect.WithReadMaxBytes(answerBytes))...)
+	// Hashes and signatures do not compress.
+	options := connect.WithClientOptions(append(more, connect.WithReadMaxBytes(answerBytes), connect.WithAcceptCompression("gzip", nil, nil))...)
 	return &endpoint{url: url, http: h,
 		ledger:   quoinv1connect.NewLedgerServiceClient(h, url, options),
 		state:    quoinv1connect.NewStateServiceClient(h, url, options),
