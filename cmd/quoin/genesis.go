@@ -24,10 +24,8 @@ import (
 	"quoin.dev/quoin/plugins/reputation-leader/reputation"
 )
 
-// builtins are the algorithms that every node of this program has: those of package plugin, and
-// the example plugins as native code.
-func builtins() []plugin.Builtin { return append(plugin.Builtins(), extraBuiltins()...) }
-
+// extraBuiltins are what every node of this program has besides plugin.Builtins: the example plugins
+// as native code.
 func extraBuiltins() []plugin.Builtin {
 	return []plugin.Builtin{
 		{Name: "bank", Machine: smallbank.Machine{}},
