@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
 )
 
 var (
@@ -112,4 +113,43 @@ func BenchmarkSeed(b *testing.B) {
 		simulated += r.SimulatedUS
 	}
 	b.ReportMetric(float64(simulated)/1e6/b.Elapsed().Seconds(), "simulated-s/s")
+}
+
+var harsh = flag.Uint64("harsh", 4, "how many harsh worlds are run")
+
+// TestHarshWorlds runs worlds with several times the usual adversity, and with validators that leave and
+// come back.
+func TestHarshWorlds(t *testing.T) {
+	t.Parallel()
+	for seed := *first; seed < *first+*harsh; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			o, err := Options{Seed: seed, Nodes: 4 + int(seed%4), Blocks: 120, Transactions: 500}.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *show {
+				o.Log = os.Stdout
+			}
+			w, err := newWorld(o, func(w *world) {
+				w.chaos.crashes, w.chaos.partitions = 100, 60
+				w.network.loss, w.network.reorder, w.network.spikes = 80, 300, 20
+				if all := w.genesis.Configuration.Validators; all.Len() > 4 {
+					four, err := quoin.NewValidatorSet(slices.Clone(all.All())[:all.Len()-1])
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.governor.changes = append(w.governor.changes, governance.NewValidators(four), governance.NewValidators(all))
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.play()
+			r := w.report()
+			check(t, &r)
+			t.Logf("%d s: %d heights, %d views, %d epochs, %d transactions, %s, %s, %+v", r.SimulatedUS/second, r.Blocks, r.Views, r.Epochs, r.Transactions, r.Byzantine,
+				r.Hostile, r.Faults)
+		})
+	}
 }

@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	groupMax     = 128      // inputs that share one sync of the vote log, as in package node
-	logSegment   = 64 << 10 // small, so that logs have several and pruning takes some
-	logPruned    = 256 << 10
-	syncMinUS    = 100
-	syncMaxUS    = 4_000
-	inputUS      = 30 // of processor time for one input
-	executeUS    = 400
-	stepDelayMax = 3_000
+	groupMax   = 128      // inputs that share one sync of the vote log, as in package node
+	logSegment = 64 << 10 // small, so that logs have several and pruning takes some
+	logPruned  = 256 << 10
+	syncMinUS  = 100
+	syncMaxUS  = 4_000
+	syncSlowUS = 1_500_000 // of the store alone
+	inputUS    = 30        // of processor time for one input
+	executeUS  = 400
 )
 
 // node is a replica with a disk, a clock and a loop: what package node is to a real one.
@@ -328,7 +328,11 @@ func (n *node) syncStore(h quoin.Height) {
 	}
 	n.syncing = true
 	h, n.sync = n.sync, 0
-	n.later(n.rand.between(syncMinUS, syncMaxUS), func() {
+	took := n.rand.between(syncMinUS, syncMaxUS)
+	if n.rand.chance(200) {
+		took = n.rand.between(syncMaxUS, syncSlowUS) // so that crashes find something to take
+	}
+	n.later(took, func() {
 		n.syncing = false
 		var nothing store.Batch
 		if err := n.store.Apply(&nothing, true); err != nil {
