@@ -49,7 +49,11 @@ func (t *Transaction) Kernel() bool { return t.Namespace == KernelNamespace }
 // without the signature.
 func (t *Transaction) ID(origin OriginID) Hash {
 	var buf [512]byte
-	b := append(buf[:0], "quoin/transaction/v1\n"...)
+	b := buf[:0]
+	if n := 64 + t.Size(); n > len(buf) {
+		b = make([]byte, 0, n)
+	}
+	b = append(b, "quoin/transaction/v1\n"...)
 	b = append(b, origin[:]...)
 	return sha256.Sum256(t.appendBody(b))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -14,6 +15,29 @@ import (
 
 // machineSlot is the slot of a namespace's machine.
 func machineSlot(namespace string) string { return hook.Machine.Name + "/" + namespace }
+
+// served is the machine that was asked for last: as a rule the next transaction asks for it too.
+type served struct {
+	epoch     quoin.Epoch
+	namespace string
+	binding   *quoin.Binding // nil: none
+}
+
+// machine returns the binding that serves a namespace in the tip's epoch.
+func (x *Executor) machine(namespace string) (*quoin.Binding, bool) {
+	c := &x.tip.Configuration
+	if x.served.epoch != c.Epoch || x.served.namespace != namespace {
+		binding, _ := c.Binding(machineSlot(namespace))
+		x.served = served{c.Epoch, strings.Clone(namespace), binding}
+	}
+	return x.served.binding, x.served.binding != nil
+}
+
+// Serves reports whether a machine serves a namespace in the tip's epoch.
+func (x *Executor) Serves(namespace string) bool {
+	_, ok := x.machine(namespace)
+	return ok
+}
 
 // apply executes transaction i of a block and sets its result.
 func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
@@ -26,7 +50,7 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
 		}
 		return nil
 	}
-	binding, ok := x.tip.Configuration.Binding(machineSlot(t.Namespace))
+	binding, ok := x.machine(t.Namespace)
 	if !ok {
 		o.Results[i] = quoin.Result{Code: ResultNoMachine}
 		return nil
@@ -35,10 +59,12 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
 		o.Results[i] = quoin.Result{Code: ResultSuspended}
 		return nil
 	}
-	q := hook.ApplyRequest{Height: uint64(h.Height), Time: uint64(h.Time), Index: uint32(i), Transaction: o.IDs[i],
+	q := &x.request // no machine keeps it
+	*q = hook.ApplyRequest{Height: uint64(h.Height), Time: uint64(h.Time), Index: uint32(i), Transaction: o.IDs[i],
 		Sender: t.Sender, Payload: t.Payload, Params: binding.Parameters}
 	mark := o.overlay.Mark()
-	r, err := x.c.Table.Apply(binding, &q, &machineState{overlay: o.overlay, namespace: t.Namespace, written: &o.written})
+	x.state = machineState{overlay: o.overlay, namespace: t.Namespace, written: &o.written}
+	r, err := x.c.Table.Apply(binding, q, &x.state)
 	if errors.Is(err, errWrites) {
 		return o.refuse(i, mark, quoin.Result{Code: ResultWrites, Fuel: fullFuel(binding)})
 	}
@@ -140,7 +166,7 @@ func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) boo
 // Query asks a namespace's machine about the certified state. Errors wrap ErrLocal, or
 // ErrNoMachine.
 func (x *Executor) Query(namespace string, payload []byte) (plugin.QueryResult, error) {
-	binding, ok := x.tip.Configuration.Binding(machineSlot(namespace))
+	binding, ok := x.machine(namespace)
 	if !ok {
 		return plugin.QueryResult{}, fmt.Errorf("execution: %w: %q", ErrNoMachine, namespace)
 	}

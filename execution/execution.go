@@ -37,6 +37,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
@@ -88,6 +89,9 @@ type Executor struct {
 	leads    map[leadKey]Lead
 	parents  map[quoin.Hash]*Outcome // uncertified outcomes by block id
 	requests leaderRequest
+	served   served
+	request  hook.ApplyRequest // these two serve one transaction after the other
+	state    machineState
 }
 
 // New returns an executor at the certified tip.

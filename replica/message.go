@@ -182,7 +182,7 @@ func (r *Replica) judge(t *quoin.Transaction) AdmissionCode {
 		}
 		return Admitted
 	}
-	if _, ok := r.exec.Configuration().Binding("machine.v1/" + t.Namespace); !ok || r.isSuspended(t.Namespace) {
+	if !r.exec.Serves(t.Namespace) || r.isSuspended(t.Namespace) {
 		return RefusedNamespace
 	}
 	return Admitted
