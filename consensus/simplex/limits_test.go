@@ -61,18 +61,18 @@ func TestHolesAreAskedAboutAgain(t *testing.T) {
 		w.play("timeout 0 1 2", "deliver to=0,1,2", "drop")
 	}
 	w.play("timeout 0 1 2", "deliver from=0 to=3", "drop")
-	asked := map[int]bool{}
-	for range 3 {
+	asked := map[int]int{}
+	for range 6 {
 		w.play("timeout 3")
 		for _, p := range w.queue {
 			if n, ok := p.decoded.(*simplex.Need); ok && p.from == 3 && n.From == 1 {
-				asked[p.to] = true
+				asked[p.to]++
 			}
 		}
 		w.play("drop")
 	}
-	if len(asked) != 3 {
-		t.Errorf("after three time-outs these were asked: %v, want all others", asked)
+	if len(asked) != 3 || asked[0]+asked[1]+asked[2] != 6 || asked[0] != 2 {
+		t.Errorf("after six time-outs these were asked: %v, want all others twice", asked)
 	}
 }
 

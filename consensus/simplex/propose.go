@@ -295,7 +295,9 @@ func (m *Simplex) consider(now quoin.Time, out *consensus.Output) {
 		case refused:
 			m.dropCandidates(func(c *Proposal) bool { return c == p })
 			i--
-			m.report(out, consensus.RefusedBlock, view, p.Block.ID())
+			if l := m.links[p.Block.ID()]; l == nil || l.stage != invalid { // else it was reported
+				m.report(out, consensus.RefusedBlock, view, p.Block.ID())
+			}
 		case undecided:
 		}
 	}

@@ -72,7 +72,10 @@ func (w *scenario) command(words []string) string {
 	case "diverge":
 		m := w.members[number(args[0])]
 		m.diverges = len(args) == 1
-	case "redo": // executes the uncertified blocks again
+	case "refuse":
+		m := w.members[number(args[0])]
+		m.refuses = len(args) == 1
+	case "redo": // executes the lowest uncertified block again
 		m := w.members[number(args[0])]
 		for _, r := range m.results {
 			if r.block != nil && r.block.Header().Height > m.tip().checkpoint.Height {
@@ -80,6 +83,7 @@ func (w *scenario) command(words []string) string {
 			}
 		}
 		slices.SortFunc(m.work, func(a, b *quoin.Block) int { return int(a.Header().View) - int(b.Header().View) })
+		m.work = m.work[:1]
 		for _, in := range m.execute() {
 			m.step(in)
 		}
@@ -234,7 +238,8 @@ func (w *scenario) status(args []string) {
 
 // byzantine makes messages with a member's key:
 //
-//	propose VIEW PARENT to=I,J [salt=N] [time=MS]  on the named block, with the proof that anyone has
+//	propose VIEW PARENT to=I,J [salt=N] [time=MS]  on the named block, with the proof that anyone has;
+//	                                               salt=-1: without a transaction
 //	notarize VIEW BLOCK to=I,J                     with the usual result
 //	nullify VIEW to=I,J
 //	finalize VIEW BLOCK to=I,J
@@ -302,11 +307,18 @@ func (w *scenario) forge(i int, v quoin.View, parent quoin.Hash, opts map[string
 	if s, ok := opts["time"]; ok {
 		h.Time = quoin.Time(scenarioStart + number(s))
 	}
+	if w.tamper != nil {
+		w.tamper(&h, p)
+	}
 	salt := 1000 + uint64(v)
 	if s, ok := opts["salt"]; ok {
 		salt = uint64(number(s))
 	}
-	p.Block = quoin.NewBlock(h, []quoin.Transaction{transaction(salt)})
+	txs := []quoin.Transaction{transaction(salt)}
+	if opts["salt"] == "-1" {
+		txs = nil
+	}
+	p.Block = quoin.NewBlock(h, txs)
 	id := p.Block.ID()
 	w.nameBlock(p.Block)
 	c := quoin.Checkpoint{Origin: w.origin, Epoch: 1, Height: h.Height, View: v, Block: id, Time: h.Time, Size: 1}

@@ -30,7 +30,8 @@ var rewrite = flag.Bool("rewrite", false, "write the observed output into testda
 //	clock I MILLISECONDS       moves a machine's clock
 //	hold I [off]               executions at I wait until "hold I off"
 //	diverge I [off]            I's executions give another result than those of the others
-//	redo I                     I executes its uncertified blocks again
+//	refuse I [off]             I's executions find every block invalid
+//	redo I                     I executes its lowest uncertified block again
 //	byzantine I KIND ...       I, which should be crashed, signs and sends; see world.byzantine
 //	replay I J chain=NAME      I's vote of the current view, signed for another chain, reaches J
 //

@@ -33,6 +33,7 @@ type scenario struct {
 	names      map[quoin.Hash]string
 	digests    map[quoin.Hash]quoin.Hash // the usual result of a block
 	out        strings.Builder
+	tamper     func(*quoin.Header, *simplex.Proposal) // with what byzantine proposes; nil does not
 }
 
 // parcel is something on its way.
@@ -60,6 +61,7 @@ type member struct {
 	held     bool
 	work     []*quoin.Block
 	diverges bool
+	refuses  bool
 }
 
 type result struct {
@@ -242,6 +244,11 @@ func (m *member) meet(out *consensus.Output) []consensus.Input {
 func (m *member) execute() (answers []consensus.Input) {
 	for _, b := range m.work {
 		h := b.Header()
+		if m.refuses {
+			answers = append(answers, consensus.Executed{Block: b.ID(), Verdict: consensus.Invalid})
+			m.results[b.ID()] = &result{block: b}
+			continue
+		}
 		parent := m.results[h.Parent]
 		c := quoin.Checkpoint{Origin: m.w.origin, Size: parent.checkpoint.Size + uint64(h.Count), Ledger: parent.checkpoint.Ledger,
 			Epoch: 1, Height: h.Height, View: h.View, Block: b.ID(), State: parent.checkpoint.State, Time: h.Time}
