@@ -51,9 +51,12 @@ func (Continue) isInput()     {}
 func (Synced) isInput()       {}
 func (ReleaseReady) isInput() {}
 
-// Output holds demands in the order in which they must be met.
+// Output holds demands in the order in which they must be met. Only Send may never come before the
+// records that stand in Log, in its own step's or an earlier one's, are durable. The others may: the
+// store proves its certified blocks by itself, and a vote for a certified view is not needed again.
+// So a driver may hold back what is sent, in order, and step on while the log is synced.
 type Output struct {
-	Log        []LogRecord  // 1. appended to the vote log and synced before anything below is done
+	Log        []LogRecord  // 1. appended to the vote log and synced
 	Send       []Send       // 2.
 	Sync       quoin.Height // 3. if not 0: sync the store, then answer with Synced
 	Timers     []Timer      // 4. each replaces the one of its kind

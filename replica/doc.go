@@ -4,7 +4,7 @@
 // execution of blocks, the certified chain in the store, and catching up. It takes reified inputs,
 // one at a time, and appends plain demands to an Output; whoever drives it (package node in
 // production, package lab in simulation) meets them in the order in which Output's fields stand.
-// The one ordering law is persist before send: Log is synced before anything below it is done. It
+// The one ordering law is persist before send: nothing is sent before Log is synced. It
 // reads no clock (each Step is told the time, for the time of blocks alone), starts no goroutine and
 // touches no file, so that equal inputs give equal outputs.
 //
