@@ -237,3 +237,27 @@ func benchmarkKey(i uint64) []byte {
 	choose := disk.Choices(i)
 	return fmt.Appendf(make([]byte, 0, 32), "%016x%016x", choose(1<<63), choose(1<<63))
 }
+
+// A batch is the caller's again after Apply: what a crash takes back must not depend on it.
+func TestCrashAfterBatchWasReused(t *testing.T) {
+	m := store.NewMemory()
+	var b store.Batch
+	b.Set([]byte("kept"), []byte("value"))
+	if err := m.Apply(&b, true); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	b.Delete([]byte("none")) // is not there
+	if err := m.Apply(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	b.Reset()
+	b.Set([]byte("kept"), []byte("later"))
+	if err := m.Apply(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	m.Crash(0)
+	if value, ok, err := m.Get([]byte("kept")); err != nil || !ok || string(value) != "value" {
+		t.Errorf("kept = %q, %v, %v", value, ok, err)
+	}
+}

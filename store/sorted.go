@@ -88,11 +88,11 @@ func (s *sorted) set(key, value []byte) change {
 	return change{key: key}
 }
 
-// remove returns what the key held before.
+// remove returns what the key held before; it keeps no reference to key.
 func (s *sorted) remove(key []byte) change {
 	at, place, found := s.locate(key)
 	if !found {
-		return change{key: key}
+		return change{key: bytes.Clone(key)}
 	}
 	c := s.own(at)
 	before := change{key: c.pairs[place].key, value: c.pairs[place].value, had: true}
