@@ -114,6 +114,7 @@ type Server struct {
 	limits    Limits
 	admission *admission
 	settle    *settlements
+	provers   provers
 	http      *http.Server
 	listener  net.Listener
 	stop      context.CancelFunc
@@ -173,6 +174,7 @@ func newServer(c Config) (*Server, error) {
 	}
 	s := &Server{c: c, node: c.Node, limits: c.Limits.withDefaults()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.provers.store = c.Node.Store()
 	s.admission = newAdmission(s.limits)
 	s.settle = newSettlements(c.Node, s.limits.Waiting)
 	protocols := new(http.Protocols)

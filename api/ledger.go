@@ -28,7 +28,7 @@ func (s ledgerService) GetTransaction(ctx context.Context, r *connect.Request[qu
 	if err != nil {
 		return nil, err
 	}
-	made := newReceipts(s.node.Store())
+	made := s.newReceipts()
 	receipt, err := made.of(f, place)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package api
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -122,32 +124,74 @@ func joinHashes(hashes []quoin.Hash) []byte {
 	return b
 }
 
-// receipts makes receipts, and lists each certificate once.
-type receipts struct {
-	store        store.Reader
-	certificates []*quoinv1.Certificate
-	known        map[*quoin.Certificate]int
-	provers      map[*quoin.Certificate]*ledger.Prover
+// provers keeps the provers of the newest trees: all who wait for one block ask for proofs in the same
+// one, and need mostly the same tiles.
+type provers struct {
+	store  store.Reader
+	mu     sync.Mutex
+	recent [4]*sharedProver
+	place  int
 }
 
-func newReceipts(s store.Reader) *receipts {
-	return &receipts{store: s, known: map[*quoin.Certificate]int{}, provers: map[*quoin.Certificate]*ledger.Prover{}}
+type sharedProver struct {
+	size   uint64
+	broken atomic.Bool
+	mu     sync.Mutex
+	p      *ledger.Prover
+}
+
+func (p *provers) of(size uint64) (*sharedProver, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.recent {
+		if x != nil && x.size == size && !x.broken.Load() {
+			return x, nil
+		}
+	}
+	prover, err := ledger.NewProver(p.store, size)
+	if err != nil {
+		return nil, err
+	}
+	x := &sharedProver{size: size, p: prover}
+	p.recent[p.place%len(p.recent)] = x
+	p.place++
+	return x, nil
+}
+
+func (x *sharedProver) inclusion(index uint64) ([]quoin.Hash, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	path, err := x.p.Inclusion(index)
+	if err != nil {
+		x.broken.Store(true) // a tile may be half read
+	}
+	return path, err
+}
+
+// receipts makes the receipts of one answer, and lists each certificate once.
+type receipts struct {
+	s            *Server
+	certificates []*quoinv1.Certificate
+	known        map[*quoin.Certificate]int
+}
+
+func (s *Server) newReceipts() *receipts {
+	return &receipts{s: s, known: map[*quoin.Certificate]int{}}
 }
 
 // of returns the receipt of a transaction of a certified block.
 func (r *receipts) of(f *replica.Finished, place uint32) (*quoinv1.Receipt, error) {
 	c := f.Certificate
-	prover := r.provers[c]
-	if prover == nil {
-		var err error
-		if prover, err = ledger.NewProver(r.store, c.Checkpoint.Size); err != nil {
-			return nil, err
-		}
-		r.provers[c], r.known[c] = prover, len(r.certificates)
+	prover, err := r.s.provers.of(c.Checkpoint.Size)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := r.known[c]; !ok {
+		r.known[c] = len(r.certificates)
 		r.certificates = append(r.certificates, toCertificate(c))
 	}
 	index := f.Checkpoint.Size - uint64(len(f.IDs)) + uint64(place)
-	path, err := prover.Inclusion(index)
+	path, err := prover.inclusion(index)
 	if err != nil {
 		return nil, err
 	}

@@ -208,7 +208,7 @@ func (x *submitStream) send(items []settled) error {
 	f := items[0].block
 	m := &quoinv1.Settled{Height: uint64(items[0].height), TimeMs: uint64(f.Checkpoint.Time), Sequences: make([]uint64, n),
 		Indexes: make([]uint32, n), Stages: make([]quoinv1.Stage, n), Results: make([]uint32, n)}
-	made := newReceipts(x.s.node.Store())
+	made := x.s.newReceipts()
 	x.mu.Lock()
 	x.open -= n
 	x.mu.Unlock()

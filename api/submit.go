@@ -216,7 +216,7 @@ func (w *wait) response(ctx context.Context) (*connect.Response[quoinv1.SubmitRe
 			w.take(x)
 		}
 	}
-	made := newReceipts(w.s.node.Store())
+	made := w.s.newReceipts()
 	for i, f := range w.blocks {
 		if f == nil {
 			continue

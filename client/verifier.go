@@ -1,8 +1,10 @@
 package client
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"quoin.dev/quoin"
@@ -44,6 +46,8 @@ type Verifier struct {
 	mu     sync.RWMutex
 	epochs []epoch
 	newest quoin.Checkpoint // the highest that was verified
+	recent [16]quoin.Hash   // of certificates that verified: many answers carry the same
+	place  int
 }
 
 // epoch is a run of heights under one configuration.
@@ -110,21 +114,31 @@ func (v *Verifier) at(e quoin.Epoch) *epoch {
 // VerifyCertificate returns nil if a quorum of the validators of its epoch made the certificate, for
 // a height of that epoch. It returns ErrEpochUnknown for a later epoch than those known.
 func (v *Verifier) VerifyCertificate(c *quoin.Certificate) error {
+	digest := quoin.Hash(sha256.Sum256(c.AppendBinary(nil)))
 	v.mu.RLock()
+	if slices.Contains(v.recent[:], digest) {
+		v.mu.RUnlock()
+		return nil
+	}
 	err := v.verify(c)
 	if err == nil && contradicts(&c.Checkpoint, &v.newest) {
 		err = fmt.Errorf("%w: at height %d", ErrFork, c.Checkpoint.Height)
 	}
-	higher := err == nil && c.Checkpoint.Height > v.newest.Height
+	known := len(v.epochs)
 	v.mu.RUnlock()
-	if higher {
-		v.mu.Lock()
-		if c.Checkpoint.Height > v.newest.Height {
-			v.newest = c.Checkpoint
-		}
-		v.mu.Unlock()
+	if err != nil {
+		return err
 	}
-	return err
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c.Checkpoint.Height > v.newest.Height {
+		v.newest = c.Checkpoint
+	}
+	if known == len(v.epochs) {
+		v.recent[v.place%len(v.recent)] = digest
+		v.place++
+	}
+	return nil
 }
 
 // contradicts reports whether two checkpoints of one height differ in what they say of the history.
@@ -170,6 +184,7 @@ func (v *Verifier) Extend(p EpochProof) error {
 		return err
 	}
 	now.last = p.Certificate.Checkpoint.Height
+	clear(v.recent[:]) // what was good while the end was not known may not be any more
 	if len(v.epochs) > 1 {
 		now.keys = nil // unpacked keys are large, and old epochs are seldom asked about
 	}
