@@ -51,6 +51,13 @@ type agreement struct {
 	w      *world
 	known  []quoin.Checkpoint // by height − 1, of the block itself
 	ledger ledger.Edge
+	sets   map[quoin.Epoch]*members
+}
+
+// members are the validators of an epoch, with their keys made ready.
+type members struct {
+	set  quoin.ValidatorSet
+	keys keys
 }
 
 func (a *agreement) finished(n *node, f *replica.Finished) {
@@ -90,18 +97,18 @@ func (a *agreement) grow(n *node, f *replica.Finished) {
 // certificate checks a certificate against what is certified at its height.
 func (a *agreement) certificate(n *node, c *quoin.Certificate) {
 	w, x := a.w, &c.Checkpoint
-	set := n.validators(x.Epoch)
-	if set == nil {
+	known := a.members(n, x.Epoch)
+	if known == nil {
 		return
 	}
+	set := &known.set
 	if weight := set.Weight(c.Signers); !set.IsQuorum(weight) {
 		w.broken("I1", "%s has a certificate of height %d by weight %d of %d", n.name, x.Height, weight, set.Total())
 		return
 	}
 	text, k := x.CosignedBytes(), 0
-	all := keys{verified: w.verified, keys: signature.KeysOf(*set)}
 	for i := range c.Signers.All() {
-		if k >= len(c.Signatures) || !all.Verify(i, text, c.Signatures[k]) {
+		if k >= len(c.Signatures) || !known.keys.Verify(i, text, c.Signatures[k]) {
 			w.broken("I1", "%s has a certificate of height %d that does not verify", n.name, x.Height)
 			return
 		}
@@ -110,10 +117,10 @@ func (a *agreement) certificate(n *node, c *quoin.Certificate) {
 	if x.Height == 0 || x.Height > quoin.Height(len(a.known)) {
 		return // of a descendant, which will be reported in its turn
 	}
-	known := a.known[x.Height-1]
-	if known.Ledger != x.Ledger || known.State != x.State || known.Size != x.Size || known.Time != x.Time || known.Block != x.Block && !a.ends(n, x.Height) {
+	first := a.known[x.Height-1]
+	if first.Ledger != x.Ledger || first.State != x.State || first.Size != x.Size || first.Time != x.Time || first.Block != x.Block && !a.ends(n, x.Height) {
 		w.broken("I1", "%s has a certificate of height %d for block %v, ledger %v, state %v; certified: %v, %v, %v", n.name, x.Height, x.Block,
-			x.Ledger, x.State, known.Block, known.Ledger, known.State)
+			x.Ledger, x.State, first.Block, first.Ledger, first.State)
 	}
 }
 
@@ -135,17 +142,21 @@ func (a *agreement) ends(n *node, h quoin.Height) bool {
 	return err == nil && ok && end == h
 }
 
-// validators returns the set of an epoch, as the node knows it; nil if it does not yet.
-func (n *node) validators(e quoin.Epoch) *quoin.ValidatorSet {
+// members returns the validators of an epoch, as a node knows them; nil if it does not yet.
+func (a *agreement) members(n *node, e quoin.Epoch) *members {
+	if m := a.sets[e]; m != nil {
+		return m
+	}
 	c := n.replica.Overview().Configuration
-	if c.Epoch == e {
-		return &c.Validators
+	set, ok := c.Validators, c.Epoch == e
+	if !ok {
+		var err error
+		if set, ok, err = ledger.ReadValidators(n.store, e); err != nil || !ok {
+			return nil
+		}
 	}
-	set, ok, err := ledger.ReadValidators(n.store, e)
-	if err != nil || !ok {
-		return nil
-	}
-	return &set
+	a.sets[e] = &members{set, keys{verified: a.w.verified, keys: signature.KeysOf(set)}}
+	return a.sets[e]
 }
 
 // durable checks I2: what was reported is there after every crash.

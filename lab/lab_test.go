@@ -115,7 +115,7 @@ func BenchmarkSeed(b *testing.B) {
 	b.ReportMetric(float64(simulated)/1e6/b.Elapsed().Seconds(), "simulated-s/s")
 }
 
-var harsh = flag.Uint64("harsh", 4, "how many harsh worlds are run")
+var harsh = flag.Uint64("harsh", 2, "how many harsh worlds are run")
 
 // TestHarshWorlds runs worlds with several times the usual adversity, and with validators that leave and
 // come back.
@@ -124,7 +124,7 @@ func TestHarshWorlds(t *testing.T) {
 	for seed := *first; seed < *first+*harsh; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			o, err := Options{Seed: seed, Nodes: 4 + int(seed%4), Blocks: 120, Transactions: 500}.withDefaults()
+			o, err := Options{Seed: seed, Nodes: 4 + int(seed%4), Blocks: 80, Transactions: 300}.withDefaults()
 			if err != nil {
 				t.Fatal(err)
 			}
