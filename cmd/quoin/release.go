@@ -217,6 +217,9 @@ func (t *terminal) awaitReady(ctx context.Context, number uint64, timeout time.D
 		if err != nil {
 			return err
 		}
+		if p.GetStatus() != governance.StatusApproved.String() {
+			return nil // the ledger says what is wrong
+		}
 		total, s := uint64(0), (*quoinv1.Status)(nil)
 		if s, err = n.status(ctx); err != nil {
 			return err

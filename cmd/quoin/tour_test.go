@@ -21,7 +21,10 @@ import (
 
 // TestTour runs the README's tour, and what else needs a network, on processes of their own.
 func TestTour(t *testing.T) {
-	p := testscript.Params{Dir: filepath.Join("testdata", "tour"), Setup: setup, Cmds: commands()}
+	p := testscript.Params{Dir: filepath.Join("testdata", "tour"), Cmds: commands(), Setup: func(e *testscript.Env) error {
+		e.Setenv("RATE", tourRate)
+		return setup(e)
+	}}
 	for name, c := range tourCommands() {
 		p.Cmds[name] = c
 	}
@@ -98,7 +101,7 @@ type tourLoad struct {
 
 const tourLoadFile = "load.json"
 
-// checkload FILE checks a load's report: nothing failed, and at least 500 a second were sent.
+// checkload FILE checks a load's report: nothing failed.
 func checkLoad(ts *testscript.TestScript, _ bool, a []string) {
 	report := ts.ReadFile(a[0])
 	var l tourLoad
@@ -106,7 +109,7 @@ func checkLoad(ts *testscript.TestScript, _ bool, a []string) {
 	if l.Succeeded != l.Requests || l.Requests == 0 || len(l.Codes) > 0 {
 		ts.Fatalf("the load lost transactions: %s", report)
 	}
-	if l.PerSecond < 500 {
+	if l.PerSecond < 500 && tourRate == "600" {
 		ts.Logf("this machine was too busy: %.0f transactions a second", l.PerSecond)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(tourLoadFile), []byte(report), 0o600))
