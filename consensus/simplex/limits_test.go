@@ -249,13 +249,17 @@ func TestFetchingInParts(t *testing.T) {
 // A proposal that never got a quorum is no reason for timers once its view was given up and nothing
 // is wanted any more.
 func TestForgottenProposalLetsTheChainRest(t *testing.T) {
-	w := newScenario(t, "network 4", "tx 1", "deliver kind=propose", "drop", "timeout all")
+	w := newScenario(t, "network 4", "tx 1", "deliver kind=propose", "drop")
 	for _, m := range w.members {
 		m.pool = nil // expired
 		m.step(consensus.Wanted{})
 	}
+	w.play("timeout all", "drop kind=notarize")
 	if s := w.play("rounds 10"); !strings.HasSuffix(s, "all is quiet\n") {
 		t.Errorf("the chain does not rest: %s", w.play("status"))
+	}
+	if s := w.members[0].machine.Status(); s.CertifiedView != 0 || s.Uncertified != 1 {
+		t.Errorf("the proposal is not there any more, or certified: %+v", s)
 	}
 }
 
