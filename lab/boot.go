@@ -1,0 +1,93 @@
+package lab
+
+import (
+	"bytes"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/signature"
+	"quoin.dev/quoin/state"
+)
+
+// boot starts the node with what its disk holds.
+func (n *node) boot() {
+	w := n.w
+	n.life++
+	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
+		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported, sentBytes: n.sentBytes,
+		rotten: n.rotten, lost: n.lost, dead: n.dead, life: n.life}
+	records, err := n.openLog()
+	switch {
+	case n.lost:
+	case err != nil && n.rotten:
+		n.lost, n.votes = true, nil // it never votes again with this key
+		w.trace.note(w.now, n.index, "follows", "%v", err)
+	case err != nil:
+		w.broken("I8", "%s: the vote log does not open again: %v", n.name, err)
+		return
+	}
+	if n.table, err = plugin.NewTable(w.builtinsOf(n)); err != nil {
+		w.broken("driver", "%v", err)
+		return
+	}
+	for _, r := range w.corpusOf(n).all() {
+		if n.releases[r.Digest()] {
+			n.table.Add(r)
+		}
+	}
+	n.replica, err = replica.New(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
+		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment,
+		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost)
+	if err != nil {
+		w.broken("I2", "%s does not start again: %v", n.name, err)
+		return
+	}
+	tip := n.replica.Overview().Tip
+	w.trace.note(w.now, n.index, "boots", "at height %d with %d records", tip.Height, len(records))
+	w.trace.add(w.now, n.index, 'b', uint64(tip.Height), tip.Block[:])
+	for _, o := range w.observers {
+		o.booted(n)
+	}
+	n.deliver(replica.Start{})
+}
+
+// stateOptions differ from node to node, because they must not matter.
+func (n *node) stateOptions() state.Options {
+	return state.Options{CacheBytes: 64 << 10 << (2 * (n.index % 4)), ValueBytes: 16 << 10 << (2 * (n.index % 4)), FlushTouched: 64 << (n.index % 4)}
+}
+
+// openLog opens the vote log and reads its records.
+func (n *node) openLog() (records []replica.LogRecord, err error) {
+	identity := w32(n.w.genesis.Hash(), n.key)
+	n.votes, err = disk.OpenLog(n.fs, "votes", disk.Options{SegmentBytes: logSegment, MarkEverySyncs: 32, Identity: identity, MustExist: n.logged})
+	if err != nil {
+		return nil, err
+	}
+	n.logged = true
+	n.w.result.Faults.TornBytes += uint64(n.votes.Torn())
+	err = n.votes.Read(n.votes.First(), func(_ uint64, record []byte) bool {
+		records = append(records, bytes.Clone(record))
+		return true
+	})
+	return records, err
+}
+
+func w32(genesis quoin.Hash, key quoin.PublicKey) (identity [32]byte) {
+	for i := range identity {
+		identity[i] = genesis[i] ^ key[i]
+	}
+	return identity
+}
+
+// newMachine makes the consensus machine of an epoch, with what is planted in it.
+func (n *node) newMachine(c simplex.Config) replica.Machine {
+	c.Keys = &keys{verified: n.w.verified, keys: signature.KeysOf(c.Validators)}
+	if n.behaviour != None {
+		return n.behaviour.corrupt(n, c)
+	}
+	c.Rules = n.w.o.Plant.rules()
+	return simplex.New(c)
+}
