@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -236,56 +237,58 @@ func readTails(s store.Reader, e quoin.Epoch) ([]*quoin.Block, error) {
 
 // commit writes the outcomes of certified blocks, which stand on one another and on the tip.
 func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, seed func() quoin.Hash, advance func(*execution.Outcome)) error {
-	var tails []*quoin.Block
-	for i, o := range outcomes {
+	// Tail blocks change nothing but what the last block's certificate is: they go into its batch.
+	n := slices.IndexFunc(outcomes, (*execution.Outcome).Tail)
+	if n < 0 {
+		n = len(outcomes)
+	}
+	tails := outcomes[n:]
+	for i, o := range outcomes[:n] {
 		b := &ch.batch
 		b.Reset()
 		h := o.Checkpoint.Height
-		if o.Tail() {
-			tails = append(tails, o.Block)
-			if i < len(outcomes)-1 {
-				advance(o)
-				continue
-			}
-		} else {
-			if o.Next != nil {
-				if err := ch.writeEpochProof(b, o, c); err != nil {
-					return err
-				}
-			}
-			if err := ch.state.Commit(o.Overlay(), h, b); err != nil {
+		if o.Next != nil {
+			if err := ch.writeEpochProof(b, o, c); err != nil {
 				return err
 			}
-			if err := ch.log.Append(b, o.Segment()); err != nil {
-				return err
-			}
-			header := o.Block.Header()
-			record := canonical.AppendUint64(header.AppendBinary(nil), ch.log.Size())
-			b.Set(numbered("c/block/", h), record)
-			ch.height = h
-		}
-		advance(o)
-		if !o.Tail() {
-			b.Set([]byte("c/tip"), tipBytes(&o.Checkpoint, seed()))
-		}
-		if o.Next != nil && !o.Tail() {
 			ledger.WriteValidators(b, o.Next.Epoch, o.Next.Validators)
 			b.Set(numbered("c/end/", o.Checkpoint.Epoch), binary.BigEndian.AppendUint64(nil, uint64(h)))
 		}
+		if err := ch.state.Commit(o.Overlay(), h, b); err != nil {
+			return err
+		}
+		if err := ch.log.Append(b, o.Segment()); err != nil {
+			return err
+		}
+		b.Set(numbered("c/block/", h), canonical.AppendUint64(o.Block.Header().AppendBinary(nil), ch.log.Size()))
+		ch.height = h
+		advance(o)
+		b.Set([]byte("c/tip"), tipBytes(&o.Checkpoint, seed()))
 		// Every batch carries the certificate that makes it final, also where that is a descendant's.
 		ledger.WriteCertificate(b, c)
-		if i == len(outcomes)-1 {
+		if i == n-1 {
 			b.Set(numbered("c/cert/", c.Checkpoint.Height), c.AppendBinary(nil))
 			if len(tails) > 0 {
-				b.Set(numbered("c/tail/", c.Checkpoint.Epoch), appendBlocks(nil, tails))
+				b.Set(numbered("c/tail/", c.Checkpoint.Epoch), appendBlocks(nil, blocksOf(tails)))
 			}
 		}
 		if err := ch.store.Apply(b, false); err != nil {
 			return err
 		}
 	}
+	for _, o := range tails {
+		advance(o)
+	}
 	ch.certificate = c
 	return nil
+}
+
+func blocksOf(outcomes []*execution.Outcome) []*quoin.Block {
+	blocks := make([]*quoin.Block, len(outcomes))
+	for i, o := range outcomes {
+		blocks[i] = o.Block
+	}
+	return blocks
 }
 
 func appendBlocks(b []byte, blocks []*quoin.Block) []byte {
