@@ -71,9 +71,9 @@ var worlds = []struct {
 	weights []uint64
 	seeds   uint64
 }{
-	{"four", []uint64{1, 1, 1, 1}, 120},
-	{"seven", []uint64{1, 1, 1, 1, 1, 1, 1}, 40},
-	{"weighted", []uint64{1, 2, 3, 4, 5}, 60},
+	{"four", []uint64{1, 1, 1, 1}, 80},
+	{"seven", []uint64{1, 1, 1, 1, 1, 1, 1}, 30},
+	{"weighted", []uint64{1, 2, 3, 4, 5}, 40},
 	{"alone", []uint64{1}, 10},
 }
 
