@@ -16,6 +16,7 @@
 //	log/                 the vote log (package disk)
 //	store/               certified state and ledger (package pebblestore)
 //	releases/<digest>    release files
+//	compiled/            machine code of releases (wazero's cache): may be deleted while the node is stopped
 //
 // A node whose vote log is missing while its store says that there was one, or is damaged anywhere
 // but in an unsynced tail, follows as an observer: it never votes again with this key (KERNEL K3).
@@ -39,6 +40,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tetratelabs/wazero"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/disk"
@@ -77,19 +80,20 @@ type Config struct {
 
 // Node is a running node. Its methods may be called by several goroutines.
 type Node struct {
-	c       Config
-	origin  quoin.Origin
-	key     quoin.PublicKey
-	log     *slog.Logger
-	fs      *osdisk.FS
-	votes   *disk.Log
-	store   *pebblestore.Store
-	link    atomic.Pointer[transport.Transport]
-	table   *plugin.Table
-	host    *plugin.Host
-	loop    *loop
-	feed    *Feed
-	library *library
+	c        Config
+	origin   quoin.Origin
+	key      quoin.PublicKey
+	log      *slog.Logger
+	fs       *osdisk.FS
+	votes    *disk.Log
+	store    *pebblestore.Store
+	link     atomic.Pointer[transport.Transport]
+	table    *plugin.Table
+	host     *plugin.Host
+	compiled wazero.CompilationCache
+	loop     *loop
+	feed     *Feed
+	library  *library
 
 	status  atomic.Pointer[Status]
 	done    chan struct{}
@@ -136,7 +140,10 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	if n.table, err = plugin.NewTable(append(plugin.Builtins(), n.c.Builtins...)); err != nil {
 		return err
 	}
-	if n.host, err = plugin.NewHost(plugin.Options{}); err != nil {
+	if n.compiled, err = wazero.NewCompilationCacheWithDir(filepath.Join(n.c.Dir, "compiled")); err != nil {
+		return fmt.Errorf("node: the folder of compiled plugins cannot be used: %w", err)
+	}
+	if n.host, err = plugin.NewHost(plugin.Options{Cache: n.compiled}); err != nil {
 		return err
 	}
 	if n.library, err = openLibrary(n); err != nil {
@@ -227,6 +234,9 @@ func (n *Node) closeFiles() error {
 	if n.host != nil {
 		errs = append(errs, n.host.Close())
 	}
+	if n.compiled != nil {
+		errs = append(errs, n.compiled.Close(context.Background()))
+	}
 	if n.votes != nil {
 		errs = append(errs, n.votes.Close())
 	}
@@ -236,6 +246,7 @@ func (n *Node) closeFiles() error {
 	if n.fs != nil {
 		errs = append(errs, n.fs.Close())
 	}
+	n.compiled = nil
 	n.host, n.votes, n.store, n.fs = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
