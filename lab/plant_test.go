@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 )
@@ -38,7 +37,7 @@ func TestPlantedBugs(t *testing.T) {
 				}
 				return
 			}
-			t.Error(fmt.Sprintf("nobody saw %s", c.bug))
+			t.Errorf("nobody saw %s", c.bug)
 		})
 	}
 }
