@@ -51,7 +51,43 @@ func (n *node) boot() {
 	for _, o := range w.observers {
 		o.booted(n)
 	}
+	n.catchUpReports(&tip)
 	n.deliver(replica.Start{})
+}
+
+// catchUpReports tells the observers of blocks that are certified and durable here, and that nobody
+// has reported: the power went between the sync and the report. Clients learn of them from the
+// store, as observers do here.
+func (n *node) catchUpReports(tip *quoin.Checkpoint) {
+	w := n.w
+	if n.behaviour != None {
+		return
+	}
+	for h := w.chain.height() + 1; h <= tip.Height; h++ {
+		block, results, err := replica.ReadBlock(n.store, h)
+		if err != nil {
+			w.broken("I2", "%s does not have the certified block %d: %v", n.name, h, err)
+			return
+		}
+		checkpoint, certificate := *tip, n.replica.Overview().Certificate
+		if h < tip.Height {
+			if certificate, err = replica.ReadCertificate(n.store, h); err != nil || certificate == nil || certificate.Checkpoint.Block != block.ID() {
+				return // final by a descendant: that one's report tells
+			}
+			checkpoint = certificate.Checkpoint
+		}
+		if certificate == nil {
+			return
+		}
+		f := &replica.Finished{Block: block, Results: results, Checkpoint: checkpoint, Certificate: certificate}
+		for i := range block.Transactions() {
+			f.IDs = append(f.IDs, block.Transactions()[i].ID(w.origin.ID()))
+		}
+		n.reported = max(n.reported, h)
+		for _, o := range w.observers {
+			o.finished(n, f)
+		}
+	}
 }
 
 // stateOptions differ from node to node, because they must not matter.
