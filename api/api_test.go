@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -355,16 +356,17 @@ func TestSlowConsumer(t *testing.T) {
 		name  string
 		stall time.Duration
 		pause time.Duration
-		code  api.ErrorCode
+		codes []api.ErrorCode
 	}{
-		{"late", time.Hour, time.Second, api.CodeSlowConsumer},
-		{"absent", time.Second, 3 * time.Second, ""},
+		{"late", time.Hour, time.Second, []api.ErrorCode{api.CodeSlowConsumer}},
+		// The stream is reset; whether the code was written before depends on who was quicker.
+		{"absent", time.Second, 3 * time.Second, []api.ErrorCode{"", api.CodeSlowConsumer}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := apitest.Start(t, apitest.Options{NoSync: true, Limits: api.Limits{StallTime: x.stall, FeedItems: 2}})
 			err := slowConsumer(t, w.Servers[0].URL(), x.pause)
-			if err == nil || codeOf(err) != x.code {
-				t.Errorf("%v (%s), want %q", err, codeOf(err), x.code)
+			if err == nil || !slices.Contains(x.codes, codeOf(err)) {
+				t.Errorf("%v (%s), want one of %q", err, codeOf(err), x.codes)
 			}
 		})
 	}
