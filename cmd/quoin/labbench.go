@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 func newLabBench(t *terminal) *cobra.Command {
 	var o bench.Options
+	var matrix bool
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure a fresh network of real nodes in this process", Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -19,6 +21,9 @@ func newLabBench(t *terminal) *cobra.Command {
 				return usage("numbers must be at least 1, --outstanding and --rate at least 0", "see `quoin lab bench --help`")
 			}
 			o.Progress = t.note
+			if matrix {
+				return benchMatrix(c.Context(), t, o)
+			}
 			r, err := bench.Run(c.Context(), o)
 			if err != nil {
 				return failure("the measurement failed", err, "")
@@ -49,6 +54,16 @@ func newLabBench(t *terminal) *cobra.Command {
 	f.BoolVar(&o.NoSync, "no-sync", false, "durability off")
 	f.DurationVar(&o.Warmup, "warmup", 2*time.Second, "before it counts")
 	f.DurationVar(&o.Duration, "duration", 10*time.Second, "how long it counts")
-	f.StringVar(&o.Dir, "dir", "", "the folder for data (default: a temporary one)")
+	f.StringVar(&o.Dir, "dir", "", "where to make the folder for data, which is removed afterwards (default: the system's place)")
+	f.BoolVar(&matrix, "matrix", false, "measure this network and those that differ from it in one thing, each also at a tenth of its peak")
 	return c
+}
+
+// benchMatrix measures a network and its neighbours, one change at a time.
+func benchMatrix(ctx context.Context, t *terminal, o bench.Options) error {
+	cells, err := bench.Matrix(ctx, bench.DefaultAxes().Star(o), func(bench.Cell) {})
+	if err != nil {
+		return failure("the measurement failed", err, "")
+	}
+	return t.data(cells, func(w io.Writer) { _ = bench.Table(w, cells) })
 }
