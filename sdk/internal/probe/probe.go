@@ -1,5 +1,6 @@
 // Package probe is a machine that does what its transactions say, one call of the state after
-// the other: tests use it to hold native code and modules against each other.
+// the other: tests use it to hold native code and modules against each other. A query passes over
+// what writes.
 package probe
 
 import (
@@ -47,11 +48,7 @@ func (Machine) Query(r *hook.QueryRequest, state hook.Reader) hook.QueryResponse
 func run(program []byte, reader hook.Reader, access hook.Access) (code uint32, output []byte) {
 	p := parser{program}
 	for len(p.rest) > 0 {
-		operation := p.take(1)[0]
-		if access == nil && (operation == Put || operation == Delete || operation == Emit) {
-			continue
-		}
-		switch operation {
+		switch operation := p.take(1)[0]; operation {
 		case Get:
 			v, ok := reader.Get(p.bytes())
 			output = digest(output, v)
@@ -64,9 +61,13 @@ func run(program []byte, reader hook.Reader, access hook.Access) (code uint32, o
 			for i := range value {
 				value[i] = fill
 			}
-			access.Put(key, value)
+			if access != nil {
+				access.Put(key, value)
+			}
 		case Delete:
-			access.Delete(p.bytes())
+			if key := p.bytes(); access != nil {
+				access.Delete(key)
+			}
 		case Scan:
 			start, end, hasEnd, most := p.bytes(), p.bytes(), p.take(1)[0] != 0, p.number()
 			if !hasEnd {
@@ -81,7 +82,9 @@ func run(program []byte, reader hook.Reader, access hook.Access) (code uint32, o
 				return true
 			})
 		case Emit:
-			access.Emit(p.bytes())
+			if event := p.bytes(); access != nil {
+				access.Emit(event)
+			}
 		case Log:
 			reader.Log(p.bytes())
 		case Refuse:
