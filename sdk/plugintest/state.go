@@ -100,8 +100,13 @@ func (s *State) Emit(event []byte) {
 	s.Events = append(s.Events, append([]byte{}, event...))
 }
 
+// limitError is what State panics with.
+type limitError string
+
+func (e limitError) Error() string { return string(e) }
+
 func limit(what string, n, least, most int) {
 	if n < least || n > most {
-		panic(fmt.Sprintf("plugintest: %s: %d, %d to %d are allowed; the host ends such a call with the fault limit", what, n, least, most))
+		panic(limitError(fmt.Sprintf("plugintest: %s: %d, %d to %d are allowed; the host ends such a call with the fault limit", what, n, least, most)))
 	}
 }
