@@ -21,34 +21,50 @@ func newPlugin(t *terminal) *cobra.Command {
 }
 
 func newPluginNew(t *terminal) *cobra.Command {
-	var hook, dir string
+	var hook, language, dir string
 	c := &cobra.Command{
 		Use: "new NAME --hook HOOK", Short: "Write a plugin's project: a small working algorithm with its tests", Args: args(1, 1),
 		RunE: func(_ *cobra.Command, a []string) error {
 			if dir == "" {
 				dir = a[0]
 			}
-			files, err := scaffold.New(dir, a[0], hook)
+			l, err := scaffold.FindLanguage(language)
+			if err != nil {
+				return &fault{exit: exitUsage, code: "usage", what: "no project was written", cause: err}
+			}
+			files, err := scaffold.New(dir, scaffold.Project{Name: a[0], Hook: hook, Language: language})
 			if err != nil {
 				return &fault{exit: exitUsage, code: "usage", what: "no project was written", cause: err,
-					todo: "a name is [a-z0-9-], a hook one of " + strings.Join(scaffold.Hooks(), ", ") + ", the folder new or empty"}
+					todo: "a name is [a-z0-9-], a hook one of " + strings.Join(l.Hooks(), ", ") + ", the folder new or empty"}
 			}
-			v := map[string]any{"name": a[0], "hook": hook, "folder": dir, "files": files}
+			v := map[string]any{"name": a[0], "hook": hook, "language": l.Name, "folder": dir, "files": files}
 			return t.data(v, func(w io.Writer) {
-				fmt.Fprintf(w, "wrote %s: %d files, a plugin for %s\n", dir, len(files), hook)
-				fmt.Fprintf(w, "next: edit %s, then: quoin plugin build %s\n", filepath.Join(dir, "main.go"), dir)
+				fmt.Fprintf(w, "wrote %s: %d files, a plugin for %s in %s\n", dir, len(files), hook, l.Title)
+				if l.Setup != "" {
+					fmt.Fprintf(w, "next: cd %s && %s\n", dir, l.Setup)
+				}
+				fmt.Fprintf(w, "next: edit %s, then: quoin plugin build %s\n", filepath.Join(dir, filepath.FromSlash(l.Source)), dir)
 			})
 		},
 	}
-	c.Flags().StringVar(&hook, "hook", "leader.v1", "the hook that it serves: "+strings.Join(scaffold.Hooks(), " or "))
+	c.Flags().StringVar(&hook, "hook", "leader.v1", "the hook that it serves: "+strings.Join(scaffold.Languages()[0].Hooks(), ", "))
+	c.Flags().StringVar(&language, "lang", scaffold.Languages()[0].Name, "the language: "+languageNames())
 	c.Flags().StringVar(&dir, "dir", "", "the folder to write (default: the name)")
 	return c
+}
+
+func languageNames() string {
+	var names []string
+	for _, l := range scaffold.Languages() {
+		names = append(names, l.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func newPluginBuild(t *terminal) *cobra.Command {
 	var out, author string
 	c := &cobra.Command{
-		Use: "build [FOLDER]", Short: "Compile a project into a release file, with the Go toolchain alone", Args: args(0, 1),
+		Use: "build [FOLDER]", Short: "Compile a project into a release file, with its language's toolchain alone", Args: args(0, 1),
 		Long: "Compile a project into a release file. The author's public key becomes part of the release: that of\n" +
 			"--author, else of plugin.json, else of the context's author. `quoin plugin sign` signs with it.",
 		RunE: func(c *cobra.Command, a []string) error {
@@ -62,15 +78,16 @@ func newPluginBuild(t *terminal) *cobra.Command {
 			}
 			built, err := scaffold.Build(c.Context(), o)
 			if err != nil {
-				return buildFault(err)
+				return buildFault(o.Dir, err)
 			}
 			v := struct {
-				File string `json:"file"`
-				Go   string `json:"go"`
+				File      string `json:"file"`
+				Language  string `json:"language"`
+				Toolchain string `json:"toolchain"`
 				releaseReport
-			}{built.Path, built.GoVersion, reportOf(built.Report)}
+			}{built.Path, built.Language.Name, built.Toolchain, reportOf(built.Report)}
 			return t.data(v, func(w io.Writer) {
-				fmt.Fprintf(w, "built %s (%d bytes, %s)\ndigest %s\n", built.Path, built.Report.FileBytes, built.GoVersion, built.Report.Digest)
+				fmt.Fprintf(w, "built %s (%d bytes, %s)\ndigest %s\n", built.Path, built.Report.FileBytes, built.Toolchain, built.Report.Digest)
 				if v.Author.IsZero() {
 					t.note("the release names no author, so nobody can sign it: build with --author KEY")
 				}
@@ -103,18 +120,21 @@ func buildAuthor(dir, author string) (quoin.PublicKey, error) {
 	return quoin.PublicKey{}, nil // a release without an author can be tried, not proposed
 }
 
-func buildFault(err error) error {
+func buildFault(dir string, err error) error {
 	var refusal *plugin.Refusal
 	var compile *scaffold.CompileError
+	var toolchain *scaffold.ToolchainError
 	switch {
 	case errors.As(err, &refusal):
 		return refusalFault("the release", refusal)
 	case errors.As(err, &compile):
-		return &fault{exit: exitFailure, code: "compile", what: "the plugin does not compile", why: strings.TrimSpace(compile.Output), todo: "correct it; `go test .` in its folder runs it as native code"}
-	case errors.Is(err, scaffold.ErrNoToolchain):
-		return failure("there is no Go toolchain", err, "install Go from https://go.dev/dl and put it into PATH")
-	case errors.Is(err, scaffold.ErrToolchainVersion):
-		return failure("the Go toolchain is too old", err, "install a newer one from https://go.dev/dl")
+		todo := "correct it"
+		if l, err := scaffold.LanguageOf(dir); err == nil && l.Test != "" {
+			todo += "; `" + l.Test + "` in its folder runs its tests"
+		}
+		return &fault{exit: exitFailure, code: "compile", what: "the plugin does not compile", why: strings.TrimSpace(compile.Output), todo: todo}
+	case errors.As(err, &toolchain):
+		return &fault{exit: exitFailure, code: "toolchain", what: "the plugin was not compiled", why: toolchain.Problem, todo: toolchain.Todo}
 	case errors.Is(err, scaffold.ErrManifest):
 		return &fault{exit: exitUsage, code: "manifest", what: "the manifest is wrong", cause: err, todo: "correct " + scaffold.ManifestFile}
 	}

@@ -23,6 +23,7 @@ var ErrManifest = errors.New("scaffold: invalid " + ManifestFile)
 // manifestSource is what authors write. The order of the lists does not matter.
 type manifestSource struct {
 	Name         string          `json:"name"`
+	Language     string          `json:"language"` // a Language's name; may be missing: Go
 	Version      string          `json:"version"`
 	Sequence     uint64          `json:"sequence"`
 	Author       string          `json:"author"` // 64 hexadecimal digits; may be missing
@@ -42,6 +43,31 @@ const manifestSourceMax = 64 << 10
 // ReadManifest reads the manifest of the project in the folder. A manifest without an author
 // has the zero key.
 func ReadManifest(dir string) (*plugin.Manifest, error) {
+	b, err := readSource(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ParseManifest(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ManifestFile), err)
+	}
+	return m, nil
+}
+
+// LanguageOf returns the language of the project in the folder, as its plugin.json names it.
+func LanguageOf(dir string) (*Language, error) {
+	b, err := readSource(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseSource(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, ManifestFile), err)
+	}
+	return s.language()
+}
+
+func readSource(dir string) ([]byte, error) {
 	path := filepath.Join(dir, ManifestFile)
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,16 +78,11 @@ func ReadManifest(dir string) (*plugin.Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scaffold: %s: %w", path, err)
 	}
-	m, err := ParseManifest(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return b, nil
 }
 
-// ParseManifest reads a manifest's source. Unknown fields are refused, for they are most often
-// misspelt ones.
-func ParseManifest(b []byte) (*plugin.Manifest, error) {
+// parseSource reads the fields. Unknown ones are refused, for they are most often misspelt.
+func parseSource(b []byte) (*manifestSource, error) {
 	if len(b) > manifestSourceMax {
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrManifest, manifestSourceMax)
 	}
@@ -73,6 +94,27 @@ func ParseManifest(b []byte) (*plugin.Manifest, error) {
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%w: there is text after the closing brace", ErrManifest)
+	}
+	return &s, nil
+}
+
+func (s *manifestSource) language() (*Language, error) {
+	l, err := FindLanguage(s.Language)
+	if err != nil {
+		return nil, fmt.Errorf("%w: language: %w", ErrManifest, err)
+	}
+	return l, nil
+}
+
+// ParseManifest reads a manifest's source. The language is checked, and is no part of the
+// manifest: a release does not say what it was written in.
+func ParseManifest(b []byte) (*plugin.Manifest, error) {
+	s, err := parseSource(b)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.language(); err != nil {
+		return nil, err
 	}
 	m := &plugin.Manifest{
 		Name: s.Name, Version: s.Version, Sequence: s.Sequence,

@@ -21,7 +21,7 @@ import (
 func newProject(t *testing.T, name, hookName string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
-	files, err := scaffold.New(dir, name, hookName)
+	files, err := scaffold.New(dir, scaffold.Project{Name: name, Hook: hookName})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestLeaderProject(t *testing.T) {
 	if want := filepath.Join(dir, "my-leader.wasm"); built.Path != want {
 		t.Errorf("written to %s, want %s", built.Path, want)
 	}
-	if built.Report.Digest != plugin.Digest(file) || built.Report.Manifest.Name != "my-leader" || !strings.HasPrefix(built.GoVersion, "go") {
+	if built.Report.Digest != plugin.Digest(file) || built.Report.Manifest.Name != "my-leader" || !strings.HasPrefix(built.Toolchain, "go") {
 		t.Errorf("report: %+v", built)
 	}
 	table, binding := run(t, file, hook.Leader.Name)
@@ -144,17 +144,17 @@ func (emptyState) Scan(_, _ []byte, _ func(key, value []byte) bool) error { retu
 func TestNewRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"", "Upper", "a_b", "a/b", "..", strings.Repeat("a", 33)} {
-		if _, err := scaffold.New(filepath.Join(dir, "new"), name, hook.Leader.Name); err == nil {
+		if _, err := scaffold.New(filepath.Join(dir, "new"), scaffold.Project{Name: name, Hook: hook.Leader.Name}); err == nil {
 			t.Errorf("the name %q was accepted", name)
 		}
 	}
-	if _, err := scaffold.New(filepath.Join(dir, "new"), "a", "leader.v9"); err == nil || !strings.Contains(err.Error(), "machine.v1") {
+	if _, err := scaffold.New(filepath.Join(dir, "new"), scaffold.Project{Name: "a", Hook: "leader.v9"}); err == nil || !strings.Contains(err.Error(), "machine.v1") {
 		t.Errorf("an unknown hook: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "mine"), []byte("keep"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := scaffold.New(dir, "a", hook.Leader.Name); !errors.Is(err, scaffold.ErrExists) {
+	if _, err := scaffold.New(dir, scaffold.Project{Name: "a", Hook: hook.Leader.Name}); !errors.Is(err, scaffold.ErrExists) {
 		t.Errorf("a folder with a file in it: %v", err)
 	}
 }
@@ -175,12 +175,12 @@ func TestBuildRefuses(t *testing.T) {
 		}
 	})
 	t.Run("old toolchain", func(t *testing.T) {
-		if _, err := scaffold.Build(background, scaffold.Options{Dir: dir, Go: fakeGo(t, "echo go1.21.13")}); !errors.Is(err, scaffold.ErrToolchainVersion) || !strings.Contains(err.Error(), "go1.21.13") {
+		if _, err := scaffold.Build(background, scaffold.Options{Dir: dir, Compiler: fakeGo(t, "echo go1.21.13")}); !errors.Is(err, scaffold.ErrToolchainVersion) || !strings.Contains(err.Error(), "go1.21.13") {
 			t.Errorf("%v", err)
 		}
 	})
 	t.Run("broken toolchain", func(t *testing.T) {
-		if _, err := scaffold.Build(background, scaffold.Options{Dir: dir, Go: fakeGo(t, "echo cannot find GOROOT >&2; exit 2")}); !errors.Is(err, scaffold.ErrNoToolchain) || !strings.Contains(err.Error(), "cannot find GOROOT") {
+		if _, err := scaffold.Build(background, scaffold.Options{Dir: dir, Compiler: fakeGo(t, "echo cannot find GOROOT >&2; exit 2")}); !errors.Is(err, scaffold.ErrNoToolchain) || !strings.Contains(err.Error(), "cannot find GOROOT") {
 			t.Errorf("%v", err)
 		}
 	})
