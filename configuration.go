@@ -15,6 +15,8 @@ const (
 	BindingsMax       = 64
 	ParameterBytesMax = 4 << 10
 	AccountsMax       = 64 // keys that hold a role
+	GrantsMax         = 16 // capabilities of a binding
+	GrantMax          = 64 // bytes of a capability's name
 )
 
 // ErrConfiguration is wrapped by every refusal of a configuration.
@@ -28,6 +30,9 @@ type Binding struct {
 	Release    Hash   // digest of a release; zero if Builtin is set
 	Parameters []byte // opaque to the kernel
 	FuelMax    uint64 // of one call
+	// Grants are the capabilities that the release may use, of those that its manifest names:
+	// ascending. A built-in is the node's own and needs none.
+	Grants []string
 }
 
 // Slot is what a binding serves: at most one binding of a configuration has it.
@@ -180,7 +185,12 @@ func (b *Binding) AppendBinary(dst []byte) []byte {
 	dst = canonical.AppendBytes8(dst, b.Builtin)
 	dst = append(dst, b.Release[:]...)
 	dst = canonical.AppendBytes32(dst, b.Parameters)
-	return canonical.AppendUint64(dst, b.FuelMax)
+	dst = canonical.AppendUint64(dst, b.FuelMax)
+	dst = canonical.AppendUint16(dst, uint16(len(b.Grants)))
+	for _, g := range b.Grants {
+		dst = canonical.AppendBytes8(dst, g)
+	}
+	return dst
 }
 
 // ReadBinding reads what AppendBinary writes.
@@ -194,6 +204,9 @@ func ReadBinding(r *canonical.Reader) Binding {
 		b.Parameters = bytes.Clone(p)
 	}
 	b.FuelMax = r.Uint64()
+	for n := r.Count16(GrantsMax, 2); n > 0; n-- {
+		b.Grants = append(b.Grants, string(r.Bytes8(GrantMax)))
+	}
 	if r.Err() == nil {
 		if err := b.check(); err != nil {
 			r.Fail("%v", err)
@@ -240,7 +253,7 @@ func ReadConfiguration(r *canonical.Reader) Configuration {
 	c.Epoch = Epoch(r.Uint64())
 	c.First = Height(r.Uint64())
 	c.Validators = ReadValidatorSet(r)
-	n := r.Count16(BindingsMax, 47)
+	n := r.Count16(BindingsMax, 49)
 	for range n {
 		c.Bindings = append(c.Bindings, ReadBinding(r))
 	}
@@ -304,6 +317,15 @@ func (b *Binding) check() error {
 		return fmt.Errorf("%w: binding of %s names both or neither of a built-in and a release", ErrConfiguration, b.Slot())
 	case len(b.Parameters) > ParameterBytesMax:
 		return fmt.Errorf("%w: binding of %s has %d bytes of parameters, limit %d", ErrConfiguration, b.Slot(), len(b.Parameters), ParameterBytesMax)
+	case len(b.Grants) > GrantsMax:
+		return fmt.Errorf("%w: binding of %s grants %d capabilities, limit %d", ErrConfiguration, b.Slot(), len(b.Grants), GrantsMax)
+	case len(b.Grants) > 0 && b.Release.IsZero():
+		return fmt.Errorf("%w: binding of %s grants capabilities to a built-in, which needs none", ErrConfiguration, b.Slot())
+	}
+	for i, g := range b.Grants {
+		if !IsName(g, GrantMax) || i > 0 && b.Grants[i-1] >= g {
+			return fmt.Errorf("%w: binding of %s grants %q, want ascending names of [a-z0-9.-]", ErrConfiguration, b.Slot(), g)
+		}
 	}
 	return nil
 }

@@ -14,10 +14,16 @@ const (
 // String returns the class's letter.
 func (c Class) String() string { return string(c) }
 
-// Hook is one extension point.
+// Hook is one extension point: all that the rest of the system knows of it by name.
 type Hook struct {
 	Name       string // with its version: "leader.v1"
 	Class      Class
+	Namespaced bool   // each namespace has a binding of its own; otherwise the chain has one
+	FuelMax    uint64 // the most that a binding may allow one call
+	// Fallback is the built-in that serves when nothing else can. Empty: without a binding the hook
+	// is not asked, and does not fall back on anything but the binding before.
+	Fallback   string
+	Purpose    string // a sentence
 	Operations []Operation
 }
 
@@ -27,6 +33,7 @@ type Operation struct {
 	Name     string // the function that a module exports for it: "machine.v1.apply"
 	ReadOnly bool   // the host refuses writes to the state
 	Stateful bool   // the host offers a state at all
+	Batch    bool   // see Definition.Batch; a module need not export it
 	Request  Layout
 	Response Layout
 }
@@ -84,6 +91,14 @@ func Define[Request, Response any, Q message[Request], S message[Response]](name
 		encodeResponse: func(b []byte, m *Response) ([]byte, error) { return S(m).Append(b) },
 		decodeResponse: func(b []byte, m *Response) error { return S(m).Decode(b) },
 	}
+}
+
+// Batch returns the form of an operation that answers many requests in one call. The messages are
+// the same: the guest asks batch_next whether there is another request until there is none, and
+// after each yes gets the request by input and gives the response by output.
+func (d Definition[Request, Response]) Batch(operation string) Definition[Request, Response] {
+	d.Name, d.Operation.Batch = d.Hook+"."+operation, true
+	return d
 }
 
 // EncodeRequest appends the request's bytes to b.

@@ -67,7 +67,34 @@ func samples(t testing.TB) map[string][]byte {
 	add("machine.v1.query.request", b, err)
 	b, err = (&QueryResponse{Code: 1, Output: []byte("answer")}).Append(nil)
 	add("machine.v1.query.response", b, err)
+	b, err = (&ValidationRequest{Height: 7, Time: 1_700_000_000_123, Transaction: [32]byte{1, 2}, Sender: [32]byte{3, 31: 4},
+		Payload: []byte("payload"), Params: []byte("pp")}).Append(nil)
+	add("validation.v1.validate.request", b, err)
+	b, err = (&ValidationResponse{Code: 0x01020304}).Append(nil)
+	add("validation.v1.validate.response", b, err)
+	b, err = (&FinalityRequest{Transactions: 2, Bytes: 3, Proposer: 4, Validators: 5, Height: 6, Time: 1_700_000_000_123,
+		ParentTime: 1_700_000_000_000, Epoch: 7, View: 8, ViewGap: 9, Params: []byte("params")}).Append(nil)
+	add("finality.v1.request", b, err)
+	b, err = (&FinalityResponse{Blocks: 0x01020304, Milliseconds: 5}).Append(nil)
+	add("finality.v1.response", b, err)
+	b, err = samplePacemaker(3).Append(nil)
+	add("pacemaker.v1.request", b, err)
+	b, err = (&PacemakerResponse{TimeoutMS: 0x0102030405060708}).Append(nil)
+	add("pacemaker.v1.response", b, err)
+	b, err = (&PriorityRequest{Pending: 1, Capacity: 2, Local: true, Height: 3, Expiry: 4, Transaction: [32]byte{5}, Sender: [32]byte{31: 6},
+		Namespace: []byte("bank"), Payload: []byte("payload"), Params: []byte("pp")}).Append(nil)
+	add("priority.v1.request", b, err)
+	b, err = (&PriorityResponse{Priority: 0x0102030405060708}).Append(nil)
+	add("priority.v1.response", b, err)
 	return all
+}
+
+func samplePacemaker(window int) *PacemakerRequest {
+	r := &PacemakerRequest{Validators: 4, Self: 1, View: 100, CertifiedView: 98, BaseMS: 500, MaxMS: 30_000, BuiltinMS: 1_000, Params: []byte("p")}
+	for i := range window {
+		r.Window = append(r.Window, PacemakerView{View: uint64(99 - 2*i), MS: uint32(10 + i), Notarized: i%2 == 0})
+	}
+	return r
 }
 
 // golden compares with the file, or writes it under -rewrite.
@@ -107,34 +134,48 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
-// decodeAny decodes by the name of a sample and encodes what it understood.
-func decodeAny(name string, b []byte) ([]byte, error) {
-	switch {
-	case strings.HasPrefix(name, "leader.v1.request"):
-		return again[LeaderRequest](&Lead.Operation, Lead.decodeRequest, Lead.encodeRequest, b)
-	case name == "leader.v1.response":
-		return again[LeaderResponse](&Lead.Operation, Lead.decodeResponse, Lead.encodeResponse, b)
-	case name == "machine.v1.apply.request":
-		return again[ApplyRequest](&Apply.Operation, Apply.decodeRequest, Apply.encodeRequest, b)
-	case name == "machine.v1.apply.response":
-		return again[ApplyResponse](&Apply.Operation, Apply.decodeResponse, Apply.encodeResponse, b)
-	case name == "machine.v1.query.request":
-		return again[QueryRequest](&Query.Operation, Query.decodeRequest, Query.encodeRequest, b)
-	default:
-		return again[QueryResponse](&Query.Operation, Query.decodeResponse, Query.encodeResponse, b)
-	}
+// decoders decode by the beginning of a sample's name and encode what they understood.
+var decoders = []struct {
+	name   string
+	decode func([]byte) ([]byte, error)
+}{
+	{"leader.v1.request", again(Lead.decodeRequest, Lead.encodeRequest)},
+	{"leader.v1.response", again(Lead.decodeResponse, Lead.encodeResponse)},
+	{"machine.v1.apply.request", again(Apply.decodeRequest, Apply.encodeRequest)},
+	{"machine.v1.apply.response", again(Apply.decodeResponse, Apply.encodeResponse)},
+	{"machine.v1.query.request", again(Query.decodeRequest, Query.encodeRequest)},
+	{"machine.v1.query.response", again(Query.decodeResponse, Query.encodeResponse)},
+	{"validation.v1.validate.request", again(Validate.decodeRequest, Validate.encodeRequest)},
+	{"validation.v1.validate.response", again(Validate.decodeResponse, Validate.encodeResponse)},
+	{"finality.v1.request", again(Delay.decodeRequest, Delay.encodeRequest)},
+	{"finality.v1.response", again(Delay.decodeResponse, Delay.encodeResponse)},
+	{"pacemaker.v1.request", again(Timeout.decodeRequest, Timeout.encodeRequest)},
+	{"pacemaker.v1.response", again(Timeout.decodeResponse, Timeout.encodeResponse)},
+	{"priority.v1.request", again(Prioritize.decodeRequest, Prioritize.encodeRequest)},
+	{"priority.v1.response", again(Prioritize.decodeResponse, Prioritize.encodeResponse)},
 }
 
-func again[T any](_ *Operation, decode func([]byte, *T) error, encode func([]byte, *T) ([]byte, error), b []byte) ([]byte, error) {
-	var m T
-	if err := decode(b, &m); err != nil {
-		return nil, err
+func decodeAny(name string, b []byte) ([]byte, error) {
+	for _, d := range decoders {
+		if strings.HasPrefix(name, d.name) {
+			return d.decode(b)
+		}
 	}
-	out, err := encode(nil, &m)
-	if err != nil {
-		panic("decoded message cannot be encoded: " + err.Error())
+	panic("no decoder for " + name)
+}
+
+func again[T any](decode func([]byte, *T) error, encode func([]byte, *T) ([]byte, error)) func([]byte) ([]byte, error) {
+	return func(b []byte) ([]byte, error) {
+		var m T
+		if err := decode(b, &m); err != nil {
+			return nil, err
+		}
+		out, err := encode(nil, &m)
+		if err != nil {
+			panic("decoded message cannot be encoded: " + err.Error())
+		}
+		return out, nil
 	}
-	return out, nil
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -275,13 +316,84 @@ func TestTable(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"leader.v1", "machine.v1.apply", "machine.v1.query"} {
+	for _, name := range []string{"leader.v1", "machine.v1.apply", "machine.v1.apply_batch", "machine.v1.query", "validation.v1.validate",
+		"validation.v1.validate_batch", "finality.v1", "pacemaker.v1", "priority.v1"} {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}
 	}
 	if _, ok := FindOperation("machine.v1"); ok {
 		t.Error("a hook's name is no operation's when the hook has several")
+	}
+}
+
+func TestRefusalsOfNewerHooks(t *testing.T) {
+	for name, m := range map[string]interface{ Append([]byte) ([]byte, error) }{
+		"validation payload":  &ValidationRequest{Payload: make([]byte, PayloadMax+1)},
+		"finality params":     &FinalityRequest{Params: make([]byte, ParamsMax+1)},
+		"pacemaker window":    samplePacemaker(PacemakerWindowMax + 1),
+		"pacemaker certified": &PacemakerRequest{View: 3, CertifiedView: 3},
+		"pacemaker order":     &PacemakerRequest{View: 3, Window: []PacemakerView{{View: 1}, {View: 2}}},
+		"priority namespace":  &PriorityRequest{Namespace: make([]byte, NamespaceMax+1)},
+		"priority params":     &PriorityRequest{Params: make([]byte, ParamsMax+1)},
+	} {
+		if _, err := m.Append(nil); !errors.Is(err, ErrLimit) {
+			t.Errorf("%s: Append gave %v", name, err)
+		}
+	}
+	all := samples(t)
+	for name, spoil := range map[string]func(b []byte){
+		"finality.v1.request":  func(b []byte) { b[12] = 1 },
+		"pacemaker.v1.request": func(b []byte) { b[56+12] = 2 },
+		"priority.v1.request":  func(b []byte) { b[12] = 2 },
+	} {
+		b := bytes.Clone(all[name])
+		spoil(b)
+		var d *DecodeError
+		if _, err := decodeAny(name, b); !errors.As(err, &d) {
+			t.Errorf("%s: Decode gave %v", name, err)
+		}
+	}
+}
+
+// What the host makes of answers beyond their bounds.
+func TestBounded(t *testing.T) {
+	for _, c := range []struct{ in, want FinalityResponse }{
+		{FinalityResponse{}, FinalityResponse{}},
+		{FinalityResponse{0, 5}, FinalityResponse{0, 5}},
+		{FinalityResponse{3, 0}, FinalityResponse{3, FinalityMSMax}},
+		{FinalityResponse{1 << 31, 1 << 31}, FinalityResponse{FinalityBlocksMax, FinalityMSMax}},
+	} {
+		if got := c.in.Bounded(); got != c.want {
+			t.Errorf("%v became %v, want %v", c.in, got, c.want)
+		}
+	}
+	for _, c := range []struct{ builtin, most, answer, want uint64 }{
+		{1000, 30_000, 1000, 1000},
+		{1000, 30_000, 0, 250},
+		{1000, 30_000, 1 << 63, 4000},
+		{16_000, 30_000, 1 << 63, 30_000},
+		{30_000, 30_000, 0, 7500},
+		{1, 1, 0, 1},
+		{1 << 63, 1 << 63, 1<<64 - 1, 1 << 63},
+	} {
+		q := &PacemakerRequest{BuiltinMS: c.builtin, MaxMS: c.most}
+		if got := (PacemakerResponse{c.answer}).Bounded(q); got != c.want {
+			t.Errorf("%d beside %d of at most %d became %d, want %d", c.answer, c.builtin, c.most, got, c.want)
+		}
+	}
+}
+
+func TestAncestor(t *testing.T) {
+	a := Ancestor{Height: 1, Time: 2, Epoch: 3, View: 4, Size: 5, Block: [32]byte{6}, State: [32]byte{7}, Ledger: [32]byte{31: 8}}
+	b := a.Append(nil)
+	golden(t, "ancestor.bytes", hex.Dump(b))
+	var got Ancestor
+	if len(b) != AncestorBytes || got.Decode(b) != nil || got != a {
+		t.Errorf("%x became %v", b, got)
+	}
+	if got.Decode(b[1:]) == nil {
+		t.Error("a short one is accepted")
 	}
 }
 
@@ -294,15 +406,14 @@ func TestFaultNames(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	names := []string{"leader.v1.request", "leader.v1.response", "machine.v1.apply.request", "machine.v1.apply.response", "machine.v1.query.request", "machine.v1.query.response"}
 	all := samples(f)
-	for i, n := range names {
-		f.Add(byte(i), all[n])
+	for i, d := range decoders {
+		f.Add(byte(i), all[d.name])
 	}
 	f.Fuzz(func(t *testing.T, which byte, b []byte) {
-		name := names[int(which)%len(names)]
-		if out, err := decodeAny(name, b); err == nil && !bytes.Equal(out, b) {
-			t.Fatalf("%s: accepted a second encoding of\n%x:\n%x", name, out, b)
+		d := decoders[int(which)%len(decoders)]
+		if out, err := d.decode(b); err == nil && !bytes.Equal(out, b) {
+			t.Fatalf("%s: accepted a second encoding of\n%x:\n%x", d.name, out, b)
 		}
 	})
 }

@@ -214,6 +214,20 @@ func sizes(message string, payload, params []byte) error {
 	return nil
 }
 
+// behind returns the parameters, the only variable part behind a header that starts with their
+// length.
+func behind(message string, b []byte, header int) (params []byte, err error) {
+	if len(b) < header {
+		return nil, malformed(message, "length", "shorter than the header")
+	}
+	if p := binary.LittleEndian.Uint32(b); p > ParamsMax {
+		return nil, malformed(message, "p", "must be at most 4096")
+	} else if len(b) != header+int(p) {
+		return nil, malformed(message, "length", "must be what the counts give")
+	}
+	return b[header:], nil
+}
+
 // split returns the two variable parts behind a header that starts with their lengths.
 func split(message string, b []byte, header int) (payload, params []byte, err error) {
 	q, p := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])

@@ -23,11 +23,59 @@ type MachinePlugin interface {
 	Query(r *QueryRequest, state Reader) QueryResponse
 }
 
+// ValidationPlugin serves validation.v1. It is called for one request at a time and must depend on
+// nothing but the request and the state it is given, which is that after the block before.
+type ValidationPlugin interface {
+	Validate(r *ValidationRequest, state Reader) ValidationResponse
+}
+
+// ValidationFunc is a ValidationPlugin without state of its own.
+type ValidationFunc func(r *ValidationRequest, state Reader) ValidationResponse
+
+// Validate calls the function.
+func (f ValidationFunc) Validate(r *ValidationRequest, state Reader) ValidationResponse {
+	return f(r, state)
+}
+
+// FinalityPlugin serves finality.v1. It must depend on nothing but the request.
+type FinalityPlugin interface {
+	Delay(r *FinalityRequest) FinalityResponse
+}
+
+// FinalityFunc is a FinalityPlugin without state of its own.
+type FinalityFunc func(r *FinalityRequest) FinalityResponse
+
+// Delay calls the function.
+func (f FinalityFunc) Delay(r *FinalityRequest) FinalityResponse { return f(r) }
+
+// PacemakerPlugin serves pacemaker.v1. It must depend on nothing but the request.
+type PacemakerPlugin interface {
+	Timeout(r *PacemakerRequest) PacemakerResponse
+}
+
+// PacemakerFunc is a PacemakerPlugin without state of its own.
+type PacemakerFunc func(r *PacemakerRequest) PacemakerResponse
+
+// Timeout calls the function.
+func (f PacemakerFunc) Timeout(r *PacemakerRequest) PacemakerResponse { return f(r) }
+
+// PriorityPlugin serves priority.v1. It must depend on nothing but the request.
+type PriorityPlugin interface {
+	Priority(r *PriorityRequest) PriorityResponse
+}
+
+// PriorityFunc is a PriorityPlugin without state of its own.
+type PriorityFunc func(r *PriorityRequest) PriorityResponse
+
+// Priority calls the function.
+func (f PriorityFunc) Priority(r *PriorityRequest) PriorityResponse { return f(r) }
+
 // Reader reads a machine's namespace. Keys have 1 to KeyMax bytes, values at most ValueMax.
 // Whatever breaks a limit, or is met after the fuel ran out, ends the call in a fault: a
 // guest stops there, native code goes on with "not found" until it returns, and its result
 // is dropped.
 type Reader interface {
+	World
 	// Get returns the value of a key, or false. The value is lent until the next call.
 	Get(key []byte) (value []byte, ok bool)
 	// Scan visits the keys from start (inclusive) to end (exclusive; nil: to the last key)

@@ -24,10 +24,10 @@ type call struct {
 	request   []byte
 	response  []byte
 	answered  bool
-	manifest  *Manifest
-	reader    StateReader // nil: the operation has no state
-	state     State       // nil: read-only
-	timeNS    uint64      // the clock
+	scene     scene
+	rights    rights
+	batch     *batch // of a batch operation
+	timeNS    uint64 // the clock
 	random    randomBytes
 
 	left    int64      // fuel, while a host function runs
@@ -41,10 +41,16 @@ type call struct {
 
 // begin clears what the last call left; the caller sets what the call is about.
 func (c *call) begin(fuel uint64) {
-	c.response, c.answered = c.response[:0], false
-	c.calls, c.fault, c.err, c.events, c.touched = 0, hook.FaultNone, nil, nil, 0
-	c.log.reset()
+	c.fault, c.err, c.touched = hook.FaultNone, nil, 0
+	c.renew()
 	c.fuelGlobal.Set(fuel)
+}
+
+// renew clears what belongs to one request.
+func (c *call) renew() {
+	c.response, c.answered = c.response[:0], false
+	c.calls, c.events = 0, nil
+	c.log.reset()
 }
 
 func (c *call) stopped() bool { return c.fault != hook.FaultNone || c.err != nil }
@@ -167,17 +173,25 @@ func (c *call) key(pointer, length uint64) ([]byte, bool) {
 
 // readable and writable end the call of an operation that must not use the state so.
 func (c *call) readable() bool {
-	if c.reader == nil {
+	if c.scene.reader == nil {
 		c.stop(hook.FaultImport)
 	}
-	return c.reader != nil
+	return c.scene.reader != nil
 }
 
 func (c *call) writable() bool {
-	if c.state == nil {
+	if c.scene.state == nil {
 		c.stop(hook.FaultImport)
 	}
-	return c.state != nil
+	return c.scene.state != nil
+}
+
+// outer returns the world for a host function, or ends the call where there is none.
+func (c *call) outer() (World, bool) {
+	if c.scene.world == nil {
+		c.stop(hook.FaultImport)
+	}
+	return c.scene.world, c.scene.world != nil
 }
 
 // answer keeps the guest's response.

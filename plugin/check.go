@@ -165,7 +165,7 @@ func (c *checked) imports() *Refusal {
 		if t := c.module.types[f.typ]; !t.equal(allowed.functionType()) {
 			return refuse(CodeImport, -1, "%q has the type %v, it is %v", name, t, allowed.functionType())
 		}
-		if allowed.capability != "" && !c.report.Manifest.Grants(allowed.capability) {
+		if allowed.capability != "" && !c.report.Manifest.names(allowed.capability) {
 			return refuse(CodeCapability, -1, "%q needs the capability %q; name it in the manifest", name, allowed.capability)
 		}
 		c.report.Imports = append(c.report.Imports, name)
@@ -218,7 +218,7 @@ func (c *checked) exports() *Refusal {
 		return refuse(CodeExport, -1, "the marker %q is missing; export a function of that name without parameters and results", abiExport)
 	}
 	for _, o := range operations {
-		if _, missing := needed[o.Name]; missing {
+		if _, missing := needed[o.Name]; missing && !o.Batch {
 			return refuse(CodeExport, -1, "the manifest names the hook %q, but the module does not export %q", o.Hook, o.Name)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"testing"
 
-	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	. "quoin.dev/quoin/plugin/wasmtest"
 )
@@ -43,7 +42,7 @@ func TestConcurrentUse(t *testing.T) {
 			table.Add(r)
 			defer table.Remove(r.Digest())
 			for range 500 {
-				o, err := table.Apply(&quoin.Binding{Release: r.Digest()}, &hook.ApplyRequest{Payload: []byte("x")}, newState())
+				o, err := table.Apply(r.Binding("machine.v1"), &hook.ApplyRequest{Payload: []byte("x")}, newState())
 				if err != nil || o.Fault != hook.FaultNone || o.Output[0] != 1 {
 					t.Errorf("%+v %v", o, err)
 					return

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
-	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	. "quoin.dev/quoin/plugin/wasmtest"
 )
@@ -85,7 +84,7 @@ func differential(t *testing.T, compiler, interpreter *Host, file []byte) (hook.
 		table := newTable(t)
 		table.Add(rel)
 		for range 2 {
-			r, err := table.Apply(&quoin.Binding{Release: rel.Digest()}, &hook.ApplyRequest{}, newState())
+			r, err := table.Apply(rel.Binding("machine.v1"), &hook.ApplyRequest{}, newState())
 			if err != nil {
 				t.Error(err)
 				return 0, false

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 )
 
@@ -136,7 +135,7 @@ func BenchmarkGoGuest(b *testing.B) {
 	}
 	table := newTable(b)
 	table.Add(r)
-	binding := &quoin.Binding{Hook: "leader.v1", Release: r.Digest()}
+	binding := r.Binding("leader.v1")
 	b.Run("lead", func(b *testing.B) {
 		b.ReportAllocs()
 		q := leaderRequest(20, 5)

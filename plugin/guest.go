@@ -19,14 +19,14 @@ func (g *guest) close() {
 }
 
 // prepare returns the restored instance of the binding's release, ready for the operation. A
-// fault in the outcome ends the call before it begins.
-func (t *Table) prepare(b *quoin.Binding, o hook.Operation) (i *instance, fuel uint64, fault hook.Fault, err error) {
+// fault ends the call before it begins.
+func (t *Table) prepare(h *hook.Hook, o hook.Operation, b *quoin.Binding, sc scene) (i *instance, fuel uint64, fault hook.Fault, err error) {
 	g := t.guests[b.Release]
 	if g == nil {
 		return nil, 0, hook.FaultNone, t.Ready(b)
 	}
 	m := g.release.Manifest()
-	fuel = fuelLimit(b, m)
+	fuel = fuelLimit(h, b, m)
 	if !m.Serves(o.Hook) {
 		return nil, fuel, hook.FaultMissing, nil
 	}
@@ -43,8 +43,8 @@ func (t *Table) prepare(b *quoin.Binding, o hook.Operation) (i *instance, fuel u
 		g.close()
 		return nil, fuel, hook.FaultNone, local("the memory of release %v cannot be restored", b.Release)
 	}
-	i.call.operation = o
-	i.call.reader, i.call.state, i.call.timeNS = nil, nil, clockStartNS
+	i.call.operation, i.call.scene, i.call.rights, i.call.batch = o, sc, rightsOf(m, b), nil
+	i.call.timeNS = sc.clock()
 	return i, fuel, hook.FaultNone, nil
 }
 
@@ -72,63 +72,6 @@ func perform[Q, S any](d *hook.Definition[Q, S], i *instance, fuel uint64, q *Q,
 		o.Fuel = fuel
 	}
 	return o, nil
-}
-
-func (t *Table) leadGuest(b *quoin.Binding, q *hook.LeaderRequest) (LeadResult, error) {
-	i, fuel, fault, err := t.prepare(b, hook.Lead.Operation)
-	if err != nil || fault != hook.FaultNone {
-		return LeadResult{Outcome: Outcome{Fault: fault, Fuel: fuel}}, err
-	}
-	var s hook.LeaderResponse
-	o, err := perform(&hook.Lead, i, fuel, q, &s)
-	if err != nil || o.Fault != hook.FaultNone {
-		return LeadResult{Outcome: o}, err
-	}
-	if uint64(s.Proposer) >= uint64(len(q.Validators)) {
-		o.Fault, o.Fuel = hook.FaultOutput, fuel
-		return LeadResult{Outcome: o}, nil
-	}
-	return LeadResult{Proposer: s.Proposer, Outcome: o}, nil
-}
-
-func (t *Table) applyGuest(b *quoin.Binding, q *hook.ApplyRequest, state State) (ApplyResult, error) {
-	i, fuel, fault, err := t.prepare(b, hook.Apply.Operation)
-	if err != nil || fault != hook.FaultNone {
-		return ApplyResult{Outcome: Outcome{Fault: fault, Fuel: fuel}}, err
-	}
-	i.call.reader, i.call.state, i.call.timeNS = state, state, blockClock(q.Time)
-	var s hook.ApplyResponse
-	o, err := perform(&hook.Apply, i, fuel, q, &s)
-	i.call.reader, i.call.state = nil, nil
-	if err != nil || o.Fault != hook.FaultNone {
-		return ApplyResult{Outcome: o}, err
-	}
-	r := ApplyResult{Code: s.Code, Output: owned(s.Output), Outcome: o}
-	if s.Code == 0 {
-		r.Events = i.call.events
-	}
-	return r, nil
-}
-
-func (t *Table) queryGuest(b *quoin.Binding, q *hook.QueryRequest, state StateReader) (QueryResult, error) {
-	i, fuel, fault, err := t.prepare(b, hook.Query.Operation)
-	if err != nil || fault != hook.FaultNone {
-		return QueryResult{Outcome: Outcome{Fault: fault, Fuel: fuel}}, err
-	}
-	i.call.reader, i.call.timeNS = state, blockClock(q.Time)
-	var s hook.QueryResponse
-	o, err := perform(&hook.Query, i, fuel, q, &s)
-	i.call.reader = nil
-	if err != nil || o.Fault != hook.FaultNone {
-		return QueryResult{Outcome: o}, err
-	}
-	return QueryResult{Code: s.Code, Output: owned(s.Output), Outcome: o}, nil
-}
-
-// blockClock is the clock of a call in nanoseconds; it never stands at 0.
-func blockClock(ms uint64) uint64 {
-	const most = (1<<63 - 1) / 1_000_000
-	return max(min(ms, most)*1_000_000, clockStartNS)
 }
 
 // owned copies bytes out of the instance's buffer.

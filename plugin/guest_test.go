@@ -71,7 +71,8 @@ func (e *engines) load(file []byte) *quoin.Binding {
 		e.table[i] = newTable(e.t)
 		e.table[i].Add(r)
 	}
-	return &quoin.Binding{Hook: "machine.v1", Release: Digest(file)}
+	r, _ := e.table[0].Release(Digest(file))
+	return r.Binding("machine.v1")
 }
 
 // apply runs a transaction twice on each engine; all four must agree on everything.
@@ -221,7 +222,7 @@ func TestFaults(t *testing.T) {
 			if r.Fault != c.want {
 				t.Fatalf("fault %v, want %v", r.Fault, c.want)
 			}
-			if r.Fuel != fuelLimit(b, manifest) || r.Output != nil || r.Events != nil || r.Code != 0 {
+			if r.Fuel != fuelLimit(&hook.Machine, b, manifest) || r.Output != nil || r.Events != nil || r.Code != 0 {
 				t.Errorf("a fault must charge the whole limit and give nothing: %+v", r)
 			}
 			if again := e.apply(b, nil, nil); again.Fault != c.want {
@@ -489,7 +490,7 @@ func BenchmarkGuest(b *testing.B) {
 		}
 		table := newTable(b)
 		table.Add(r)
-		return table, &quoin.Binding{Hook: "machine.v1", Release: r.Digest()}
+		return table, r.Binding("machine.v1")
 	}
 	run := func(name string, module []byte) {
 		table, binding := compile(module)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -83,6 +84,18 @@ func (r *Release) Manifest() *Manifest { return r.report.Manifest }
 
 // Report returns what the static check learned; do not change it.
 func (r *Release) Report() *Report { return r.report }
+
+// Binding returns a binding of a hook to the release that grants all that its manifest names and
+// leaves the fuel to it: how tools and tests bind a release.
+func (r *Release) Binding(hookName string) *quoin.Binding {
+	return &quoin.Binding{Hook: hookName, Release: r.Digest(), Grants: slices.Clone(r.Manifest().Capabilities)}
+}
+
+// batches reports whether the module exports the hook's batch operation.
+func (r *Release) batches(hookName string) bool {
+	h, _ := hook.Find(hookName)
+	return slices.ContainsFunc(h.Operations, func(o hook.Operation) bool { return o.Batch && slices.Contains(r.report.Exports, o.Name) })
+}
 
 // Close frees the code. Tables that still have the release must have dropped it before.
 func (r *Release) Close() error { return r.compiled.Close(context.Background()) }

@@ -16,8 +16,10 @@ type hostFunction struct {
 	module, name string
 	params       []valueType
 	results      []valueType
-	capability   string // without which a module that imports the function is refused
-	run          func(c *call, stack []uint64)
+	// capability is what the manifest must name for a module to import the function, and the binding
+	// must grant for a call to use it. hook.CapabilityForeign stands for any of its kind.
+	capability string
+	run        func(c *call, stack []uint64)
 }
 
 func (f *hostFunction) functionType() functionType { return functionType{f.params, f.results} }
@@ -30,6 +32,7 @@ var (
 	i32x2   = []valueType{typeI32, typeI32}
 	i32x3   = []valueType{typeI32, typeI32, typeI32}
 	i32x4   = []valueType{typeI32, typeI32, typeI32, typeI32}
+	i32x6   = []valueType{typeI32, typeI32, typeI32, typeI32, typeI32, typeI32}
 	i32x7   = []valueType{typeI32, typeI32, typeI32, typeI32, typeI32, typeI32, typeI32}
 )
 
@@ -37,13 +40,18 @@ var (
 var hostFunctions = append([]hostFunction{
 	{hostModule, "input", i32x2, i32x1, "", hostInput},
 	{hostModule, "output", i32x2, noTypes, "", hostOutput},
-	{hostModule, "state_get", i32x4, i32x1, CapabilityState, hostStateGet},
-	{hostModule, "state_put", i32x4, noTypes, CapabilityState, hostStatePut},
-	{hostModule, "state_delete", i32x2, noTypes, CapabilityState, hostStateDelete},
-	{hostModule, "state_scan", i32x7, i32x1, CapabilityState, hostStateScan},
-	{hostModule, "emit", i32x2, noTypes, CapabilityEvents, hostEmit},
+	{hostModule, "state_get", i32x4, i32x1, hook.CapabilityState, hostStateGet},
+	{hostModule, "state_put", i32x4, noTypes, hook.CapabilityState, hostStatePut},
+	{hostModule, "state_delete", i32x2, noTypes, hook.CapabilityState, hostStateDelete},
+	{hostModule, "state_scan", i32x7, i32x1, hook.CapabilityState, hostStateScan},
+	{hostModule, "emit", i32x2, noTypes, hook.CapabilityEvents, hostEmit},
 	{hostModule, "log", i32x2, noTypes, "", hostLog},
 	{hostModule, "granted", i32x2, i32x1, "", hostGranted},
+	{hostModule, "foreign_get", i32x6, i32x1, hook.CapabilityForeign, hostForeignGet},
+	{hostModule, "history_get", []valueType{typeI64, typeI32, typeI32}, i32x1, hook.CapabilityHistory, hostHistoryGet},
+	{hostModule, "proof_get", i32x4, i32x1, hook.CapabilityProof, hostProofGet},
+	{hostModule, "beacon", i32x1, noTypes, hook.CapabilityBeacon, hostBeacon},
+	{hostModule, "batch_next", noTypes, i32x1, "", hostBatchNext},
 	{"env", "abort", i32x4, noTypes, "", func(c *call, _ []uint64) { c.stop(hook.FaultAbort) }},
 }, wasiFunctions...)
 
@@ -86,6 +94,7 @@ func apiTypes(types []valueType) []api.ValueType {
 // the host or of the state, into the fault host.
 func (f *hostFunction) goFunction() api.GoModuleFunc {
 	hasResult := len(f.results) > 0
+	needed := capability(f.capability)
 	return func(ctx context.Context, _ api.Module, stack []uint64) {
 		c, ok := ctx.(*call)
 		if !ok {
@@ -101,6 +110,10 @@ func (f *hostFunction) goFunction() api.GoModuleFunc {
 			c.exit()
 		}()
 		if c.enter() {
+			if c.rights.set&needed != needed {
+				c.stop(hook.FaultImport)
+				return
+			}
 			f.run(c, stack)
 		}
 	}
@@ -127,7 +140,7 @@ func hostStateGet(c *call, s []uint64) {
 	if !ok || !c.charge(chargeGet) {
 		return
 	}
-	v, found, err := c.reader.Get(k)
+	v, found, err := c.scene.reader.Get(k)
 	if c.failed(err) {
 		return
 	}
@@ -149,7 +162,7 @@ func hostStatePut(c *call, s []uint64) {
 	}
 	v, ok := c.view(s[2], s[3], hook.ValueMax, hook.FaultLimit)
 	if ok && c.charge(chargePut) {
-		c.failed(c.state.Put(k, v))
+		c.failed(c.scene.state.Put(k, v))
 	}
 }
 
@@ -159,7 +172,7 @@ func hostStateDelete(c *call, s []uint64) {
 		return
 	}
 	if k, ok := c.key(s[0], s[1]); ok && c.charge(chargeDelete) {
-		c.failed(c.state.Delete(k))
+		c.failed(c.scene.state.Delete(k))
 	}
 }
 
@@ -194,7 +207,7 @@ func hostStateScan(c *call, s []uint64) {
 		end = nil
 	}
 	at := 0
-	err := c.reader.Scan(start, end, func(key, value []byte) bool {
+	err := c.scene.reader.Scan(start, end, func(key, value []byte) bool {
 		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
 			return false
 		}
@@ -241,7 +254,80 @@ func hostGranted(c *call, s []uint64) {
 		return
 	}
 	s[0] = 0
-	if c.manifest.Grants(string(name)) {
+	if c.rights.has(string(name)) {
 		s[0] = 1
 	}
+}
+
+// foreign_get(namespace, namespaceLength, key, keyLength, value, capacity) -> length or -1
+func hostForeignGet(c *call, s []uint64) {
+	w, ok := c.outer()
+	if !ok {
+		return
+	}
+	namespace, ok := c.view(s[0], s[1], hook.NamespaceMax, hook.FaultLimit)
+	if !ok {
+		return
+	}
+	if !c.rights.mayRead(namespace) {
+		c.stop(hook.FaultImport)
+		return
+	}
+	k, ok := c.key(s[2], s[3])
+	if !ok || !c.charge(chargeGet) {
+		return
+	}
+	v, found, err := w.Foreign(string(namespace), k)
+	if c.failed(err) {
+		return
+	}
+	if !found {
+		s[0] = notFound
+		return
+	}
+	s[0] = c.deliver(v, s[4], s[5])
+}
+
+// history_get(height, ancestor, capacity) -> length or -1
+func hostHistoryGet(c *call, s []uint64) {
+	w, ok := c.outer()
+	if !ok || !c.charge(chargeHistory) {
+		return
+	}
+	a, found, err := w.History(s[0])
+	if c.failed(err) {
+		return
+	}
+	if !found {
+		s[0] = notFound
+		return
+	}
+	s[0] = c.deliver(a.Append(make([]byte, 0, hook.AncestorBytes)), s[1], s[2])
+}
+
+// proof_get(key, keyLength, proof, capacity) -> length
+func hostProofGet(c *call, s []uint64) {
+	w, ok := c.outer()
+	if !ok {
+		return
+	}
+	k, ok := c.key(s[0], s[1])
+	if !ok || !c.charge(chargeProof) {
+		return
+	}
+	proof, err := w.Proof(k)
+	if c.failed(err) {
+		return
+	}
+	s[0] = c.deliver(proof, s[2], s[3])
+}
+
+// beacon(pointer): 32 bytes
+func hostBeacon(c *call, s []uint64) {
+	w, ok := c.outer()
+	if !ok {
+		return
+	}
+	random := w.Beacon()
+	c.deliver(random[:], s[0], uint64(len(random)))
 }

@@ -56,7 +56,7 @@ func (r *Release) start() (*instance, error) {
 	for _, g := range r.mutable {
 		i.globals = append(i.globals, i.global(globalExport+strconv.Itoa(g)))
 	}
-	i.call = call{Context: context.Background(), fuelGlobal: i.fuel, memory: i.memory, manifest: r.Manifest()}
+	i.call = call{Context: context.Background(), fuelGlobal: i.fuel, memory: i.memory}
 	i.call.random.digest = r.Digest()
 	return i, nil
 }

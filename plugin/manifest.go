@@ -20,7 +20,8 @@ type Manifest struct {
 	// Hooks that the module serves, such as leader.v1: ascending, at least one. Every
 	// operation of each must be exported.
 	Hooks []string
-	// Capabilities that the module needs: ascending. See the capability constants.
+	// Capabilities that the module needs: ascending. See package hook. A call may use those that its
+	// binding grants as well.
 	Capabilities []string
 	FuelMax      uint64 // of one call: 1 to FuelMax; a binding may give less
 	PagesMax     uint32 // of memory, 64 KiB each: 1 to the host's limit
@@ -43,12 +44,6 @@ const (
 
 // NodeVersion is the version of what a node offers to plugins: hooks and host functions.
 const NodeVersion = 1
-
-// Capabilities. A module that imports a function without the capability is refused.
-const (
-	CapabilityState  = "state"  // state_get, state_put, state_delete, state_scan: the plugin's own namespace
-	CapabilityEvents = "events" // emit
-)
 
 // manifestFormat is the first byte of a manifest; another format is another number.
 const manifestFormat = 1
@@ -160,14 +155,16 @@ func (m *Manifest) Validate() error {
 // Serves reports whether the manifest names the hook.
 func (m *Manifest) Serves(hookName string) bool { return slices.Contains(m.Hooks, hookName) }
 
-// Grants reports whether the manifest names the capability and this node knows it.
-func (m *Manifest) Grants(capability string) bool {
-	return knownCapability(capability) && slices.Contains(m.Capabilities, capability)
+// names reports whether the manifest names the capability. Any foreign namespace does for
+// hook.CapabilityForeign itself.
+func (m *Manifest) names(capability string) bool {
+	if capability == hook.CapabilityForeign {
+		return slices.ContainsFunc(m.Capabilities, func(s string) bool { return foreignNamespace(s) != "" })
+	}
+	return slices.Contains(m.Capabilities, capability)
 }
 
-func knownCapability(s string) bool { return s == CapabilityState || s == CapabilityEvents }
-
-// operations lists what the manifest's hooks must export; unknown is the first hook that
+// operations lists what the manifest's hooks have, the batches that need not be exported included; unknown is the first hook that
 // this node does not know, if any.
 func (m *Manifest) operations() (list []hook.Operation, unknown string) {
 	for _, name := range m.Hooks {

@@ -12,8 +12,7 @@ import (
 // Native code cannot be stopped, so a fault is remembered: from then on reads find nothing,
 // writes do nothing, and the result is dropped when the code returns.
 type nativeCall struct {
-	reader  StateReader // nil: the operation has no state
-	state   State       // nil: read-only
+	scene   scene
 	fuelMax int64
 	fuel    int64 // left
 	calls   int
@@ -27,8 +26,8 @@ type nativeCall struct {
 var _ hook.Access = (*nativeCall)(nil)
 
 // begin prepares the call and charges for the request.
-func (c *nativeCall) begin(fuelMax uint64, requestBytes int, reader StateReader, state State) {
-	*c = nativeCall{reader: reader, state: state, fuelMax: int64(fuelMax), fuel: int64(fuelMax), log: c.log}
+func (c *nativeCall) begin(fuelMax uint64, requestBytes int, sc scene) {
+	*c = nativeCall{scene: sc, fuelMax: int64(fuelMax), fuel: int64(fuelMax), log: c.log}
 	c.log.reset()
 	c.charge(chargeNative + chargeBytes(requestBytes))
 }
@@ -113,13 +112,13 @@ func (c *nativeCall) checkKey(key []byte) bool {
 
 // Get implements hook.Reader.
 func (c *nativeCall) Get(key []byte) ([]byte, bool) {
-	if c.reader == nil {
+	if c.scene.reader == nil {
 		c.stop(hook.FaultImport)
 	}
 	if !c.host(chargeGet, len(key)) || !c.checkKey(key) {
 		return nil, false
 	}
-	value, ok, err := c.reader.Get(key)
+	value, ok, err := c.scene.reader.Get(key)
 	if c.failed(err) || !ok || !c.charge(chargeBytes(len(value))) {
 		return nil, false
 	}
@@ -128,7 +127,7 @@ func (c *nativeCall) Get(key []byte) ([]byte, bool) {
 
 // Scan implements hook.Reader.
 func (c *nativeCall) Scan(start, end []byte, visit func(key, value []byte) bool) {
-	if c.reader == nil {
+	if c.scene.reader == nil {
 		c.stop(hook.FaultImport)
 	}
 	if !c.host(chargeScan, len(start)+len(end)) {
@@ -141,7 +140,7 @@ func (c *nativeCall) Scan(start, end []byte, visit func(key, value []byte) bool)
 	if end != nil && bytes.Compare(start, end) >= 0 {
 		return
 	}
-	c.failed(c.reader.Scan(start, end, func(key, value []byte) bool {
+	c.failed(c.scene.reader.Scan(start, end, func(key, value []byte) bool {
 		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
 			return false
 		}
@@ -151,7 +150,7 @@ func (c *nativeCall) Scan(start, end []byte, visit func(key, value []byte) bool)
 
 // Put implements hook.Access.
 func (c *nativeCall) Put(key, value []byte) {
-	if c.state == nil {
+	if c.scene.state == nil {
 		c.stop(hook.FaultImport)
 	}
 	if !c.host(chargePut, len(key)+len(value)) || !c.checkKey(key) {
@@ -161,23 +160,23 @@ func (c *nativeCall) Put(key, value []byte) {
 		c.stop(hook.FaultLimit)
 		return
 	}
-	c.failed(c.state.Put(key, value))
+	c.failed(c.scene.state.Put(key, value))
 }
 
 // Delete implements hook.Access.
 func (c *nativeCall) Delete(key []byte) {
-	if c.state == nil {
+	if c.scene.state == nil {
 		c.stop(hook.FaultImport)
 	}
 	if !c.host(chargeDelete, len(key)) || !c.checkKey(key) {
 		return
 	}
-	c.failed(c.state.Delete(key))
+	c.failed(c.scene.state.Delete(key))
 }
 
 // Emit implements hook.Access.
 func (c *nativeCall) Emit(event []byte) {
-	if c.state == nil {
+	if c.scene.state == nil {
 		c.stop(hook.FaultImport)
 	}
 	if !c.host(chargeEmit, len(event)) {
@@ -195,6 +194,71 @@ func (c *nativeCall) Log(message []byte) {
 	if c.host(0, len(message)) {
 		c.log.write(message)
 	}
+}
+
+// Granted implements hook.World: a node's own algorithms may use what there is.
+func (c *nativeCall) Granted(capability string) bool {
+	return c.host(0, len(capability)) && knownCapability(capability)
+}
+
+// outer returns the world for a question with a price, or ends the call where there is none.
+func (c *nativeCall) outer(units int64, bytes int) (World, bool) {
+	if c.scene.world == nil {
+		c.stop(hook.FaultImport)
+	}
+	return c.scene.world, c.host(units, bytes)
+}
+
+// Foreign implements hook.World.
+func (c *nativeCall) Foreign(namespace string, key []byte) ([]byte, bool) {
+	w, ok := c.outer(chargeGet, len(namespace)+len(key))
+	if !ok || !c.checkKey(key) {
+		return nil, false
+	}
+	if foreignNamespace(hook.CapabilityForeign+namespace) == "" {
+		c.stop(hook.FaultImport)
+		return nil, false
+	}
+	value, ok, err := w.Foreign(namespace, key)
+	if c.failed(err) || !ok || !c.charge(chargeBytes(len(value))) {
+		return nil, false
+	}
+	return value, true
+}
+
+// History implements hook.World.
+func (c *nativeCall) History(height uint64) (hook.Ancestor, bool) {
+	w, ok := c.outer(chargeHistory, 0)
+	if !ok {
+		return hook.Ancestor{}, false
+	}
+	a, ok, err := w.History(height)
+	if c.failed(err) || !ok || !c.charge(chargeBytes(hook.AncestorBytes)) {
+		return hook.Ancestor{}, false
+	}
+	return a, true
+}
+
+// Proof implements hook.World.
+func (c *nativeCall) Proof(key []byte) []byte {
+	w, ok := c.outer(chargeProof, len(key))
+	if !ok || !c.checkKey(key) {
+		return nil
+	}
+	proof, err := w.Proof(key)
+	if c.failed(err) || !c.charge(chargeBytes(len(proof))) {
+		return nil
+	}
+	return proof
+}
+
+// Beacon implements hook.World.
+func (c *nativeCall) Beacon() [32]byte {
+	w, ok := c.outer(0, 32)
+	if !ok {
+		return [32]byte{}
+	}
+	return w.Beacon()
 }
 
 // logBudget keeps the first hook.LogMax bytes of a call's messages and counts the rest.

@@ -49,6 +49,31 @@ type QueryResult struct {
 	Outcome
 }
 
+// ValidateResult is the answer to validation.v1.validate: the code 0 accepts.
+type ValidateResult struct {
+	Code uint32
+	Outcome
+}
+
+// DelayResult is the answer to finality.v1, within the host's bounds. After a fault it is 0.
+type DelayResult struct {
+	hook.FinalityResponse
+	Outcome
+}
+
+// TimeoutResult is the answer to pacemaker.v1, within the host's bounds. After a fault it is 0, and
+// the caller takes the built-in rule.
+type TimeoutResult struct {
+	MS uint64
+	Outcome
+}
+
+// PriorityResult is the answer to priority.v1. After a fault the priority is 0.
+type PriorityResult struct {
+	Priority uint64
+	Outcome
+}
+
 // StateReader is one namespace of the state, as the caller keeps it. Keys have 1 to
 // hook.KeyMax bytes and values at most hook.ValueMax; the plugin package checks both. It is
 // used by the calling goroutine during one call. An error is local: it ends the call with an

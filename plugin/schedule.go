@@ -28,6 +28,8 @@ const (
 	chargeScan      = 2_000
 	chargeScanEntry = 300
 	chargeEmit      = 200
+	chargeHistory   = 2_000
+	chargeProof     = 20_000
 	chargeNative    = 500 // a call of native code, beside one unit for each begun 4 bytes of request and response
 )
 

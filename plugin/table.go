@@ -13,6 +13,15 @@ type Table struct {
 	builtins map[string]*Builtin
 	guests   map[quoin.Hash]*guest
 	native   nativeCall
+
+	// Responses are decoded into these, so that a call allocates nothing.
+	lead     hook.LeaderResponse
+	apply    hook.ApplyResponse
+	query    hook.QueryResponse
+	validate hook.ValidationResponse
+	delay    hook.FinalityResponse
+	timeout  hook.PacemakerResponse
+	priority hook.PriorityResponse
 }
 
 // NewTable returns a table of the built-ins, usually Builtins(). Two of one name, or a name
@@ -73,106 +82,109 @@ func (t *Table) Ready(b *quoin.Binding) error {
 	return nil
 }
 
-// Lead asks the binding for the proposer of a view. Like Apply and Query it sets q.Params.
+// Lead asks the binding for the proposer of a view. Like all questions of a Table it sets the
+// request's Params.
 func (t *Table) Lead(b *quoin.Binding, q *hook.LeaderRequest) (LeadResult, error) {
 	q.Params = b.Parameters
-	if !b.Release.IsZero() {
-		return t.leadGuest(b, q)
+	s := &t.lead
+	o, err := invoke(t, &hook.Leader, &hook.Lead, b, scene{}, q, s,
+		func(n *Builtin, _ *nativeCall) int { *s = n.Leader.Lead(q); return 4 },
+		func() bool { return uint64(s.Proposer) < uint64(len(q.Validators)) })
+	if err != nil || o.Fault != hook.FaultNone {
+		return LeadResult{Outcome: o}, err
 	}
-	n, fault, err := t.builtin(b, hook.Leader.Name)
-	if err != nil || fault.Fault != hook.FaultNone {
-		return LeadResult{Outcome: fault}, err
-	}
-	c := &t.native
-	c.begin(fuelLimit(b, nil), q.Size(), nil, nil)
-	var s hook.LeaderResponse
-	c.run(q.Validate(), func() { s = n.Leader.Lead(q) })
-	if uint64(s.Proposer) >= uint64(len(q.Validators)) {
-		c.stop(hook.FaultOutput)
-	}
-	o, err := c.end(4)
-	if o.Fault != hook.FaultNone {
-		s.Proposer = 0
-	}
-	return LeadResult{Proposer: s.Proposer, Outcome: o}, err
+	return LeadResult{Proposer: s.Proposer, Outcome: o}, nil
 }
 
 // Apply asks the binding to apply a transaction to the namespace behind state.
 func (t *Table) Apply(b *quoin.Binding, q *hook.ApplyRequest, state State) (ApplyResult, error) {
 	q.Params = b.Parameters
-	if !b.Release.IsZero() {
-		return t.applyGuest(b, q, state)
-	}
-	n, fault, err := t.builtin(b, hook.Machine.Name)
-	if err != nil || fault.Fault != hook.FaultNone {
-		return ApplyResult{Outcome: fault}, err
-	}
-	c := &t.native
-	c.begin(fuelLimit(b, nil), q.Size(), state, state)
-	var s hook.ApplyResponse
-	c.run(q.Validate(), func() { s = n.Machine.Apply(q, c) })
-	if len(s.Output) > hook.ApplyOutputMax {
-		c.stop(hook.FaultOutput)
-	}
-	o, err := c.end(4 + len(s.Output))
+	s := &t.apply
+	o, err := invoke(t, &hook.Machine, &hook.Apply, b, writeScene(state, q.Time), q, s,
+		func(n *Builtin, c *nativeCall) int { *s = n.Machine.Apply(q, c); return 4 + len(s.Output) },
+		func() bool { return len(s.Output) <= hook.ApplyOutputMax })
 	if err != nil || o.Fault != hook.FaultNone {
 		return ApplyResult{Outcome: o}, err
 	}
-	r := ApplyResult{Code: s.Code, Output: s.Output, Outcome: o}
-	if s.Code == 0 {
-		r.Events = c.events
+	return t.applied(b, o), nil
+}
+
+// applied is the result of the transaction that was applied last. The output of a guest lies in
+// its instance's buffer and is copied; that of native code is as the code gave it.
+func (t *Table) applied(b *quoin.Binding, o Outcome) ApplyResult {
+	r := ApplyResult{Code: t.apply.Code, Output: t.apply.Output, Outcome: o}
+	events := t.native.events
+	if g := t.guests[b.Release]; g != nil {
+		r.Output, events = owned(r.Output), g.instance.call.events
 	}
-	return r, nil
+	if r.Code == 0 {
+		r.Events = events
+	}
+	return r
 }
 
 // Query asks the binding about the namespace behind state.
 func (t *Table) Query(b *quoin.Binding, q *hook.QueryRequest, state StateReader) (QueryResult, error) {
 	q.Params = b.Parameters
-	if !b.Release.IsZero() {
-		return t.queryGuest(b, q, state)
-	}
-	n, fault, err := t.builtin(b, hook.Machine.Name)
-	if err != nil || fault.Fault != hook.FaultNone {
-		return QueryResult{Outcome: fault}, err
-	}
-	c := &t.native
-	c.begin(fuelLimit(b, nil), q.Size(), state, nil)
-	var s hook.QueryResponse
-	c.run(q.Validate(), func() { s = n.Machine.Query(q, c) })
-	if len(s.Output) > hook.QueryOutputMax {
-		c.stop(hook.FaultOutput)
-	}
-	o, err := c.end(4 + len(s.Output))
+	s := &t.query
+	o, err := invoke(t, &hook.Machine, &hook.Query, b, readScene(state, q.Time), q, s,
+		func(n *Builtin, c *nativeCall) int { *s = n.Machine.Query(q, c); return 4 + len(s.Output) },
+		func() bool { return len(s.Output) <= hook.QueryOutputMax })
 	if err != nil || o.Fault != hook.FaultNone {
 		return QueryResult{Outcome: o}, err
 	}
-	return QueryResult{Code: s.Code, Output: s.Output, Outcome: o}, nil
+	r := QueryResult{Code: s.Code, Output: s.Output, Outcome: o}
+	if !b.Release.IsZero() {
+		r.Output = owned(r.Output)
+	}
+	return r, nil
 }
 
-// builtin finds the built-in that serves a hook; one that does not is a fault.
-func (t *Table) builtin(b *quoin.Binding, hookName string) (*Builtin, Outcome, error) {
-	n := t.builtins[b.Builtin]
-	if n == nil {
-		return nil, Outcome{}, t.Ready(b)
+// Validate asks the binding whether a transaction may reach the machine of the namespace behind
+// state.
+func (t *Table) Validate(b *quoin.Binding, q *hook.ValidationRequest, state StateReader) (ValidateResult, error) {
+	q.Params = b.Parameters
+	s := &t.validate
+	o, err := invoke(t, &hook.Validation, &hook.Validate, b, readScene(state, q.Time), q, s,
+		func(n *Builtin, c *nativeCall) int { *s = n.Validation.Validate(q, c); return 4 }, nil)
+	if err != nil || o.Fault != hook.FaultNone {
+		return ValidateResult{Outcome: o}, err
 	}
-	switch {
-	case !n.serves(hookName):
-		return nil, Outcome{Fault: hook.FaultMissing, Fuel: fuelLimit(b, nil)}, nil
-	case t.native.busy:
-		return nil, Outcome{Fault: hook.FaultReentrant, Fuel: fuelLimit(b, nil)}, nil
-	}
-	return n, Outcome{}, nil
+	return ValidateResult{Code: s.Code, Outcome: o}, nil
 }
 
-// fuelLimit is the fuel of one call: the least of the binding's (0: none given), the
-// manifest's and FuelMax.
-func fuelLimit(b *quoin.Binding, m *Manifest) uint64 {
-	limit := uint64(FuelMax)
-	if b.FuelMax > 0 {
-		limit = min(limit, b.FuelMax)
+// Delay asks the binding when a block is reported as final. The answer is within the host's bounds.
+func (t *Table) Delay(b *quoin.Binding, q *hook.FinalityRequest) (DelayResult, error) {
+	q.Params = b.Parameters
+	s := &t.delay
+	o, err := invoke(t, &hook.Finality, &hook.Delay, b, scene{}, q, s,
+		func(n *Builtin, _ *nativeCall) int { *s = n.Finality.Delay(q); return 8 }, nil)
+	if err != nil || o.Fault != hook.FaultNone {
+		return DelayResult{Outcome: o}, err
 	}
-	if m != nil {
-		limit = min(limit, m.FuelMax)
+	return DelayResult{FinalityResponse: s.Bounded(), Outcome: o}, nil
+}
+
+// Timeout asks the binding for a view's time-out. The answer is within the host's bounds.
+func (t *Table) Timeout(b *quoin.Binding, q *hook.PacemakerRequest) (TimeoutResult, error) {
+	q.Params = b.Parameters
+	s := &t.timeout
+	o, err := invoke(t, &hook.Pacemaker, &hook.Timeout, b, scene{}, q, s,
+		func(n *Builtin, _ *nativeCall) int { *s = n.Pacemaker.Timeout(q); return 8 }, nil)
+	if err != nil || o.Fault != hook.FaultNone {
+		return TimeoutResult{Outcome: o}, err
 	}
-	return limit
+	return TimeoutResult{MS: s.Bounded(q), Outcome: o}, nil
+}
+
+// Priority asks the binding for a pending transaction's priority.
+func (t *Table) Priority(b *quoin.Binding, q *hook.PriorityRequest) (PriorityResult, error) {
+	q.Params = b.Parameters
+	s := &t.priority
+	o, err := invoke(t, &hook.Priority, &hook.Prioritize, b, scene{}, q, s,
+		func(n *Builtin, _ *nativeCall) int { *s = n.Priority.Priority(q); return 8 }, nil)
+	if err != nil || o.Fault != hook.FaultNone {
+		return PriorityResult{Outcome: o}, err
+	}
+	return PriorityResult{Priority: s.Priority, Outcome: o}, nil
 }

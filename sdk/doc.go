@@ -20,7 +20,8 @@
 //
 // # Packages
 //
-// There is one package for each hook: sdk/leader for leader.v1, sdk/machine for machine.v1.
+// There is one package for each hook: sdk/leader for leader.v1, and in the same way machine,
+// validation, finality, pacemaker and priority.
 // Importing it adds the hook's exports to the module, so a module exports exactly the hooks
 // that it serves, which its manifest names. The messages are package hook's. sdk/plugintest
 // holds what an author's tests need: states in memory and requests of a simulated chain.

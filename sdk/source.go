@@ -11,7 +11,7 @@ import (
 	"quoin.dev/quoin/hook"
 )
 
-//go:embed doc.go internal/guest internal/sha256 leader machine plugintest
+//go:embed doc.go finality internal/guest internal/sha256 leader machine pacemaker plugintest priority validation
 var files embed.FS
 
 // Source returns the files that a plugin needs to be compiled, by their paths in this module:

@@ -18,6 +18,7 @@ import (
 	"quoin.dev/quoin"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 )
 
@@ -102,11 +103,15 @@ func proposal(path string, b quoin.Binding) (governance.Propose, []byte, error) 
 	if !m.Serves(b.Hook) {
 		return governance.Propose{}, nil, usage("the release does not serve the hook "+quote(b.Hook), "choose one of "+strings.Join(m.Hooks, ", ")+" with --hook")
 	}
-	if b.Hook == "machine.v1" && b.Namespace == "" {
+	h, _ := hook.Find(b.Hook)
+	if h.Namespaced && b.Namespace == "" {
 		b.Namespace = m.Name
 	}
 	if b.FuelMax == 0 {
-		b.FuelMax = m.FuelMax
+		b.FuelMax = min(m.FuelMax, h.FuelMax)
+	}
+	if b.Grants == nil {
+		b.Grants = m.Capabilities
 	}
 	signature, _ := plugin.AuthorSignature(file)
 	return governance.NewRelease(governance.Release{Digest: report.Digest, Name: m.Name, Version: m.Version, Sequence: m.Sequence,

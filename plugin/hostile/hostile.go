@@ -37,7 +37,7 @@ const PagesMax = 32
 func (f *Fixture) Manifest(author quoin.PublicKey) *plugin.Manifest {
 	m := &plugin.Manifest{Name: f.Name, Version: "6.6.6", Sequence: 1, Author: author, Hooks: []string{f.Hook}, FuelMax: FuelMax, PagesMax: PagesMax}
 	if f.Hook == hook.Machine.Name {
-		m.Capabilities = []string{plugin.CapabilityEvents, plugin.CapabilityState}
+		m.Capabilities = []string{hook.CapabilityEvents, hook.CapabilityState}
 	}
 	return m
 }

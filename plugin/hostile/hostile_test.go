@@ -44,7 +44,8 @@ func (b *bench) load(t *testing.T, f *Fixture) (tables [2]*plugin.Table, binding
 		}
 		tables[i].Add(r)
 	}
-	return tables, &quoin.Binding{Hook: f.Hook, Release: plugin.Digest(file)}
+	r, _ := tables[0].Release(plugin.Digest(file))
+	return tables, r.Binding(f.Hook)
 }
 
 type state map[string]string

@@ -20,6 +20,25 @@ func exportApply() int32 {
 	return guest.StatusOK
 }
 
+// batched is the request of a batch, which would otherwise be made anew for each transaction.
+var batched hook.ApplyRequest
+
+//go:wasmexport machine.v1.apply_batch
+func exportApplyBatch() int32 {
+	if served == nil {
+		return guest.StatusUnserved
+	}
+	for guest.Next() {
+		if batched.Decode(guest.Input()) != nil {
+			return guest.StatusRequest
+		}
+		response := served.Apply(&batched, guest.State{})
+		b, err := response.Append(guest.Response())
+		output(b, err)
+	}
+	return guest.StatusOK
+}
+
 //go:wasmexport machine.v1.query
 func exportQuery() int32 {
 	if served == nil {

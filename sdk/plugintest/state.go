@@ -15,6 +15,8 @@ import (
 // State is a machine's namespace in memory. The zero State is empty and ready. It panics where
 // the host would end a call in a fault: at a key, value or event beyond its limits.
 type State struct {
+	World // what the plugin may ask of the chain; change it as the test needs it
+
 	values map[string][]byte
 	Events [][]byte // of the last Apply
 	Logged []byte   // by the last Apply or Query; the host keeps hook.LogMax bytes

@@ -42,7 +42,7 @@ func Open(t testing.TB, dir string, builtin plugin.Builtin) (table *plugin.Table
 	}
 	table.Add(release)
 	hookName := release.Manifest().Hooks[0]
-	return table, &quoin.Binding{Hook: hookName, Release: release.Digest()}, &quoin.Binding{Hook: hookName, Builtin: builtin.Name}
+	return table, release.Binding(hookName), &quoin.Binding{Hook: hookName, Builtin: builtin.Name}
 }
 
 // State is a namespace in memory as the host sees it. Scan is slow: it sorts.

@@ -63,7 +63,7 @@ func run(t *testing.T, file []byte, hookName string) (*plugin.Table, *quoin.Bind
 		t.Fatal(err)
 	}
 	table.Add(release)
-	return table, &quoin.Binding{Hook: hookName, Release: release.Digest()}
+	return table, release.Binding(hookName)
 }
 
 // offline is an environment in which the go command reaches nothing.
