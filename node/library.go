@@ -2,14 +2,15 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/transport"
@@ -26,6 +27,12 @@ const (
 	libraryMax     = 256 // release files kept
 	askEvery       = time.Second
 	answersPerPeer = 8 // release files sent to one peer in askEvery
+
+	// A release that this node fails to compile is tried again, each time later, without end: at an
+	// hour's distance not even the whole budget of a compilation matters.
+	retryFirst  = 10 * time.Second
+	retryFactor = 4
+	retryMax    = time.Hour
 )
 
 // ReleaseState says how far a release has come on this node.
@@ -44,23 +51,29 @@ type ReleaseStatus struct {
 	Digest quoin.Hash
 	State  ReleaseState
 	Reason string // why it is refused or deferred
+	// Of a deferred one: how often compiling it failed, when it is tried again, and whether calls of
+	// it are interpreted meanwhile because the chain needs it.
+	Tries       int
+	Retry       time.Time
+	Interpreted bool
 }
 
 // library keeps release files by their digest, brings them from peers, and compiles them in the
-// background. Files are taken from peers only if governance names their digest.
+// background, one at a time. Files are taken from peers only if governance names their digest.
 type library struct {
 	n        *Node
+	cache    *compile.Cache
 	mu       sync.Mutex
 	releases map[quoin.Hash]*ReleaseStatus
-	wanted   map[quoin.Hash]bool
+	named    map[quoin.Hash]bool // by governance
 	answered map[transport.Key]int
-	work     chan quoin.Hash
-	nudge    chan struct{}
+	work     chan struct{} // there may be something to compile
+	nudge    chan struct{} // there may be something to ask for
 }
 
 func openLibrary(n *Node) (*library, error) {
-	l := &library{n: n, releases: map[quoin.Hash]*ReleaseStatus{}, wanted: map[quoin.Hash]bool{},
-		answered: map[transport.Key]int{}, work: make(chan quoin.Hash, libraryMax), nudge: make(chan struct{}, 1)}
+	l := &library{n: n, releases: map[quoin.Hash]*ReleaseStatus{}, named: map[quoin.Hash]bool{},
+		answered: map[transport.Key]int{}, work: make(chan struct{}, 1), nudge: make(chan struct{}, 1)}
 	if err := n.fs.MkdirAll(libraryDir); err != nil {
 		return nil, err
 	}
@@ -69,20 +82,42 @@ func openLibrary(n *Node) (*library, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		digest, err := quoin.ParseHash(name)
-		if err != nil {
-			continue
-		}
-		l.releases[digest] = &ReleaseStatus{Digest: digest, State: ReleaseStored}
-		// What was ready before must be ready now: a bound release is needed to go on at all.
-		if r, err := l.compile(digest); err == nil {
-			n.table.Add(r)
-			l.releases[digest].State = ReleaseReady
-		} else {
-			l.settle(digest, err)
+		if digest, err := quoin.ParseHash(name); err == nil {
+			l.releases[digest] = &ReleaseStatus{Digest: digest, State: ReleaseStored}
 		}
 	}
-	return l, nil
+	o := n.c.Plugins
+	if l.cache, err = compile.Open(compile.Options{Dir: filepath.Join(n.c.Dir, "compiled"), Command: o.Compile, Time: o.CompileTime, Memory: o.CompileMemory}); err != nil {
+		return nil, fmt.Errorf("node: the folder of compiled plugins cannot be used: %w", err)
+	}
+	return l, l.cache.Keep(func(d quoin.Hash) bool { return l.releases[d] != nil })
+}
+
+// resume makes the releases of a configuration ready before the replica starts, if their machine code
+// is on disk: some 20 ms each. All others are compiled in the background, and until then the
+// replica abstains where it needs one.
+func (l *library) resume(bindings []quoin.Binding) {
+	for _, b := range bindings {
+		if r := l.releases[b.Release]; r == nil || r.State != ReleaseStored {
+			continue
+		}
+		file, err := l.file(b.Release)
+		if err != nil {
+			continue // run finds it too, and says so
+		}
+		if r, err := l.cache.Load(b.Release, file); err == nil && r != nil {
+			l.n.table.Add(r)
+			l.releases[b.Release].State = ReleaseReady
+		}
+	}
+	wake(l.work)
+}
+
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is awake
+	}
 }
 
 func path(digest quoin.Hash) string { return libraryDir + "/" + digest.String() }
@@ -135,7 +170,7 @@ func (l *library) store(file []byte) error {
 	if err := disk.WriteFile(l.n.fs, path(digest), file); err != nil {
 		return err
 	}
-	l.work <- digest
+	wake(l.work)
 	return nil
 }
 
@@ -143,20 +178,14 @@ func (l *library) store(file []byte) error {
 func (l *library) want(digests []quoin.Hash) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clear(l.wanted)
+	clear(l.named)
 	for _, d := range digests {
-		if r := l.releases[d]; r != nil && r.State != ReleaseWanted {
-			continue
-		}
-		l.wanted[d] = true
+		l.named[d] = true
 		if l.releases[d] == nil {
 			l.releases[d] = &ReleaseStatus{Digest: d, State: ReleaseWanted}
 		}
-	}
-	if len(l.wanted) > 0 {
-		select {
-		case l.nudge <- struct{}{}:
-		default:
+		if l.releases[d].State == ReleaseWanted {
+			wake(l.nudge)
 		}
 	}
 }
@@ -180,18 +209,22 @@ func (l *library) receive(from transport.Key, message []byte) {
 		file := message[1:]
 		digest := plugin.Digest(file)
 		l.mu.Lock()
-		ok := l.wanted[digest]
+		r := l.releases[digest]
+		ok := l.named[digest] && r != nil && r.State == ReleaseWanted
 		l.mu.Unlock()
-		if ok {
-			if _, err := l.n.AddRelease(file); err != nil {
-				l.n.log.Warn("a release from a peer is refused", "release", digest, "error", err)
+		if !ok {
+			return
+		}
+		if _, err := l.n.AddRelease(file); err != nil {
+			l.n.log.Warn("a release from a peer is refused", "release", digest, "peer", from, "error", err)
+			if compile.Final(err) { // a bad signature is not: the digest does not cover it, and another peer may have the author's
 				l.settle(digest, err)
 			}
 		}
 	}
 }
 
-// run compiles what is stored and asks for what is wanted.
+// run asks for what is wanted.
 func (l *library) run(ctx context.Context) {
 	defer l.n.running.Done()
 	tick := time.NewTicker(askEvery)
@@ -200,63 +233,147 @@ func (l *library) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case digest := <-l.work:
-			l.prepare(ctx, digest)
 		case <-l.nudge:
-			l.ask()
 		case <-tick.C:
-			l.ask()
 		}
+		l.ask()
 	}
 }
 
 func (l *library) ask() {
 	l.mu.Lock()
 	clear(l.answered)
-	var ask, retry []quoin.Hash
-	for d := range l.wanted {
+	var ask []quoin.Hash
+	for d := range l.named {
 		if l.releases[d].State == ReleaseWanted {
 			ask = append(ask, d)
-		}
-	}
-	for d, r := range l.releases {
-		if r.State == ReleaseDeferred {
-			retry = append(retry, d)
 		}
 	}
 	l.mu.Unlock()
 	for _, d := range ask {
 		l.n.link.Load().Broadcast(transport.Bulk, append([]byte{kindAsk}, d[:]...))
 	}
-	for _, d := range retry {
+}
+
+// compile compiles what is stored, one release after the other.
+func (l *library) compile(ctx context.Context) {
+	defer l.n.running.Done()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if digest, ok := l.next(time.Now()); ok {
+			l.prepare(ctx, digest)
+			continue
+		}
 		select {
-		case l.work <- d:
-		default:
+		case <-ctx.Done():
+		case <-l.work:
+		case <-tick.C: // for one that is to be tried again
 		}
 	}
 }
 
+// next returns the release to compile: those that governance names before others, new ones before
+// those that have failed.
+func (l *library) next(now time.Time) (best quoin.Hash, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var most *ReleaseStatus
+	for d, r := range l.releases {
+		if r.State != ReleaseStored && (r.State != ReleaseDeferred || now.Before(r.Retry)) {
+			continue
+		}
+		if most == nil || l.before(r, most) {
+			best, most = d, r
+		}
+	}
+	return best, most != nil
+}
+
+func (l *library) before(a, b *ReleaseStatus) bool {
+	if l.named[a.Digest] != l.named[b.Digest] {
+		return l.named[a.Digest]
+	}
+	if a.Tries != b.Tries {
+		return a.Tries < b.Tries
+	}
+	return slices.Compare(a.Digest[:], b.Digest[:]) < 0
+}
+
 // prepare compiles a release and hands it to the loop.
 func (l *library) prepare(ctx context.Context, digest quoin.Hash) {
-	r, err := l.compile(digest)
+	file, err := l.file(digest)
 	if err != nil {
-		l.n.log.Warn("a release does not compile", "release", digest, "error", err)
-		l.settle(digest, err)
+		l.lose(digest, err)
 		return
 	}
-	if l.n.loop.post(ctx, l.n.loop.own, task{input: replica.ReleaseReady{Digest: digest}, release: r}) == nil {
+	start := time.Now()
+	r, err := l.cache.Prepare(ctx, digest, file)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.n.log.Warn("a release does not compile", "release", digest, "error", err)
+			l.settle(digest, err)
+			l.interpret(ctx, digest, file)
+		}
+		return
+	}
+	l.n.log.Info("a release is ready", "release", digest, "name", r.Manifest().Name, "took", time.Since(start))
+	if l.hand(ctx, r) {
 		l.mu.Lock()
-		l.releases[digest].State = ReleaseReady
+		*l.releases[digest] = ReleaseStatus{Digest: digest, State: ReleaseReady}
 		l.mu.Unlock()
 	}
 }
 
-func (l *library) compile(digest quoin.Hash) (*plugin.Release, error) {
+// hand gives a release to the loop, in place of an interpreted one.
+func (l *library) hand(ctx context.Context, r *plugin.Release) bool {
+	return l.n.loop.post(ctx, l.n.loop.own, task{input: replica.ReleaseReady{Digest: r.Digest()}, release: r}) == nil
+}
+
+// interpret has the calls of a release that this node failed to compile interpreted, if the chain is
+// bound to it: slower by an order of magnitude and more, with the same results. For one that is only
+// proposed it does not: a node that cannot compile it is not ready for it.
+func (l *library) interpret(ctx context.Context, digest quoin.Hash, file []byte) {
+	bound := slices.ContainsFunc(l.n.Status().Configuration.Bindings, func(b quoin.Binding) bool { return b.Release == digest })
+	l.mu.Lock()
+	r := l.releases[digest]
+	needed := bound && r.State == ReleaseDeferred && !r.Interpreted
+	l.mu.Unlock()
+	if !needed {
+		return
+	}
+	release, err := l.n.interpreter.Compile(file)
+	if err != nil {
+		l.n.log.Error("a release that the chain needs cannot be interpreted either", "release", digest, "error", err)
+		return
+	}
+	if l.hand(ctx, release) {
+		l.n.log.Error("a release that the chain needs is interpreted, for it does not compile here", "release", digest)
+		l.mu.Lock()
+		r.Interpreted = true
+		l.mu.Unlock()
+	}
+}
+
+func (l *library) file(digest quoin.Hash) ([]byte, error) {
 	file, ok := l.n.Release(digest)
 	if !ok || plugin.Digest(file) != digest {
-		return nil, fmt.Errorf("node: %w: the stored file of release %s is missing or damaged", plugin.ErrLocal, digest)
+		return nil, fmt.Errorf("node: the file %s is missing or damaged", path(digest))
 	}
-	return l.n.host.Compile(file)
+	return file, nil
+}
+
+// lose gives up a stored file that is not what it should be. If governance names it, peers are asked.
+func (l *library) lose(digest quoin.Hash, err error) {
+	l.n.log.Error("a stored release is lost", "release", digest, "error", err)
+	_ = l.n.fs.Remove(path(digest)) // it may be gone
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.releases, digest)
+	if l.named[digest] {
+		l.releases[digest] = &ReleaseStatus{Digest: digest, State: ReleaseWanted}
+		wake(l.nudge)
+	}
 }
 
 // settle records why a release is not ready: for good, or for now.
@@ -267,8 +384,16 @@ func (l *library) settle(digest quoin.Hash, err error) {
 	if r == nil {
 		return
 	}
-	r.State, r.Reason = ReleaseRefused, err.Error()
-	if errors.Is(err, plugin.ErrLocal) {
-		r.State = ReleaseDeferred
+	r.Reason = err.Error()
+	if compile.Final(err) {
+		r.State = ReleaseRefused
+		return
 	}
+	r.State = ReleaseDeferred
+	wait := retryFirst
+	for range r.Tries {
+		wait = min(wait*retryFactor, retryMax)
+	}
+	r.Tries++
+	r.Retry = time.Now().Add(wait)
 }

@@ -25,7 +25,7 @@ type task struct {
 	input      replica.Input
 	admissions chan<- []replica.Admission // of a Submit
 	do         func(*replica.Replica)
-	release    *plugin.Release // to add to the table
+	release    *plugin.Release // for the table
 }
 
 // loop is the goroutine that owns the replica.
@@ -146,6 +146,7 @@ func (l *loop) step(t task) {
 		t.do(l.r)
 		return
 	case t.release != nil:
+		l.n.table.Remove(t.release.Digest()) // an interpreted one
 		l.n.table.Add(t.release)
 	}
 	before := len(l.out.Admissions)

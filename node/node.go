@@ -16,7 +16,7 @@
 //	log/                 the vote log (package disk)
 //	store/               certified state and ledger (package pebblestore)
 //	releases/<digest>    release files
-//	compiled/            machine code of releases (wazero's cache): may be deleted while the node is stopped
+//	compiled/            machine code of releases (package compile): may be deleted while the node is stopped
 //
 // A node whose vote log is missing while its store says that there was one, or is damaged anywhere
 // but in an unsynced tail, follows as an observer: it never votes again with this key (KERNEL K3).
@@ -40,8 +40,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/tetratelabs/wazero"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/disk"
@@ -71,6 +69,7 @@ type Config struct {
 	Peers      []transport.Peer
 	NoSync     bool             // never fsync: for benchmarks only, a crash may make this node contradict itself
 	Builtins   []plugin.Builtin // beside plugin.Builtins
+	Plugins    PluginOptions
 	Pool       replica.PoolLimits
 	CacheBytes int64 // for the state's trie; 0 is its default
 	Logger     *slog.Logger
@@ -78,22 +77,32 @@ type Config struct {
 	Replica func(*replica.Config)
 }
 
+// PluginOptions say how a node runs releases. None of them changes a result. The zero options are
+// good ones, but for Compile.
+type PluginOptions struct {
+	// Compile starts a process of this program that calls compile.Child: the kernel holds it to the
+	// budget. Without it releases are compiled in the node's own process, where nothing can stop them.
+	Compile       []string
+	CompileTime   time.Duration // of the processor, for one release; 0: compile.TimeDefault
+	CompileMemory int64         // bytes, for one release; 0: compile.MemoryDefault
+}
+
 // Node is a running node. Its methods may be called by several goroutines.
 type Node struct {
-	c        Config
-	origin   quoin.Origin
-	key      quoin.PublicKey
-	log      *slog.Logger
-	fs       *osdisk.FS
-	votes    *disk.Log
-	store    *pebblestore.Store
-	link     atomic.Pointer[transport.Transport]
-	table    *plugin.Table
-	host     *plugin.Host
-	compiled wazero.CompilationCache
-	loop     *loop
-	feed     *Feed
-	library  *library
+	c       Config
+	origin  quoin.Origin
+	key     quoin.PublicKey
+	log     *slog.Logger
+	fs      *osdisk.FS
+	votes   *disk.Log
+	store   *pebblestore.Store
+	link    atomic.Pointer[transport.Transport]
+	table   *plugin.Table
+	loop    *loop
+	feed    *Feed
+	library *library
+	// interpreter runs releases that the compiler is not asked for, or fails at.
+	interpreter *plugin.Host
 
 	status  atomic.Pointer[Status]
 	done    chan struct{}
@@ -140,10 +149,7 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	if n.table, err = plugin.NewTable(append(plugin.Builtins(), n.c.Builtins...)); err != nil {
 		return err
 	}
-	if n.compiled, err = wazero.NewCompilationCacheWithDir(filepath.Join(n.c.Dir, "compiled")); err != nil {
-		return fmt.Errorf("node: the folder of compiled plugins cannot be used: %w", err)
-	}
-	if n.host, err = plugin.NewHost(plugin.Options{Cache: n.compiled}); err != nil {
+	if n.interpreter, err = plugin.NewHost(plugin.Options{Interpreter: true}); err != nil {
 		return err
 	}
 	if n.library, err = openLibrary(n); err != nil {
@@ -158,6 +164,7 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	if err != nil {
 		return err
 	}
+	n.library.resume(r.Overview().Configuration.Bindings)
 	n.loop = newLoop(n, r)
 	n.loop.publish()
 	link, err := transport.New(transport.Config{Identity: n.c.Identity, Network: string(n.origin), Listen: n.c.Listen, Peers: n.c.Peers,
@@ -168,11 +175,12 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.link.Store(link)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
-	n.running.Add(4)
+	n.running.Add(5)
 	go n.loop.run(ctx)
 	go n.loop.votes.run(ctx)
 	go n.loop.syncStore(ctx)
 	go n.library.run(ctx)
+	go n.library.compile(ctx)
 	return nil
 }
 
@@ -231,11 +239,11 @@ func (n *Node) Close() error {
 
 func (n *Node) closeFiles() error {
 	var errs []error
-	if n.host != nil {
-		errs = append(errs, n.host.Close())
+	if n.library != nil {
+		errs = append(errs, n.library.cache.Close())
 	}
-	if n.compiled != nil {
-		errs = append(errs, n.compiled.Close(context.Background()))
+	if n.interpreter != nil {
+		errs = append(errs, n.interpreter.Close())
 	}
 	if n.votes != nil {
 		errs = append(errs, n.votes.Close())
@@ -246,8 +254,7 @@ func (n *Node) closeFiles() error {
 	if n.fs != nil {
 		errs = append(errs, n.fs.Close())
 	}
-	n.compiled = nil
-	n.host, n.votes, n.store, n.fs = nil, nil, nil, nil
+	n.interpreter, n.votes, n.store, n.fs = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -10,10 +10,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/transport"
 )
 
@@ -36,10 +40,50 @@ type nodeSettings struct {
 	Listen   string `json:"listen"`    // for other nodes
 	API      string `json:"api"`       // for clients
 	CacheMiB int64  `json:"cache_mib"` // of the state's trie; 0 is the default
+
+	Plugins pluginSettings `json:"plugins,omitzero"`
+}
+
+// pluginSettings say how the node runs plugins. Zeros are the defaults.
+type pluginSettings struct {
+	CompileSeconds int64 `json:"compile_seconds,omitempty"` // of the processor, to compile one release
+	CompileMiB     int64 `json:"compile_mib,omitempty"`     // of memory, to compile one release
+}
+
+// options are the settings as the node takes them.
+func (s *pluginSettings) options() node.PluginOptions {
+	return node.PluginOptions{Compile: compileCommand(), CompileTime: time.Duration(s.CompileSeconds) * time.Second,
+		CompileMemory: s.CompileMiB << 20}
+}
+
+// compileRelease is the hidden command by which a node compiles a release in a process of its own.
+const compileRelease = "compile-release"
+
+// compileCommand runs this very program, also when another one has been installed over it.
+func compileCommand() []string {
+	if strings.HasSuffix(os.Args[0], ".test") {
+		return nil // the binary of a test is no quoin
+	}
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return []string{self, "node", compileRelease}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{program, "node", compileRelease}
+}
+
+func newCompileRelease() *cobra.Command {
+	return &cobra.Command{
+		Use: compileRelease, Short: "Compile one release for the node that started this process", Hidden: true, Args: args(0, 0),
+		RunE: func(*cobra.Command, []string) error { return compile.Child(os.Stdin, os.Stdout) },
+	}
 }
 
 func newNode(t *terminal) *cobra.Command {
-	return group(&cobra.Command{Use: "node", Short: "Make and run one node"}, newNodeInit(t), newNodeStart(t))
+	return group(&cobra.Command{Use: "node", Short: "Make and run one node"}, newNodeInit(t), newNodeStart(t), newCompileRelease())
 }
 
 func newNodeInit(t *terminal) *cobra.Command {
