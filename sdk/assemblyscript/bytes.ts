@@ -1,0 +1,137 @@
+// Bytes and what writes them. Nothing here copies what it need not: a request, a value and a key
+// are read where they lie.
+
+/** A view of bytes: a part of the request, a value, what a Writer wrote. It is valid until the
+ *  call ends (in a batch: until the next request) and must not be kept longer. */
+@unmanaged
+@final
+export class Bytes {
+  constructor(
+    /** The address of the first byte. */
+    readonly start: usize,
+    readonly length: u32,
+  ) {}
+
+  /** The UTF-8 bytes of a text. */
+  static text(s: string): Bytes {
+    const b = String.UTF8.encode(s);
+    return new Bytes(changetype<usize>(b), b.byteLength);
+  }
+
+  /** The byte at a place below length. */
+  @operator("[]")
+  at(i: u32): u8 {
+    assert(i < this.length, "beyond the bytes");
+    return load<u8>(this.start + i);
+  }
+
+  /** The bytes from a place on, up to another or the end. */
+  slice(from: u32, to: u32 = this.length): Bytes {
+    assert(from <= to && to <= this.length, "beyond the bytes");
+    return new Bytes(this.start + from, to - from);
+  }
+
+  /** The place of the first byte of the value, or -1. */
+  indexOf(value: u8): i32 {
+    for (let i: u32 = 0; i < this.length; i++) {
+      if (load<u8>(this.start + i) == value) return i;
+    }
+    return -1;
+  }
+
+  /** Big-endian numbers, as keys and payloads hold them so that their order is that of bytes. */
+  u16(i: u32): u16 {
+    return bswap(load<u16>(this.room(i, 2)));
+  }
+
+  u32(i: u32): u32 {
+    return bswap(load<u32>(this.room(i, 4)));
+  }
+
+  u64(i: u32): u64 {
+    return bswap(load<u64>(this.room(i, 8)));
+  }
+
+  equals(other: Bytes): bool {
+    return this.length == other.length && memory.compare(this.start, other.start, this.length) == 0;
+  }
+
+  /** Whether all bytes are 0: the sender of an unsigned transaction. */
+  isZero(): bool {
+    for (let i: u32 = 0; i < this.length; i++) {
+      if (load<u8>(this.start + i) != 0) return false;
+    }
+    return true;
+  }
+
+  /** The text whose UTF-8 bytes these are. */
+  toString(): string {
+    return String.UTF8.decodeUnsafe(this.start, this.length);
+  }
+
+  private room(i: u32, n: u32): usize {
+    assert(this.length >= n && i <= this.length - n, "beyond the bytes");
+    return this.start + i;
+  }
+}
+
+/** No bytes. */
+export const nothing = new Bytes(0, 0);
+
+/** Puts bytes together: `new Writer().u8(1).u64(account).bytes()`. Numbers are big-endian. */
+@unmanaged
+@final
+export class Writer {
+  private start: usize;
+  private length: u32 = 0;
+
+  constructor(private capacity: u32 = 64) {
+    this.start = heap.alloc(capacity);
+  }
+
+  u8(v: u8): Writer {
+    store<u8>(this.room(1), v);
+    return this;
+  }
+
+  u16(v: u16): Writer {
+    store<u16>(this.room(2), bswap(v));
+    return this;
+  }
+
+  u32(v: u32): Writer {
+    store<u32>(this.room(4), bswap(v));
+    return this;
+  }
+
+  u64(v: u64): Writer {
+    store<u64>(this.room(8), bswap(v));
+    return this;
+  }
+
+  append(b: Bytes): Writer {
+    memory.copy(this.room(b.length), b.start, b.length);
+    return this;
+  }
+
+  text(s: string): Writer {
+    return this.append(Bytes.text(s));
+  }
+
+  /** What was written so far. What is written later may move it away: ask last. */
+  bytes(): Bytes {
+    return new Bytes(this.start, this.length);
+  }
+
+  /** The address of n new bytes. */
+  private room(n: u32): usize {
+    const at = this.length;
+    const length = at + n;
+    if (length > this.capacity) {
+      this.capacity = max(length, 2 * this.capacity);
+      this.start = heap.realloc(this.start, this.capacity);
+    }
+    this.length = length;
+    return this.start + at;
+  }
+}
