@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugins/bank/smallbank"
@@ -19,18 +20,29 @@ import (
 
 var seed = flag.Uint64("seed", 0, "of the random operations; 0: another one each time")
 
-// TestSandboxEqualsNative lets the module and the native code keep a bank each.
+// modules are the projects that hold this machine, each in its language.
+var modules = []struct{ language, dir string }{
+	{"go", "."},
+	{"assemblyscript", "../bank-assemblyscript"},
+}
+
+// TestSandboxEqualsNative lets each module and the native code keep a bank.
 func TestSandboxEqualsNative(t *testing.T) {
 	s := *seed
 	if s == 0 {
 		s = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay: go test -run TestSandboxEqualsNative ./plugins/bank -seed %d", s)
-	rng := rand.New(rand.NewPCG(s, 5))
-	table, guest, native := sandboxtest.Open(t, ".", plugin.Builtin{Name: "native", Machine: machine.Served()})
+	for _, m := range modules {
+		t.Run(m.language, func(t *testing.T) { compare(t, m.dir, rand.New(rand.NewPCG(s, 5))) })
+	}
+}
+
+func compare(t *testing.T, dir string, rng *rand.Rand) {
+	table, guest, native := sandboxtest.Open(t, dir, plugin.Builtin{Name: "native", Machine: machine.Served()})
 	ours, theirs := sandboxtest.NewState(), sandboxtest.NewState()
 	var most uint64
-	for i := range 1500 {
+	for i := range 2000 {
 		r := hook.ApplyRequest{Height: 1, Time: 1, Index: uint32(i), Sender: [32]byte{byte(rng.IntN(2))}, Payload: randomPayload(rng)}
 		guest.Parameters = nil
 		if rng.IntN(4) == 0 {
@@ -102,33 +114,34 @@ func randomPayload(rng *rand.Rand) []byte {
 	return garbage
 }
 
-// BenchmarkApply is one payment between two accounts.
+// BenchmarkApply is one payment between two accounts, called one by one.
 func BenchmarkApply(b *testing.B) {
-	table, guest, native := sandboxtest.Open(b, ".", plugin.Builtin{Name: "native", Machine: machine.Served()})
+	for i, m := range modules {
+		table, guest, native := sandboxtest.Open(b, m.dir, plugin.Builtin{Name: "native", Machine: machine.Served()})
+		if i == 0 {
+			b.Run("native", func(b *testing.B) { apply(b, table, native) })
+		}
+		b.Run(m.language, func(b *testing.B) { apply(b, table, guest) })
+	}
+}
+
+func apply(b *testing.B, table *plugin.Table, binding *quoin.Binding) {
 	state := sandboxtest.NewState()
 	for i := range uint64(2) {
 		r := &hook.ApplyRequest{Height: 1, Payload: smallbank.CreateAccount(i, 0, math.MaxInt64/2)}
-		if result, err := table.Apply(native, r, state); err != nil || result.Code != smallbank.Done {
+		if result, err := table.Apply(binding, r, state); err != nil || result.Code != smallbank.Done {
 			b.Fatal(result, err)
 		}
 	}
 	r := &hook.ApplyRequest{Height: 1, Payload: smallbank.SendPayment(0, 1, 1)}
-	for _, side := range []string{"sandbox", "native"} {
-		binding := guest
-		if side == "native" {
-			binding = native
+	b.ReportAllocs()
+	var fuel uint64
+	for b.Loop() {
+		result, err := table.Apply(binding, r, state)
+		if err != nil || result.Fault != hook.FaultNone || result.Code != smallbank.Done {
+			b.Fatal(result, err)
 		}
-		b.Run(side, func(b *testing.B) {
-			b.ReportAllocs()
-			var fuel uint64
-			for b.Loop() {
-				result, err := table.Apply(binding, r, state)
-				if err != nil || result.Fault != hook.FaultNone || result.Code != smallbank.Done {
-					b.Fatal(result, err)
-				}
-				fuel = result.Fuel
-			}
-			b.ReportMetric(float64(fuel), "fuel/op")
-		})
+		fuel = result.Fuel
 	}
+	b.ReportMetric(float64(fuel), "fuel/op")
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugins/reputation-leader/reputation"
@@ -16,17 +17,28 @@ import (
 
 var seed = flag.Uint64("seed", 0, "of the generated requests; 0: another one each time")
 
-// TestSandboxEqualsNative asks the module and the native code the same questions.
+// modules are the projects that hold this algorithm, each in its language.
+var modules = []struct{ language, dir string }{
+	{"go", "."},
+	{"assemblyscript", "../reputation-leader-assemblyscript"},
+}
+
+// TestSandboxEqualsNative asks the modules and the native code the same questions.
 func TestSandboxEqualsNative(t *testing.T) {
 	s := *seed
 	if s == 0 {
 		s = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay: go test -run TestSandboxEqualsNative ./plugins/reputation-leader -seed %d", s)
-	rng := rand.New(rand.NewPCG(s, 2))
-	table, guest, native := sandboxtest.Open(t, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
+	for _, m := range modules {
+		t.Run(m.language, func(t *testing.T) { compare(t, m.dir, rand.New(rand.NewPCG(s, 2))) })
+	}
+}
+
+func compare(t *testing.T, dir string, rng *rand.Rand) {
+	table, guest, native := sandboxtest.Open(t, dir, plugin.Builtin{Name: "native", Leader: leader.Served()})
 	var most uint64
-	for i := range 1500 {
+	for i := range 2000 {
 		validatorsMax := 24
 		if i%50 == 0 {
 			validatorsMax = hook.ValidatorsMax
@@ -55,30 +67,29 @@ func TestSandboxEqualsNative(t *testing.T) {
 
 // BenchmarkLead is one call for a network of four, with a window of 64 blocks.
 func BenchmarkLead(b *testing.B) {
-	table, guest, native := sandboxtest.Open(b, ".", plugin.Builtin{Name: "native", Leader: leader.Served()})
 	chain := plugintest.Chain{Weights: []uint64{1, 1, 1, 1}}
 	for range 100 {
 		chain.Step(leader.Served())
 	}
 	r := chain.Request()
-	b.Run("sandbox", func(b *testing.B) {
-		b.ReportAllocs()
-		var fuel uint64
-		for b.Loop() {
-			result, err := table.Lead(guest, r)
-			if err != nil || result.Fault != hook.FaultNone {
-				b.Fatal(result.Fault, err)
-			}
-			fuel = result.Fuel
+	for i, m := range modules {
+		table, guest, native := sandboxtest.Open(b, m.dir, plugin.Builtin{Name: "native", Leader: leader.Served()})
+		if i == 0 {
+			b.Run("native", func(b *testing.B) { lead(b, table, native, r) })
 		}
-		b.ReportMetric(float64(fuel), "fuel/op")
-	})
-	b.Run("native", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if result, err := table.Lead(native, r); err != nil || result.Fault != hook.FaultNone {
-				b.Fatal(result.Fault, err)
-			}
+		b.Run(m.language, func(b *testing.B) { lead(b, table, guest, r) })
+	}
+}
+
+func lead(b *testing.B, table *plugin.Table, binding *quoin.Binding, r *hook.LeaderRequest) {
+	b.ReportAllocs()
+	var fuel uint64
+	for b.Loop() {
+		result, err := table.Lead(binding, r)
+		if err != nil || result.Fault != hook.FaultNone {
+			b.Fatal(result.Fault, err)
 		}
-	})
+		fuel = result.Fuel
+	}
+	b.ReportMetric(float64(fuel), "fuel/op")
 }

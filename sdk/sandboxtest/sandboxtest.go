@@ -1,33 +1,22 @@
-// Package sandboxtest runs a plugin of this repository as its tests need it: built by the Go
-// toolchain, compiled by the host, beside the same algorithm as native code.
+// Package sandboxtest runs a plugin of this repository as its tests need it: built by its
+// language's toolchain, compiled by the host, beside the same algorithm as native code.
 package sandboxtest
 
 import (
 	"bytes"
-	"context"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/plugin"
-	"quoin.dev/quoin/sdk/scaffold"
 )
 
 // Open builds the plugin in the folder and returns a table that has the release and the native
 // built-in, with a binding to each.
 func Open(t testing.TB, dir string, builtin plugin.Builtin) (table *plugin.Table, guest, native *quoin.Binding) {
 	t.Helper()
-	built, err := scaffold.Build(context.Background(), scaffold.Options{Dir: dir, Out: filepath.Join(t.TempDir(), "release.wasm")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.ReadFile(built.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := Build(t, dir)
 	host, err := plugin.NewHost(plugin.Options{})
 	if err != nil {
 		t.Fatal(err)
