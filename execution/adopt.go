@@ -121,6 +121,11 @@ func (x *Executor) retell(o *Outcome, r *canonical.Reader) (err error) {
 	if err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
 	}
+	record, _, err := o.overlay.Get(quoin.KernelNamespace, []byte("block"))
+	if err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	o.Delay = readDelay(record)
 	o.Checkpoint = x.checkpoint(o, root)
 	return nil
 }

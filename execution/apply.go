@@ -39,54 +39,101 @@ func (x *Executor) Serves(namespace string) bool {
 	return ok
 }
 
-// apply executes transaction i of a block and sets its result.
-func (x *Executor) apply(o *Outcome, kernel *kernelState, i int) error {
-	t, h := &o.Block.Transactions()[i], o.Block.Header()
+// apply executes the transactions of a block from number i on: one, or as many as go into a batch. It
+// sets their results and returns the number of the next one.
+func (x *Executor) apply(o *Outcome, kernel *kernelState, w *world, verdicts judgement, i int) (next int, err error) {
+	transactions := o.Block.Transactions()
+	t, h := &transactions[i], o.Block.Header()
 	if t.Kernel() {
 		if IsSuspension(t) {
-			return x.suspend(o, kernel, i)
-		} else {
-			o.Results[i] = governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
+			return i + 1, x.suspend(o, kernel, i)
 		}
-		return nil
+		o.Results[i] = governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
+		return i + 1, nil
 	}
 	binding, ok := x.machine(t.Namespace)
 	if !ok {
 		o.Results[i] = quoin.Result{Code: ResultNoMachine}
-		return nil
+		return i + 1, nil
 	}
 	if o.isSuspended(kernel, t.Namespace) {
 		o.Results[i] = quoin.Result{Code: ResultSuspended}
-		return nil
+		return i + 1, nil
 	}
+	if end := sameNamespace(transactions, i); end > i+1 && x.batches(kernel, binding) {
+		return end, x.applyBatch(o, kernel, w, verdicts, binding, i, end)
+	}
+	v := verdicts.of(i)
+	if v.refuses() {
+		o.Results[i] = v.result()
+		return i + 1, nil
+	}
+	_, err = x.applyOne(o, w, v, binding, i)
+	return i + 1, err
+}
+
+// sameNamespace returns the end of the run of one namespace's transactions that begins at i.
+func sameNamespace(transactions []quoin.Transaction, i int) int {
+	end := i + 1
+	for end < len(transactions) && transactions[end].Namespace == transactions[i].Namespace {
+		end++
+	}
+	return end
+}
+
+// applyRequest fills in the request for transaction i.
+func (x *Executor) applyRequest(o *Outcome, i int) *hook.ApplyRequest {
+	t, h := &o.Block.Transactions()[i], o.Block.Header()
 	q := &x.request // no machine keeps it
 	*q = hook.ApplyRequest{Height: uint64(h.Height), Time: uint64(h.Time), Index: uint32(i), Transaction: o.IDs[i],
-		Sender: t.Sender, Payload: t.Payload, Params: binding.Parameters}
+		Sender: t.Sender, Payload: t.Payload}
+	return q
+}
+
+// applyOne lets a machine apply transaction i, which validation accepted, and sets its result. It
+// reports whether the machine faulted.
+func (x *Executor) applyOne(o *Outcome, w *world, v verdict, binding *quoin.Binding, i int) (faulted bool, err error) {
+	q := x.applyRequest(o, i)
 	mark := o.overlay.Mark()
-	x.state = machineState{overlay: o.overlay, namespace: t.Namespace, written: &o.written}
+	x.state = machineState{world: w, overlay: o.overlay, namespace: o.Block.Transactions()[i].Namespace, written: &o.written}
 	r, err := x.c.Table.Apply(binding, q, &x.state)
 	if errors.Is(err, errWrites) {
-		return o.refuse(i, mark, quoin.Result{Code: ResultWrites, Fuel: fullFuel(binding)})
+		return true, o.refuse(i, mark, quoin.Result{Code: ResultWrites, Fuel: v.fuel + fullFuel(binding)})
 	}
 	if err != nil {
-		return fmt.Errorf("execution: %w: transaction %s: %w", ErrLocal, o.IDs[i], err)
+		return false, local(err, o.IDs[i])
 	}
-	if len(r.Log) > 0 {
-		o.Logs = append(o.Logs, PluginLog{Index: uint32(i), Text: bytes.Clone(r.Log), Dropped: r.LogDropped})
-	}
-	result := quoin.Result{Code: r.Code, Fuel: r.Fuel, Output: bytes.Clone(r.Output)}
+	return r.Fault != hook.FaultNone, o.settle(i, mark, v, &r)
+}
+
+func local(err error, id quoin.Hash) error {
+	return fmt.Errorf("execution: %w: transaction %s: %w", ErrLocal, id, err)
+}
+
+// settle sets the result of transaction i by what the machine answered, and drops its writes unless
+// it succeeded.
+func (o *Outcome) settle(i int, mark state.Mark, v verdict, r *plugin.ApplyResult) error {
+	o.log(i, &r.Outcome)
+	result := quoin.Result{Code: r.Code, Fuel: v.fuel + r.Fuel, Output: bytes.Clone(r.Output)}
 	switch {
 	case r.Fault != hook.FaultNone:
-		result = quoin.Result{Code: quoin.ResultFault + uint32(r.Fault), Fuel: r.Fuel}
+		result = quoin.Result{Code: quoin.ResultFault + uint32(r.Fault), Fuel: result.Fuel}
 	case r.Code >= quoin.ResultFault:
 		// The kernel's codes are not a machine's to give.
-		result = quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: r.Fuel}
+		result = quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: result.Fuel}
 	}
 	if result.Code != 0 {
 		return o.refuse(i, mark, result)
 	}
 	o.Results[i] = result
 	return nil
+}
+
+// log keeps what a plugin logged about transaction i.
+func (o *Outcome) log(i int, x *plugin.Outcome) {
+	if len(x.Log) > 0 {
+		o.Logs = append(o.Logs, PluginLog{Index: uint32(i), Text: bytes.Clone(x.Log), Dropped: x.LogDropped})
+	}
 }
 
 // refuse drops the writes of transaction i and gives it a result that is no success.
@@ -100,9 +147,9 @@ func (o *Outcome) refuse(i int, mark state.Mark, result quoin.Result) error {
 
 func fullFuel(b *quoin.Binding) uint64 {
 	if b.FuelMax > 0 {
-		return min(b.FuelMax, plugin.FuelMax)
+		return min(b.FuelMax, hook.Machine.FuelMax)
 	}
-	return plugin.FuelMax
+	return hook.Machine.FuelMax
 }
 
 func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
@@ -126,43 +173,6 @@ const (
 // errWrites is what a machine's write beyond WritesMax fails with.
 var errWrites = errors.New("the block's room for writes is used up")
 
-// machineState is one machine's namespace of an overlay.
-type machineState struct {
-	overlay   *state.Overlay
-	namespace string
-	written   *int
-}
-
-func (m *machineState) charge(n int) error {
-	if *m.written+n+writeCost > WritesMax {
-		return errWrites
-	}
-	*m.written += n + writeCost
-	return nil
-}
-
-var _ plugin.State = (*machineState)(nil)
-
-func (m *machineState) Get(key []byte) ([]byte, bool, error) { return m.overlay.Get(m.namespace, key) }
-
-func (m *machineState) Put(key, value []byte) error {
-	if err := m.charge(len(key) + len(value)); err != nil {
-		return err
-	}
-	return m.overlay.Put(m.namespace, key, value)
-}
-
-func (m *machineState) Delete(key []byte) error {
-	if err := m.charge(len(key)); err != nil {
-		return err
-	}
-	return m.overlay.Delete(m.namespace, key)
-}
-
-func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
-	return m.overlay.ScanKeys(m.namespace, start, end, visit)
-}
-
 // Query asks a namespace's machine about the certified state. Errors wrap ErrLocal, or
 // ErrNoMachine.
 func (x *Executor) Query(namespace string, payload []byte) (plugin.QueryResult, error) {
@@ -171,23 +181,9 @@ func (x *Executor) Query(namespace string, payload []byte) (plugin.QueryResult, 
 		return plugin.QueryResult{}, fmt.Errorf("execution: %w: %q", ErrNoMachine, namespace)
 	}
 	q := hook.QueryRequest{Height: uint64(x.tip.Checkpoint.Height), Time: uint64(x.tip.Checkpoint.Time), Payload: payload, Params: binding.Parameters}
-	r, err := x.c.Table.Query(binding, &q, &certifiedState{x.c.State, namespace})
+	r, err := x.c.Table.Query(binding, &q, x.certified(namespace))
 	if err != nil {
 		return r, fmt.Errorf("execution: %w: %w", ErrLocal, err)
 	}
 	return r, nil
-}
-
-// certifiedState is one machine's namespace of the certified state.
-type certifiedState struct {
-	state     *state.State
-	namespace string
-}
-
-var _ plugin.StateReader = (*certifiedState)(nil)
-
-func (c *certifiedState) Get(key []byte) ([]byte, bool, error) { return c.state.Get(c.namespace, key) }
-
-func (c *certifiedState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
-	return c.state.ScanKeys(c.namespace, start, end, visit)
 }

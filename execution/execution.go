@@ -22,7 +22,10 @@
 //
 // In the namespace quoin.KernelNamespace stand governance's records, and
 //
-//	block          height (8), fault of the block's leader call (4), its fuel (8)
+//	block          height (8), fault of the block's leader call (4), its fuel (8), the same of its
+//	               finality call, and the delay that it asked for: blocks (4), milliseconds (4)
+//	past/<n>       an ancestor, see hook.Ancestor: the one of height n modulo 64
+//	batch/<slot>   epoch (8), faults of whole batches in it (4), release (32)
 //	seen/<height>  digest of the block's transaction ids, while they are in the window
 //	seed           the leader seed of the epoch (32)
 //
@@ -35,7 +38,6 @@ import (
 	"maps"
 
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
@@ -58,6 +60,11 @@ const (
 	ResultNoMachine = quoin.ResultFault + 1024 // no machine serves the namespace
 	ResultSuspended = quoin.ResultFault + 1025 // the namespace is suspended
 	ResultWrites    = quoin.ResultFault + 1026 // the machines of the block have written too much
+	// ResultValidation says that the namespace's validation refused the transaction; the output is
+	// its code (4 bytes, big-endian).
+	ResultValidation = quoin.ResultFault + 1027
+	// ResultValidationFault and a fault say that the validation faulted.
+	ResultValidationFault = quoin.ResultFault + 2048
 )
 
 // Config is what an executor is made of.
@@ -230,7 +237,14 @@ func (x *Executor) run(o *Outcome) (err error) {
 	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}
 
-	if err := x.recordLeader(o, kernel); err != nil {
+	if err := x.recordCalls(o, kernel); err != nil {
+		return err
+	}
+	before := x.newWorld(o.parent, func(key []byte) ([]byte, bool, error) { return o.overlay.Get(quoin.KernelNamespace, key) })
+	past := ancestorOf(&before.before)
+	kernel.Put(pastKey(before.before.Height), past.Append(nil))
+	verdicts, err := x.validations(o, kernel, before)
+	if err != nil {
 		return err
 	}
 	o.before = x.edge(o.parent)
@@ -238,11 +252,14 @@ func (x *Executor) run(o *Outcome) (err error) {
 	transactions := o.Block.Transactions()
 	o.Results = make([]quoin.Result, len(transactions))
 	o.segment.Grow(len(transactions), o.Block.BodySize()+32*len(transactions)) // a result without much output
-	for i := range transactions {
-		if err := x.apply(o, kernel, i); err != nil {
+	for i := 0; i < len(transactions); {
+		end, err := x.apply(o, kernel, before, verdicts, i)
+		if err != nil {
 			return err
 		}
-		o.segment.Append(&transactions[i], &o.Results[i])
+		for ; i < end; i++ {
+			o.segment.Append(&transactions[i], &o.Results[i])
+		}
 	}
 	o.edge = *o.segment.Edge()
 
@@ -281,24 +298,6 @@ func (x *Executor) edge(parent *Outcome) ledger.Edge {
 		return x.c.Log.Edge()
 	}
 	return parent.edge
-}
-
-// recordLeader makes the block's own leader call a fact of the state (KERNEL K5), and counts a
-// fault against the binding.
-func (x *Executor) recordLeader(o *Outcome, kernel *kernelState) error {
-	h := o.Block.Header()
-	lead, err := x.Lead(h.View, h.Parent)
-	if err != nil {
-		return err
-	}
-	o.Leader = lead
-	b := canonical.AppendUint64(nil, h.Height)
-	b = canonical.AppendUint32(b, uint32(lead.Fault))
-	kernel.Put([]byte("block"), canonical.AppendUint64(b, lead.Fuel))
-	if lead.Fault != 0 {
-		governance.RecordFault(x.c.Environment, kernel, leaderSlot, uint32(lead.Fault), h.Height)
-	}
-	return nil
 }
 
 // Advance makes o, which must stand on the tip, the certified tip. The caller has committed its

@@ -2,6 +2,7 @@ package execution
 
 import (
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
 	"quoin.dev/quoin/state"
 )
@@ -12,11 +13,13 @@ type Outcome struct {
 	Checkpoint quoin.Checkpoint
 	IDs        []quoin.Hash
 	Results    []quoin.Result
-	Last       bool                 // the last block of its epoch, or a tail block
-	Next       *quoin.Configuration // of the epoch that begins after a last block, nil otherwise
-	Leader     Lead                 // who was asked for the proposer, and what it cost
-	Suspended  string               // a namespace that the block suspended
-	Logs       []PluginLog          // for people
+	Last       bool                  // the last block of its epoch, or a tail block
+	Next       *quoin.Configuration  // of the epoch that begins after a last block, nil otherwise
+	Leader     Lead                  // who was asked for the proposer, and what it cost
+	Delay      hook.FinalityResponse // before the block is reported as final to those who ask
+	Faults     []SlotFault           // of plugins, by no client's input
+	Suspended  string                // a namespace that the block suspended
+	Logs       []PluginLog           // for people
 
 	parent  *Outcome // nil on the certified tip
 	overlay *state.Overlay

@@ -86,12 +86,18 @@ func (c *cold) end() {
 
 func (c *cold) note(e *replica.Event) {
 	c.w.trace.note(c.w.now, -1, "cold", "%s height %d %s", e.Kind, e.Height, e.Reason)
-	if e.Kind != replica.LeaderFaulted {
+	slot := ""
+	switch e.Kind {
+	case replica.LeaderFaulted:
+		slot = hook.Leader.Name
+	case replica.FinalityFaulted:
+		slot = hook.Finality.Name
+	default:
 		return
 	}
 	for f := hook.Fault(0); f.Valid(); f++ {
 		if f.String() == e.Reason {
-			c.faults[e.Height] = append(c.faults[e.Height], governance.SlotFault{Slot: hook.Leader.Name, Code: uint32(f)})
+			c.faults[e.Height] = append(c.faults[e.Height], governance.SlotFault{Slot: slot, Code: uint32(f)})
 		}
 	}
 }

@@ -93,7 +93,8 @@ func (c *Corpus) propose(name string) governance.Propose {
 		if x.fixture.Name != name {
 			continue
 		}
-		b := quoin.Binding{Hook: x.fixture.Hook, FuelMax: hostile.FuelMax}
+		b := *x.release.Binding(x.fixture.Hook)
+		b.FuelMax = hostile.FuelMax
 		switch {
 		case x.fixture.Hook == hook.Machine.Name:
 			b.Namespace = hostileNamespace

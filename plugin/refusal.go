@@ -16,6 +16,7 @@ const (
 	CodeExport     Code = "export"     // a needed export is missing, of another type, or its name reserved
 	CodeImport     Code = "import"     // not on the list of host functions, or of another type
 	CodeCapability Code = "capability" // a host function without the capability, or an unknown capability
+	CodeFuel       Code = "fuel"       // a binding that allows a call more fuel than its hook
 	CodeStart      Code = "start"      // a start section
 	CodeFeature    Code = "feature"    // an instruction or section beyond the accepted features
 	CodeMemory     Code = "memory"     // none, several, or too large

@@ -9,6 +9,7 @@ import (
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
 )
 
 func isInvalid(err error) bool { return errors.Is(err, execution.ErrInvalid) }
@@ -38,7 +39,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		}
 		r.pool.remove(o.IDs)
 		r.pool.advance(o.Checkpoint.Height)
-		r.unsynced = append(r.unsynced, Finished{Block: o.Block, IDs: o.IDs, Results: o.Results, Checkpoint: o.Checkpoint, Certificate: &certificate})
+		r.unsynced = append(r.unsynced, Finished{Block: o.Block, IDs: o.IDs, Results: o.Results, Checkpoint: o.Checkpoint, Certificate: &certificate, Delay: o.Delay})
 		r.stats.Blocks++
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
@@ -79,10 +80,19 @@ func (r *Replica) note(o *execution.Outcome, out *Output) bool {
 	if o.Suspended != "" {
 		out.Events = append(out.Events, Event{Kind: Suspended, Height: h.Height, Reason: o.Suspended})
 	}
-	if o.Leader.Fault != hook.FaultNone {
+	for _, f := range o.Faults {
 		kernel = true
-		r.stats.LeaderFaults++
-		out.Events = append(out.Events, Event{Kind: LeaderFaulted, View: h.View, Height: h.Height, Reason: o.Leader.Fault.String()})
+		e := Event{Kind: EventKind(f.Kind), View: h.View, Height: h.Height, Reason: f.Fault.String()}
+		switch f.Kind {
+		case execution.LeaderFault:
+			r.stats.LeaderFaults++
+		case execution.FinalityFault:
+			r.stats.FinalityFaults++
+		case execution.BatchFault:
+			r.stats.BatchFaults++
+			e.Reason = f.Slot + ": " + e.Reason
+		}
+		out.Events = append(out.Events, e)
 	}
 	for i, t := range o.Block.Transactions() {
 		if t.Kernel() {
@@ -203,7 +213,7 @@ func (r *Replica) vouches(p *governance.Proposal) bool {
 	}
 	m, x := release.Manifest(), &p.Release
 	return m.Name == x.Name && m.Version == x.Version && m.Sequence == x.Sequence && m.Author == x.Author &&
-		quoin.Height(m.EndOfLife) == x.EndOfLife && uint64(release.Report().FileBytes) == x.Size && m.Serves(p.Binding.Hook)
+		quoin.Height(m.EndOfLife) == x.EndOfLife && uint64(release.Report().FileBytes) == x.Size && plugin.Fits(m, &p.Binding) == nil
 }
 
 // attest sends this validator's readiness for a proposal.

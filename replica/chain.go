@@ -10,6 +10,7 @@ import (
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
 	"quoin.dev/quoin/state"
 	"quoin.dev/quoin/store"
@@ -23,7 +24,8 @@ var ErrChain = errors.New("replica: the store does not hold this chain")
 //
 //	"c/origin"           the origin
 //	"c/tip"              canonical bytes of the tip: its checkpoint (text, length in 4), leader seed (32)
-//	"c/block/"+height    header (length in 4) and size of the ledger after the block (8)
+//	"c/block/"+height    header (length in 4), size of the ledger after the block (8), and the delay
+//	                     before it is reported as final: blocks (4), milliseconds (4)
 //	"c/cert/"+height     the certificate formed at this height, if one was
 //	"c/tail/"+epoch      the tail blocks of an epoch (count 2, each with length in 4)
 //	"c/end/"+epoch       the last height of an epoch (8)
@@ -166,22 +168,41 @@ func (ch *chain) block(h quoin.Height) (*quoin.Block, []quoin.Result, error) {
 	return ReadBlock(ch.store, h)
 }
 
-// ReadHeader returns the header of a certified block and the size of the ledger after it.
-func ReadHeader(s store.Reader, h quoin.Height) (quoin.Header, uint64, error) {
+func blockRecord(o *execution.Outcome, size uint64) []byte {
+	b := canonical.AppendUint64(o.Block.Header().AppendBinary(nil), size)
+	b = canonical.AppendUint32(b, o.Delay.Blocks)
+	return canonical.AppendUint32(b, o.Delay.Milliseconds)
+}
+
+func readBlockRecord(s store.Reader, h quoin.Height) (header quoin.Header, size uint64, delay hook.FinalityResponse, err error) {
 	b, ok, err := s.Get(numbered("c/block/", h))
 	if err != nil {
-		return quoin.Header{}, 0, err
+		return header, 0, delay, err
 	}
 	if !ok {
-		return quoin.Header{}, 0, fmt.Errorf("%w: height %d", ErrNoBlock, h)
+		return header, 0, delay, fmt.Errorf("%w: height %d", ErrNoBlock, h)
 	}
 	r := canonical.NewReader(b)
-	header := quoin.ReadHeader(r)
-	size := r.Uint64()
+	header = quoin.ReadHeader(r)
+	size = r.Uint64()
+	delay.Blocks, delay.Milliseconds = r.Uint32(), r.Uint32()
 	if err := r.Done(); err != nil {
-		return quoin.Header{}, 0, fmt.Errorf("%w: block record %d: %w", ErrChain, h, err)
+		return quoin.Header{}, 0, hook.FinalityResponse{}, fmt.Errorf("%w: block record %d: %w", ErrChain, h, err)
 	}
-	return header, size, nil
+	return header, size, delay, nil
+}
+
+// ReadHeader returns the header of a certified block and the size of the ledger after it.
+func ReadHeader(s store.Reader, h quoin.Height) (quoin.Header, uint64, error) {
+	header, size, _, err := readBlockRecord(s, h)
+	return header, size, err
+}
+
+// ReadDelay returns how long a certified block waits before it is reported as final. It may be called
+// beside the replica.
+func ReadDelay(s store.Reader, h quoin.Height) (hook.FinalityResponse, error) {
+	_, _, delay, err := readBlockRecord(s, h)
+	return delay, err
 }
 
 // ErrNoBlock says that there is no certified block at a height.
@@ -260,7 +281,7 @@ func (ch *chain) commit(outcomes []*execution.Outcome, c *quoin.Certificate, see
 		if err := ch.log.Append(b, o.Segment()); err != nil {
 			return err
 		}
-		b.Set(numbered("c/block/", h), canonical.AppendUint64(o.Block.Header().AppendBinary(nil), ch.log.Size()))
+		b.Set(numbered("c/block/", h), blockRecord(o, ch.log.Size()))
 		ch.height = h
 		advance(o)
 		b.Set([]byte("c/tip"), tipBytes(&o.Checkpoint, seed()))

@@ -6,6 +6,8 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/hook"
 )
 
 // Input is one of the types below.
@@ -146,12 +148,13 @@ const (
 	RefusedSender    // the sender has as many pending transactions as it may
 	RefusedFull      // the pool is full
 	RefusedNamespace // no machine serves the namespace, or it is suspended
+	RefusedInvalid   // the namespace's validation refuses it as the state is now
 )
 
 // String returns the stable name.
 func (c AdmissionCode) String() string {
 	names := [...]string{"admitted", "already-pending", "already-certified", "expired", "expiry-too-far", "bad-signature",
-		"unsigned", "too-large", "sender-limit", "pool-full", "no-machine"}
+		"unsigned", "too-large", "sender-limit", "pool-full", "no-machine", "refused-by-validation"}
 	if int(c) < len(names) {
 		return names[c]
 	}
@@ -165,6 +168,9 @@ type Finished struct {
 	Results     []quoin.Result
 	Checkpoint  quoin.Checkpoint   // of the block itself
 	Certificate *quoin.Certificate // the certificate that made it final: of this block or a descendant
+	// Delay is how long to wait before the block is reported as final to those who ask for that, as
+	// the chain's finality.v1 wants it.
+	Delay hook.FinalityResponse
 }
 
 // Event tells of something that happened. Nothing depends on events.
@@ -182,36 +188,40 @@ type Event struct {
 type EventKind string
 
 const (
-	EnteredView    EventKind = "view-entered"
-	ViewTimedOut   EventKind = "view-timed-out"
-	ViewNullified  EventKind = "view-nullified"
-	BlockNotarized EventKind = "block-notarized"
-	BlockRefused   EventKind = "block-refused"
-	BlockWithheld  EventKind = "block-withheld"
-	Abstained      EventKind = "abstained"
-	Equivocated    EventKind = "equivocation"
-	SplitSeen      EventKind = "split"
-	HasDiverged    EventKind = "diverged"
-	Adopted        EventKind = "result-adopted"
-	Halted         EventKind = "halted"
-	EpochBegan     EventKind = "epoch-began"
-	MessageRefused EventKind = "message-refused"
-	LeaderFaulted  EventKind = "leader-fault"
-	MachineFaulted EventKind = "machine-fault"
-	Suspended      EventKind = "namespace-suspended"
+	EnteredView     EventKind = "view-entered"
+	ViewTimedOut    EventKind = "view-timed-out"
+	ViewNullified   EventKind = "view-nullified"
+	BlockNotarized  EventKind = "block-notarized"
+	BlockRefused    EventKind = "block-refused"
+	BlockWithheld   EventKind = "block-withheld"
+	Abstained       EventKind = "abstained"
+	Equivocated     EventKind = "equivocation"
+	SplitSeen       EventKind = "split"
+	HasDiverged     EventKind = "diverged"
+	Adopted         EventKind = "result-adopted"
+	Halted          EventKind = "halted"
+	EpochBegan      EventKind = "epoch-began"
+	MessageRefused  EventKind = "message-refused"
+	LeaderFaulted   EventKind = EventKind(execution.LeaderFault)
+	FinalityFaulted EventKind = EventKind(execution.FinalityFault)
+	BatchFaulted    EventKind = EventKind(execution.BatchFault)
+	MachineFaulted  EventKind = "machine-fault"
+	Suspended       EventKind = "namespace-suspended"
 )
 
 // Stats counts what a replica has met since it was made.
 type Stats struct {
-	Messages      uint64
-	Refused       uint64 // messages that were malformed or badly signed
-	Stale         uint64 // messages that could change nothing
-	Blocks        uint64 // certified
-	Transactions  uint64 // certified
-	Timeouts      uint64
-	Nullified     uint64
-	LeaderFaults  uint64
-	MachineFaults uint64
-	Diverged      uint64
-	Splits        uint64
+	Messages       uint64
+	Refused        uint64 // messages that were malformed or badly signed
+	Stale          uint64 // messages that could change nothing
+	Blocks         uint64 // certified
+	Transactions   uint64 // certified
+	Timeouts       uint64
+	Nullified      uint64
+	LeaderFaults   uint64
+	FinalityFaults uint64
+	BatchFaults    uint64
+	MachineFaults  uint64
+	Diverged       uint64
+	Splits         uint64
 }

@@ -47,7 +47,8 @@ type pool struct {
 	turns    []*lane // every lane that is not empty
 	turn     int
 	expiring map[quoin.Height][]quoin.Hash
-	grown    bool // something was admitted since takeGrown
+	grown    bool                                           // something was admitted since takeGrown
+	accepts  func(id quoin.Hash, t *quoin.Transaction) bool // asked last, of what is well signed
 	sequence uint64
 }
 
@@ -70,8 +71,8 @@ type lane struct {
 	live   int
 }
 
-func newPool(limits PoolLimits, origin quoin.OriginID) *pool {
-	return &pool{limits: limits.withDefaults(), origin: origin, pending: map[quoin.Hash]*pendingTx{},
+func newPool(limits PoolLimits, origin quoin.OriginID, accepts func(quoin.Hash, *quoin.Transaction) bool) *pool {
+	return &pool{limits: limits.withDefaults(), origin: origin, accepts: accepts, pending: map[quoin.Hash]*pendingTx{},
 		senders: map[quoin.PublicKey]*lane{}, expiring: map[quoin.Height][]quoin.Hash{}}
 }
 
@@ -125,6 +126,10 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 		if a := &admissions[i]; a.Code == Admitted {
 			if p.pending[a.ID] != nil {
 				a.Code = AlreadyPending // twice in one submission
+				continue
+			}
+			if !p.accepts(a.ID, &txs[i]) {
+				a.Code = RefusedInvalid
 				continue
 			}
 			p.add(&txs[i], a.ID, local, at, epoch)

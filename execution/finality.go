@@ -1,0 +1,94 @@
+package execution
+
+import (
+	"fmt"
+
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+)
+
+// recordCalls makes what was asked about the block itself a fact of the state (KERNEL K5): who may
+// propose it, and when it is reported as final. A fault counts against the binding. Rescue blocks ask
+// no plugin of either, so that none of them can stand in the way of its own removal.
+func (x *Executor) recordCalls(o *Outcome, kernel *kernelState) error {
+	h := o.Block.Header()
+	lead, err := x.Lead(h.View, h.Parent)
+	if err != nil {
+		return err
+	}
+	delay, fault, fuel, err := x.delay(o, lead.Rescue)
+	if err != nil {
+		return err
+	}
+	o.Leader, o.Delay = lead, delay
+	b := canonical.AppendUint64(nil, h.Height)
+	b = canonical.AppendUint32(b, uint32(lead.Fault))
+	b = canonical.AppendUint64(b, lead.Fuel)
+	b = canonical.AppendUint32(b, uint32(fault))
+	b = canonical.AppendUint64(b, fuel)
+	b = canonical.AppendUint32(b, delay.Blocks)
+	kernel.Put([]byte("block"), canonical.AppendUint32(b, delay.Milliseconds))
+	if lead.Fault != hook.FaultNone {
+		x.recordFault(o, kernel, SlotFault{Kind: LeaderFault, Slot: leaderSlot, Fault: lead.Fault})
+	}
+	if fault != hook.FaultNone {
+		x.recordFault(o, kernel, SlotFault{Kind: FinalityFault, Slot: finalitySlot, Fault: fault})
+	}
+	return nil
+}
+
+func (x *Executor) recordFault(o *Outcome, kernel *kernelState, f SlotFault) {
+	governance.RecordFault(x.c.Environment, kernel, f.Slot, uint32(f.Fault), o.Block.Header().Height)
+	o.Faults = append(o.Faults, f)
+}
+
+const finalitySlot = "finality.v1"
+
+// delay asks the finality binding, if there is one. A fault is no delay.
+func (x *Executor) delay(o *Outcome, rescue bool) (hook.FinalityResponse, hook.Fault, uint64, error) {
+	binding, ok := x.tip.Configuration.Binding(finalitySlot)
+	if !ok || rescue {
+		return hook.FinalityResponse{}, hook.FaultNone, 0, nil
+	}
+	h, before := o.Block.Header(), x.tip.Checkpoint.Time
+	if o.parent != nil {
+		before = o.parent.Checkpoint.Time
+	}
+	q := hook.FinalityRequest{Transactions: uint32(len(o.Block.Transactions())), Bytes: uint32(o.Block.BodySize()), Proposer: uint32(h.Proposer),
+		Validators: uint32(x.tip.Configuration.Validators.Len()), Height: uint64(h.Height), Time: uint64(h.Time), ParentTime: uint64(before),
+		Epoch: uint64(h.Epoch), View: uint64(h.View), ViewGap: h.Gap()}
+	r, err := x.c.Table.Delay(binding, &q)
+	if err != nil {
+		return hook.FinalityResponse{}, hook.FaultNone, 0, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	return r.FinalityResponse, r.Fault, r.Fuel, nil
+}
+
+// readDelay returns the delay that the record of the block says: an adopted outcome asked nobody.
+func readDelay(record []byte) hook.FinalityResponse {
+	r := canonical.NewReader(record)
+	_, _, _, _, _ = r.Uint64(), r.Uint32(), r.Uint64(), r.Uint32(), r.Uint64()
+	d := hook.FinalityResponse{Blocks: r.Uint32(), Milliseconds: r.Uint32()}
+	if r.Done() != nil {
+		return hook.FinalityResponse{}
+	}
+	return d.Bounded()
+}
+
+// FaultKind says which question a plugin failed to answer without a client's input.
+type FaultKind string
+
+// The kinds are stable names.
+const (
+	LeaderFault   FaultKind = "leader-fault"
+	FinalityFault FaultKind = "finality-fault"
+	BatchFault    FaultKind = "batch-fault" // it does not count towards quarantine
+)
+
+// SlotFault is a fault that no client's input caused.
+type SlotFault struct {
+	Kind  FaultKind
+	Slot  string
+	Fault hook.Fault
+}
