@@ -58,13 +58,15 @@ type ValidateResult struct {
 // DelayResult is the answer to finality.v1, within the host's bounds. After a fault it is 0.
 type DelayResult struct {
 	hook.FinalityResponse
+	Asked hook.FinalityResponse // what the plugin said; for its author's tools
 	Outcome
 }
 
 // TimeoutResult is the answer to pacemaker.v1, within the host's bounds. After a fault it is 0, and
 // the caller takes the built-in rule.
 type TimeoutResult struct {
-	MS uint64
+	MS    uint64
+	Asked uint64 // what the plugin said; for its author's tools
 	Outcome
 }
 

@@ -162,7 +162,7 @@ func (t *Table) Delay(b *quoin.Binding, q *hook.FinalityRequest) (DelayResult, e
 	if err != nil || o.Fault != hook.FaultNone {
 		return DelayResult{Outcome: o}, err
 	}
-	return DelayResult{FinalityResponse: s.Bounded(), Outcome: o}, nil
+	return DelayResult{FinalityResponse: s.Bounded(), Asked: *s, Outcome: o}, nil
 }
 
 // Timeout asks the binding for a view's time-out. The answer is within the host's bounds.
@@ -174,7 +174,7 @@ func (t *Table) Timeout(b *quoin.Binding, q *hook.PacemakerRequest) (TimeoutResu
 	if err != nil || o.Fault != hook.FaultNone {
 		return TimeoutResult{Outcome: o}, err
 	}
-	return TimeoutResult{MS: s.Bounded(q), Outcome: o}, nil
+	return TimeoutResult{MS: s.Bounded(q), Asked: s.TimeoutMS, Outcome: o}, nil
 }
 
 // Priority asks the binding for a pending transaction's priority.
