@@ -63,7 +63,8 @@ type ReleaseStatus struct {
 type library struct {
 	n        *Node
 	cache    *compile.Cache
-	mu       sync.Mutex
+	writing  sync.Mutex // a file
+	mu       sync.Mutex // what follows
 	releases map[quoin.Hash]*ReleaseStatus
 	named    map[quoin.Hash]bool // by governance
 	answered map[transport.Key]int
@@ -153,23 +154,26 @@ func (n *Node) Releases() []ReleaseStatus {
 	return all
 }
 
+// store keeps a file that was checked. It is durable before the release is known to be here.
 func (l *library) store(file []byte) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	digest := plugin.Digest(file)
 	l.mu.Lock()
-	r := l.releases[digest]
+	r, full := l.releases[digest], len(l.releases) >= libraryMax
+	l.mu.Unlock()
 	if r != nil && r.State != ReleaseWanted {
-		l.mu.Unlock()
 		return nil
 	}
-	if len(l.releases) >= libraryMax && r == nil {
-		l.mu.Unlock()
+	if full && r == nil {
 		return fmt.Errorf("node: %d releases are stored already; delete some from the data folder while the node is stopped", libraryMax)
 	}
-	l.releases[digest] = &ReleaseStatus{Digest: digest, State: ReleaseStored}
-	l.mu.Unlock()
 	if err := disk.WriteFile(l.n.fs, path(digest), file); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	l.releases[digest] = &ReleaseStatus{Digest: digest, State: ReleaseStored}
+	l.mu.Unlock()
 	wake(l.work)
 	return nil
 }

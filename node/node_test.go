@@ -19,9 +19,16 @@ type network struct {
 	keys    []ed25519.PrivateKey
 	dirs    []string
 	nodes   []*Node
+	plugins PluginOptions
 }
 
 func newNetwork(t testing.TB, n int) *network {
+	t.Helper()
+	return newNetworkOf(t, n, func(*network) {})
+}
+
+// newNetworkOf is newNetwork with a say in the genesis and the folders before the nodes start.
+func newNetworkOf(t testing.TB, n int, prepare func(w *network)) *network {
 	t.Helper()
 	w := &network{}
 	var members []quoin.Validator
@@ -44,6 +51,7 @@ func newNetwork(t testing.TB, n int) *network {
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	w.genesis = g
 	w.nodes = make([]*Node, n)
+	prepare(w)
 	for i := range n {
 		w.start(t, i)
 	}
@@ -53,7 +61,7 @@ func newNetwork(t testing.TB, n int) *network {
 
 func (w *network) start(t testing.TB, i int) {
 	t.Helper()
-	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0"})
+	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins})
 	if err != nil {
 		t.Fatal(err)
 	}
