@@ -1,13 +1,22 @@
-// Package hostile holds plugins that mean harm: small modules, written by hand, that pass the
-// static check and then misbehave when they are called. The sandbox's tests call each of
-// them; networks in the simulator and on real nodes run with each of them. Whatever they do,
-// a network keeps certifying, all replicas agree about the fault, and its author pays.
+// Package hostile holds plugins that mean harm: small modules, written by hand.
 //
-// The corpus is built anew by each call; the same version of this package gives the same bytes.
+//   - Corpus: leaders and machines that pass the static check and then misbehave when they are
+//     called. The sandbox's tests call each of them; networks in the simulator and on real nodes run
+//     with each of them. Whatever they do, a network keeps certifying, all replicas agree about the
+//     fault, and its author pays.
+//   - Policies: the same for the other hooks.
+//   - Refused: what the static check keeps out, or the initialisation.
+//   - Probes: machines that behave, and tell what they see: whether a replica, a day or another call
+//     can be told from this one.
+//
+// Package sdk/attack runs all of them and judges what came of it.
+//
+// All are built anew by each call; the same version of this package gives the same bytes.
 package hostile
 
 import (
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
@@ -17,13 +26,22 @@ import (
 
 // Fixture is one hostile plugin.
 type Fixture struct {
+	Row    int    // of the list of threats that it belongs to; 0: none
 	Name   string // of the plugin: "leader-endless-loop"
-	Hook   string // "leader.v1" or "machine.v1"
+	Hook   string // "leader.v1"
 	About  string // what it does, in a few words
 	Module []byte // the WebAssembly module, without a manifest
 	// Want is the fault that every call ends in; FaultNone for one whose harm is in its answers
-	// or only comes with some requests. It holds for calls with FuelMax of fuel.
+	// or only comes with some requests. It holds for calls with the fixture's fuel. Of a fixture
+	// whose initialisation faults it is that fault.
 	Want hook.Fault
+	// Refused is the code with which the static check refuses the module; empty: it passes.
+	Refused plugin.Code
+	// Inits says that the release never comes into being, because its initialisation faults.
+	Inits bool
+	// Capabilities that the manifest names; nil: those of the hook.
+	Capabilities []string
+	Fuel         uint64 // the manifest's limit; 0: FuelMax
 }
 
 // FuelMax is the fuel limit in the fixtures' manifests; with less, the fault of those that
@@ -35,8 +53,12 @@ const PagesMax = 32
 
 // Manifest returns the fixture's manifest.
 func (f *Fixture) Manifest(author quoin.PublicKey) *plugin.Manifest {
-	m := &plugin.Manifest{Name: f.Name, Version: "6.6.6", Sequence: 1, Author: author, Hooks: []string{f.Hook}, FuelMax: FuelMax, PagesMax: PagesMax}
-	if f.Hook == hook.Machine.Name {
+	m := &plugin.Manifest{Name: f.Name, Version: "6.6.6", Sequence: 1, Author: author, Hooks: []string{f.Hook},
+		Capabilities: f.Capabilities, FuelMax: f.Fuel, PagesMax: PagesMax}
+	if f.Fuel == 0 {
+		m.FuelMax = FuelMax
+	}
+	if f.Hook == hook.Machine.Name && f.Capabilities == nil {
 		m.Capabilities = []string{hook.CapabilityEvents, hook.CapabilityState}
 	}
 	return m
@@ -51,12 +73,15 @@ func (f *Fixture) Release(author quoin.PublicKey) []byte {
 	return file
 }
 
-// Corpus returns all fixtures: leaders, then machines.
+// Corpus returns the fixtures that networks run with: leaders, then machines.
 func Corpus() []Fixture { return append(Leaders(), Machines()...) }
+
+// All returns all fixtures.
+func All() []Fixture { return slices.Concat(Corpus(), Policies(), Refused(), Probes()) }
 
 // Find returns the fixture of the name.
 func Find(name string) (Fixture, bool) {
-	for _, f := range Corpus() {
+	for _, f := range All() {
 		if f.Name == name {
 			return f, true
 		}

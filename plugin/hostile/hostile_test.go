@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"quoin.dev/quoin"
@@ -76,18 +77,42 @@ func leaderRequest(n int) *hook.LeaderRequest {
 	return r
 }
 
-func TestCorpus(t *testing.T) {
+// Fixtures have names of their own and the same bytes each time; the check and the initialisation
+// refuse what they are said to, and nothing else.
+func TestFixtures(t *testing.T) {
 	b := newBench(t)
 	names := map[string]bool{}
+	for _, f := range All() {
+		if names[f.Name] || f.About == "" {
+			t.Errorf("%s: a name twice, or no word about it", f.Name)
+		}
+		names[f.Name] = true
+		file := f.Release(quoin.PublicKey{1})
+		if again, ok := Find(f.Name); !ok || !bytes.Equal(again.Release(quoin.PublicKey{1}), file) {
+			t.Errorf("%s: built twice, different bytes", f.Name)
+		}
+		for i, h := range b.hosts {
+			r, err := h.Compile(file)
+			var refusal *plugin.Refusal
+			switch {
+			case f.Refused != "" && (!errors.As(err, &refusal) || refusal.Code != f.Refused):
+				t.Errorf("%s, engine %d: want a refusal as %s: %v", f.Name, i, f.Refused, err)
+			case f.Inits && !errors.Is(err, plugin.ErrInit):
+				t.Errorf("%s, engine %d: want a fault of the initialisation: %v", f.Name, i, err)
+			case f.Refused == "" && !f.Inits && err != nil:
+				t.Errorf("%s, engine %d: %v", f.Name, i, err)
+			}
+			if r != nil {
+				r.Close()
+			}
+		}
+	}
+}
+
+func TestCorpus(t *testing.T) {
+	b := newBench(t)
 	for _, f := range Corpus() {
 		t.Run(f.Name, func(t *testing.T) {
-			if names[f.Name] || f.About == "" {
-				t.Fatal("a name twice, or no word about it")
-			}
-			names[f.Name] = true
-			if again, ok := Find(f.Name); !ok || !bytes.Equal(again.Module, f.Module) {
-				t.Fatal("built twice, different bytes")
-			}
 			tables, binding := b.load(t, &f)
 			binding.Parameters = make([]byte, 8)
 			for i, table := range tables {

@@ -33,23 +33,23 @@ func Leaders() []Fixture {
 	n := join(I32Const(0), I32Load(requestValidators))
 	turn := join(I32Const(0), I64Load(requestView), I32Const(0), Op(0x35, 0), U32(requestValidators), Op(0x82), Op(0xa7)) // view mod n
 	return []Fixture{
-		leader("leader-endless-loop", "never returns", hook.FaultFuel, forever()),
-		leader("leader-trap", "traps at once", hook.FaultTrap, trap()),
-		leader("leader-recursion", "calls itself without end", hook.FaultDepth, Call(selfLeader), drop(), I32Const(0)),
-		leader("leader-memory-bomb", "takes all memory that it can get, then traps", hook.FaultTrap, bomb(0)),
-		leader("leader-host-flood", "calls the host without end", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(0), Call(leaderInput), drop(), Br(0)), trap()),
-		leader("leader-one-beyond", "names the validator after the last", hook.FaultOutput, read(), answer(n)),
-		leader("leader-far-beyond", "names validator 4294967295", hook.FaultOutput, answer(I32Const(-1))),
-		leader("leader-silent", "returns without an answer", hook.FaultOutput, I32Const(0)),
-		leader("leader-two-answers", "answers twice", hook.FaultOutput, answer(I32Const(0)), drop(), answer(I32Const(0))),
-		leader("leader-long-answer", "answers with all of its memory", hook.FaultOutput, I32Const(0), I32Const(65536), Call(leaderOutput), I32Const(0)),
-		leader("leader-outside-memory", "hands over bytes that it has not", hook.FaultBounds, I32Const(-2), I32Const(4), Call(leaderOutput), I32Const(0)),
-		leader("leader-status", "says that it failed", hook.FaultStatus, I32Const(1)),
-		leader("leader-always-zero", "names validator 0 in every view", hook.FaultNone, answer(I32Const(0))),
-		leader(LeaderParameter, "names the validator of its parameters in every view", hook.FaultNone,
+		leader(1, "leader-endless-loop", "never returns", hook.FaultFuel, forever()),
+		leader(27, "leader-trap", "traps at once", hook.FaultTrap, trap()),
+		leader(4, "leader-recursion", "calls itself without end", hook.FaultDepth, Call(selfLeader), drop(), I32Const(0)),
+		leader(6, "leader-memory-bomb", "takes all memory that it can get, then traps", hook.FaultTrap, bomb(0)),
+		leader(16, "leader-host-flood", "calls the host without end", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(0), Call(leaderInput), drop(), Br(0)), trap()),
+		leader(18, "leader-one-beyond", "names the validator after the last", hook.FaultOutput, read(), answer(n)),
+		leader(18, "leader-far-beyond", "names validator 4294967295", hook.FaultOutput, answer(I32Const(-1))),
+		leader(18, "leader-silent", "returns without an answer", hook.FaultOutput, I32Const(0)),
+		leader(18, "leader-two-answers", "answers twice", hook.FaultOutput, answer(I32Const(0)), drop(), answer(I32Const(0))),
+		leader(18, "leader-long-answer", "answers with all of its memory", hook.FaultOutput, I32Const(0), I32Const(65536), Call(leaderOutput), I32Const(0)),
+		leader(19, "leader-outside-memory", "hands over bytes that it has not", hook.FaultBounds, I32Const(-2), I32Const(4), Call(leaderOutput), I32Const(0)),
+		leader(26, "leader-status", "says that it failed", hook.FaultStatus, I32Const(1)),
+		leader(33, "leader-always-zero", "names validator 0 in every view", hook.FaultNone, answer(I32Const(0))),
+		leader(33, LeaderParameter, "names the validator of its parameters in every view", hook.FaultNone,
 			// The parameters are the last bytes of the request.
 			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(4), Op(0x6b), I32Const(4), Call(leaderOutput), I32Const(0)),
-		leader(LeaderTimeBomb, "takes turns up to a height, then never returns", hook.FaultNone,
+		leader(1, LeaderTimeBomb, "takes turns up to a height, then never returns", hook.FaultNone,
 			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), I64Load(0),
 			I32Const(0), I64Load(requestParentHeight), Op(0x58), // parameters at most the height
 			If(0x40, Loop(0x40, Br(0))),
@@ -60,10 +60,10 @@ func Leaders() []Fixture {
 // selfLeader is the number of the leader's own function: after the imports and the marker.
 const selfLeader = leaderOutput + 2
 
-func leader(name, about string, want hook.Fault, body ...[]byte) Fixture {
+func leader(row int, name, about string, want hook.Fault, body ...[]byte) Fixture {
 	m := Guest(1, Input, Output)
 	m.Func("leader.v1", nil, status, Types(I32), body...)
-	return Fixture{Name: name, Hook: hook.Leader.Name, About: about, Module: m.Bytes(), Want: want}
+	return Fixture{Row: row, Name: name, Hook: hook.Leader.Name, About: about, Module: m.Bytes(), Want: want}
 }
 
 // read puts the request to 0.
