@@ -16,8 +16,9 @@ import (
 
 // fixture is an executor at the genesis of a chain with one validator.
 type fixture struct {
-	t *testing.T
-	x *Executor
+	t     *testing.T
+	x     *Executor
+	store store.Store
 }
 
 func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
@@ -32,6 +33,9 @@ func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range builtins {
+		if b.Machine == nil {
+			continue
+		}
 		g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: b.Name, Builtin: b.Name})
 	}
 	table, err := plugin.NewTable(append(plugin.Builtins(), builtins...))
@@ -68,14 +72,14 @@ func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
 	tip := Tip{Checkpoint: quoin.Checkpoint{Origin: g.Origin(), Ledger: edge.Root(), Block: g.Hash(), State: root, Time: g.Time},
 		Configuration: g.Configuration, Seed: FirstSeed(g.Hash()), Seen: NewSeen(g.Configuration.Parameters.ExpiryWindowHeights)}
 	x := New(Config{Origin: g.Origin(), State: st, Log: log, Table: table, Environment: Environment(builtins...)}, tip)
-	return &fixture{t, x}
+	return &fixture{t, x, s}
 }
 
-// execute executes a block of the transactions on the tip.
+// execute executes a block of the transactions on the tip, in an odd view: in no rescue view.
 func (f *fixture) execute(txs ...quoin.Transaction) (*Outcome, error) {
 	f.t.Helper()
 	tip := f.x.Tip()
-	return f.x.Execute(quoin.NewBlock(quoin.Header{Epoch: 1, View: 1, Height: tip.Height + 1, Parent: tip.Block, ParentCheckpoint: tip.Digest(),
+	return f.x.Execute(quoin.NewBlock(quoin.Header{Epoch: 1, View: 2*quoin.View(tip.Height) + 1, ParentView: tip.View, Height: tip.Height + 1, Parent: tip.Block, ParentCheckpoint: tip.Digest(),
 		Time: tip.Time + 1}, txs))
 }
 
