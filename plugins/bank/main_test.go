@@ -87,6 +87,67 @@ func compare(t *testing.T, dir string, rng *rand.Rand) {
 	}
 }
 
+// TestBatchesEqualCalls applies the same transactions in batches and one by one.
+func TestBatchesEqualCalls(t *testing.T) {
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay: go test -run TestBatchesEqualCalls ./plugins/bank -seed %d", s)
+	for _, m := range modules {
+		t.Run(m.language, func(t *testing.T) {
+			table, guest, native := sandboxtest.Open(t, m.dir, plugin.Builtin{Name: "native", Machine: machine.Served()})
+			if !table.Batches(guest) {
+				t.Fatal("the module has no batch operation")
+			}
+			compareBatches(t, table, guest, native, rand.New(rand.NewPCG(s, 7)))
+		})
+	}
+}
+
+func compareBatches(t *testing.T, table *plugin.Table, guest, native *quoin.Binding, rng *rand.Rand) {
+	batched, single := sandboxtest.NewState(), sandboxtest.NewState()
+	for range 8 {
+		requests := make([]hook.ApplyRequest, 1+rng.IntN(300))
+		for i := range requests {
+			requests[i] = hook.ApplyRequest{Height: 1, Time: 1, Index: uint32(i), Sender: [32]byte{byte(rng.IntN(2))}, Payload: randomPayload(rng)}
+		}
+		var results []plugin.ApplyResult
+		before := batched.Clone()
+		fault, err := table.ApplyBatch(guest, len(requests), func(i int) *hook.ApplyRequest { return &requests[i] }, batched, func(i int, r plugin.ApplyResult) error {
+			if i != len(results) {
+				t.Fatalf("result %d came after %d others", i, len(results))
+			}
+			r.Output = bytes.Clone(r.Output)
+			results = append(results, r)
+			if r.Code != smallbank.Done {
+				batched.Values = before.Values
+			}
+			before = batched.Clone()
+			return nil
+		})
+		if err != nil || fault != hook.FaultNone || len(results) != len(requests) {
+			t.Fatalf("%d of %d results: %v, %v", len(results), len(requests), fault, err)
+		}
+		for i := range requests {
+			trial := single.Clone()
+			want, err := table.Apply(native, &requests[i], trial)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := results[i]; got.Code != want.Code || !bytes.Equal(got.Output, want.Output) || !slices.EqualFunc(got.Events, want.Events, bytes.Equal) {
+				t.Fatalf("operation %d %x: batch %d %x %x, native %d %x %x", i, requests[i].Payload, got.Code, got.Output, got.Events, want.Code, want.Output, want.Events)
+			}
+			if want.Code == smallbank.Done {
+				single = trial
+			}
+		}
+		if !maps.EqualFunc(batched.Values, single.Values, bytes.Equal) {
+			t.Fatal("the states differ")
+		}
+	}
+}
+
 func randomPayload(rng *rand.Rand) []byte {
 	a, b := rng.Uint64N(40), rng.Uint64N(40)
 	amount := rng.Int64N(1000) - 200
@@ -144,4 +205,34 @@ func apply(b *testing.B, table *plugin.Table, binding *quoin.Binding) {
 		fuel = result.Fuel
 	}
 	b.ReportMetric(float64(fuel), "fuel/op")
+}
+
+// BenchmarkApplyBatch is a payment, one of 1,000 in a call.
+func BenchmarkApplyBatch(b *testing.B) {
+	for _, m := range modules {
+		table, guest, native := sandboxtest.Open(b, m.dir, plugin.Builtin{Name: "native", Machine: machine.Served()})
+		state := sandboxtest.NewState()
+		for i := range uint64(2) {
+			r := &hook.ApplyRequest{Height: 1, Payload: smallbank.CreateAccount(i, 0, math.MaxInt64/2)}
+			if result, err := table.Apply(native, r, state); err != nil || result.Code != smallbank.Done {
+				b.Fatal(result, err)
+			}
+		}
+		r := &hook.ApplyRequest{Height: 1, Payload: smallbank.SendPayment(0, 1, 1)}
+		b.Run(m.language, func(b *testing.B) {
+			b.ReportAllocs()
+			const each = 1000
+			for done := 0; done < b.N; done += each {
+				fault, err := table.ApplyBatch(guest, min(each, b.N-done), func(int) *hook.ApplyRequest { return r }, state, func(_ int, r plugin.ApplyResult) error {
+					if r.Code != smallbank.Done {
+						b.Fatal(r)
+					}
+					return nil
+				})
+				if err != nil || fault != hook.FaultNone {
+					b.Fatal(fault, err)
+				}
+			}
+		})
+	}
 }

@@ -9,7 +9,7 @@ export class Bytes {
   constructor(
     /** The address of the first byte. */
     readonly start: usize,
-    readonly length: u32,
+    readonly length: i32,
   ) {}
 
   /** The UTF-8 bytes of a text. */
@@ -20,35 +20,35 @@ export class Bytes {
 
   /** The byte at a place below length. */
   @operator("[]")
-  at(i: u32): u8 {
-    assert(i < this.length, "beyond the bytes");
+  at(i: i32): i32 {
+    assert(<u32>i < <u32>this.length, "beyond the bytes");
     return load<u8>(this.start + i);
   }
 
   /** The bytes from a place on, up to another or the end. */
-  slice(from: u32, to: u32 = this.length): Bytes {
-    assert(from <= to && to <= this.length, "beyond the bytes");
+  slice(from: i32, to: i32 = this.length): Bytes {
+    assert(0 <= from && from <= to && to <= this.length, "beyond the bytes");
     return new Bytes(this.start + from, to - from);
   }
 
   /** The place of the first byte of the value, or -1. */
   indexOf(value: u8): i32 {
-    for (let i: u32 = 0; i < this.length; i++) {
+    for (let i = 0; i < this.length; i++) {
       if (load<u8>(this.start + i) == value) return i;
     }
     return -1;
   }
 
   /** Big-endian numbers, as keys and payloads hold them so that their order is that of bytes. */
-  u16(i: u32): u16 {
+  u16(i: i32): u16 {
     return bswap(load<u16>(this.room(i, 2)));
   }
 
-  u32(i: u32): u32 {
+  u32(i: i32): u32 {
     return bswap(load<u32>(this.room(i, 4)));
   }
 
-  u64(i: u32): u64 {
+  u64(i: i32): u64 {
     return bswap(load<u64>(this.room(i, 8)));
   }
 
@@ -58,7 +58,7 @@ export class Bytes {
 
   /** Whether all bytes are 0: the sender of an unsigned transaction. */
   isZero(): bool {
-    for (let i: u32 = 0; i < this.length; i++) {
+    for (let i = 0; i < this.length; i++) {
       if (load<u8>(this.start + i) != 0) return false;
     }
     return true;
@@ -69,8 +69,8 @@ export class Bytes {
     return String.UTF8.decodeUnsafe(this.start, this.length);
   }
 
-  private room(i: u32, n: u32): usize {
-    assert(this.length >= n && i <= this.length - n, "beyond the bytes");
+  private room(i: i32, n: i32): usize {
+    assert(0 <= i && i <= this.length - n, "beyond the bytes");
     return this.start + i;
   }
 }
@@ -83,9 +83,9 @@ export const nothing = new Bytes(0, 0);
 @final
 export class Writer {
   private start: usize;
-  private length: u32 = 0;
+  private size: i32 = 0;
 
-  constructor(private capacity: u32 = 64) {
+  constructor(private capacity: i32 = 64) {
     this.start = heap.alloc(capacity);
   }
 
@@ -118,20 +118,25 @@ export class Writer {
     return this.append(Bytes.text(s));
   }
 
+  /** How many bytes were written so far. */
+  get length(): i32 {
+    return this.size;
+  }
+
   /** What was written so far. What is written later may move it away: ask last. */
   bytes(): Bytes {
-    return new Bytes(this.start, this.length);
+    return new Bytes(this.start, this.size);
   }
 
   /** The address of n new bytes. */
-  private room(n: u32): usize {
-    const at = this.length;
+  private room(n: i32): usize {
+    const at = this.size;
     const length = at + n;
     if (length > this.capacity) {
       this.capacity = max(length, 2 * this.capacity);
       this.start = heap.realloc(this.start, this.capacity);
     }
-    this.length = length;
+    this.size = length;
     return this.start + at;
   }
 }

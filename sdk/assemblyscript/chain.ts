@@ -13,11 +13,11 @@ export function granted(capability: string): bool {
 /** The value of a key of another namespace, or null. Capability: foreign. and the namespace. */
 export function foreign(namespace: string, key: Bytes): Bytes | null {
   const b = Bytes.text(namespace);
-  let capacity: u32 = 256;
+  const capacity = 256;
   let value = heap.alloc(capacity);
   let n = host.foreign_get(b.start, b.length, key.start, key.length, value, capacity);
   if (n < 0) return null;
-  if (<u32>n > capacity) {
+  if (n > capacity) {
     value = heap.alloc(n);
     n = host.foreign_get(b.start, b.length, key.start, key.length, value, n);
   }
@@ -52,7 +52,7 @@ export class Ancestor {
   }
 }
 
-const ancestorBytes: u32 = 136;
+const ancestorBytes = 136;
 
 /** The block at a height, or null if it is not among the 64 before the one that is executed.
  *  Capability: history. */
@@ -65,7 +65,7 @@ export function history(height: u64): Ancestor | null {
 /** The proof that the plugin's own key has the value that it had after the block before, or is absent
  *  there, under the state root of that block. Capability: proof. */
 export function proof(key: Bytes): Bytes {
-  let capacity: u32 = 2 << 10;
+  const capacity: u32 = 2 << 10;
   let at = heap.alloc(capacity);
   let n = host.proof_get(key.start, key.length, at, capacity);
   if (n > capacity) {

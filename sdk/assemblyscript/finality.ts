@@ -12,16 +12,16 @@ import * as call from "./call";
 @unmanaged
 @final
 export class Request {
-  private paramsLength: u32;
+  private paramsLength: i32;
   /** Of the block, the kernel's included. */
-  readonly transactions: u32;
+  readonly transactions: i32;
   /** Of the block's body. */
-  readonly bytes: u32;
-  private zero: u32;
+  readonly bytes: i32;
+  private zero: i32;
   /** The index of a validator. */
-  readonly proposer: u32;
+  readonly proposer: i32;
   /** Validators of the epoch. */
-  readonly validators: u32;
+  readonly validators: i32;
   readonly height: u64;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly time: u64;
@@ -38,7 +38,7 @@ export class Request {
   }
 }
 
-const header: u32 = 72;
+const header = 72;
 
 /** The block of the call. */
 export function request(): Request {

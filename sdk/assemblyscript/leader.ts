@@ -15,11 +15,11 @@ import { sha256 } from "./sha256";
 @final
 export class Request {
   /** Validators, 1 to 1024. */
-  readonly validators: u32;
+  readonly validators: i32;
   /** Blocks in the window, 0 to 64: the parent and its ancestors within the epoch, newest first. */
-  readonly blocks: u32;
-  private paramsLength: u32;
-  private stride: u32;
+  readonly blocks: i32;
+  private paramsLength: i32;
+  private stride: i32;
   private seed0: u64;
   private seed1: u64;
   private seed2: u64;
@@ -38,27 +38,27 @@ export class Request {
   }
 
   /** Validator i, below validators. */
-  validator(i: u32): Validator {
-    assert(i < this.validators, "no such validator");
+  validator(i: i32): Validator {
+    assert(<u32>i < <u32>this.validators, "no such validator");
     return changetype<Validator>(changetype<usize>(this) + header + validatorBytes * i);
   }
 
   /** Block j of the window, below blocks. */
-  block(j: u32): Block {
-    assert(j < this.blocks, "no such block");
+  block(j: i32): Block {
+    assert(<u32>j < <u32>this.blocks, "no such block");
     return changetype<Block>(this.window() + this.stride * j);
   }
 
   /** Whether validator i is seen to have voted for block j: the proposer of the next block chose
    *  which quorum to show. */
-  voted(j: u32, i: u32): bool {
-    assert(i < this.validators, "no such validator");
+  voted(j: i32, i: i32): bool {
+    assert(<u32>i < <u32>this.validators, "no such validator");
     return ((this.voters(j, i >> 6) >> (i & 63)) & 1) != 0;
   }
 
   /** 64 of the votes for block j: bit i of word k is validator 64·k+i. */
-  voters(j: u32, k: u32): u64 {
-    assert(k < words(this.validators), "no such validators");
+  voters(j: i32, k: i32): u64 {
+    assert(<u32>k < <u32>words(this.validators), "no such validators");
     return load<u64>(changetype<usize>(this.block(j)) + blockHeader + 8 * k);
   }
 
@@ -94,17 +94,17 @@ export class Block {
   /** Views without a block just before it. */
   readonly viewGap: u64;
   /** The index of a validator. */
-  readonly proposer: u32;
+  readonly proposer: i32;
 }
 
-const header: u32 = 80;
-const validatorBytes: u32 = 40;
-const blockHeader: u32 = 32;
+const header = 80;
+const validatorBytes = 40;
+const blockHeader = 32;
 
 // @ts-ignore: decorator
 @inline
-function words(validators: u32): u32 {
-  return (validators + 63) / 64;
+function words(validators: i32): i32 {
+  return (validators + 63) >> 6;
 }
 
 /** The request of the call. */
@@ -113,7 +113,7 @@ export function request(): Request {
 }
 
 /** Answers with the index of the proposer; one out of range is the fault output. */
-export function answer(proposer: u32): i32 {
+export function answer(proposer: i32): i32 {
   return call.respond32(proposer);
 }
 
@@ -126,7 +126,7 @@ export function turn(r: Request): u64 {
 /** The weight of all validators together. */
 export function weight(r: Request): u64 {
   let total: u64 = 0;
-  for (let i: u32 = 0; i < r.validators; i++) total += r.validator(i).weight;
+  for (let i = 0; i < r.validators; i++) total += r.validator(i).weight;
   return total;
 }
 
@@ -148,20 +148,20 @@ export class Validators {
     memory.fill(this.words, 0, n);
   }
 
-  has(i: u32): bool {
-    assert(i < this.r.validators, "no such validator");
+  has(i: i32): bool {
+    assert(<u32>i < <u32>this.r.validators, "no such validator");
     return ((load<u64>(this.words + ((i >> 6) << 3)) >> (i & 63)) & 1) != 0;
   }
 
-  add(i: u32): void {
-    assert(i < this.r.validators, "no such validator");
+  add(i: i32): void {
+    assert(<u32>i < <u32>this.r.validators, "no such validator");
     const at = this.words + ((i >> 6) << 3);
     store<u64>(at, load<u64>(at) | ((<u64>1) << (i & 63)));
   }
 
   /** Adds those who are seen to have voted for block j. */
-  addVoters(j: u32): void {
-    for (let k: u32 = 0; k < words(this.r.validators); k++) {
+  addVoters(j: i32): void {
+    for (let k = 0; k < words(this.r.validators); k++) {
       const at = this.words + 8 * k;
       store<u64>(at, load<u64>(at) | this.r.voters(j, k));
     }
@@ -169,7 +169,7 @@ export class Validators {
 
   /** Takes out those that the other set has. */
   remove(other: Validators): void {
-    for (let k: u32 = 0; k < words(this.r.validators); k++) {
+    for (let k = 0; k < words(this.r.validators); k++) {
       const at = this.words + 8 * k;
       store<u64>(at, load<u64>(at) & ~load<u64>(other.words + 8 * k));
     }
@@ -180,12 +180,12 @@ export class Validators {
  *  empty. Draws of different labels are independent. */
 export function choose(r: Request, label: string, candidates: Validators): i32 {
   let total: u64 = 0;
-  for (let i: u32 = 0; i < r.validators; i++) {
+  for (let i = 0; i < r.validators; i++) {
     if (candidates.has(i)) total += r.validator(i).weight;
   }
   if (total == 0) return -1;
   let point = draw(r, label, total);
-  for (let i: u32 = 0; i < r.validators; i++) {
+  for (let i = 0; i < r.validators; i++) {
     if (!candidates.has(i)) continue;
     const w = r.validator(i).weight;
     if (point < w) return i;

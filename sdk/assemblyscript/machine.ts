@@ -22,10 +22,10 @@ export { next, ok } from "./call";
 @unmanaged
 @final
 export class ApplyRequest {
-  private payloadLength: u32;
-  private paramsLength: u32;
+  private payloadLength: i32;
+  private paramsLength: i32;
   /** Of the transaction in its block. */
-  readonly index: u32;
+  readonly index: i32;
   private zero: u32;
   readonly height: u64;
   /** Of the block, milliseconds since 1970-01-01 UTC. */
@@ -56,8 +56,8 @@ export class ApplyRequest {
 @unmanaged
 @final
 export class QueryRequest {
-  private payloadLength: u32;
-  private paramsLength: u32;
+  private payloadLength: i32;
+  private paramsLength: i32;
   /** Of the block after which the state is read. */
   readonly height: u64;
   /** Of that block, milliseconds since 1970-01-01 UTC. */
@@ -74,8 +74,8 @@ export class QueryRequest {
   }
 }
 
-const applyHeader: u32 = 96;
-const queryHeader: u32 = 24;
+const applyHeader = 96;
+const queryHeader = 24;
 
 /** The transaction of the call. */
 export function apply(): ApplyRequest {

@@ -9,18 +9,18 @@ import { Bytes } from "./bytes";
 import * as call from "./call";
 
 /** The place of a node that is no validator. */
-export const observer: u32 = 0xffffffff;
+export const observer = -1;
 
 /** What the node measured, read where the host wrote it. */
 @unmanaged
 @final
 export class Request {
-  private paramsLength: u32;
+  private paramsLength: i32;
   /** Views in the window, 0 to 32: those that this node has left, newest first. */
-  readonly views: u32;
-  readonly validators: u32;
+  readonly views: i32;
+  readonly validators: i32;
   /** The index of this node, or observer. */
-  readonly self: u32;
+  readonly self: i32;
   /** The view whose time-out is asked for. */
   readonly view: u64;
   /** The highest that has a certificate, below view. */
@@ -33,8 +33,8 @@ export class Request {
   readonly builtinMS: u64;
 
   /** View j of the window, below views. */
-  left(j: u32): View {
-    assert(j < this.views, "no such view");
+  left(j: i32): View {
+    assert(<u32>j < <u32>this.views, "no such view");
     return changetype<View>(changetype<usize>(this) + header + viewBytes * j);
   }
 
@@ -59,8 +59,8 @@ export class View {
   }
 }
 
-const header: u32 = 56;
-const viewBytes: u32 = 16;
+const header = 56;
+const viewBytes = 16;
 
 /** The request of the call. */
 export function request(): Request {

@@ -12,14 +12,14 @@ import * as call from "./call";
 @unmanaged
 @final
 export class Request {
-  private payloadLength: u32;
-  private paramsLength: u32;
-  private namespaceLength: u32;
-  private submittedHere: u32;
+  private payloadLength: i32;
+  private paramsLength: i32;
+  private namespaceLength: i32;
+  private submittedHere: i32;
   /** Transactions in the pool. */
-  readonly pending: u32;
+  readonly pending: i32;
   /** Of the pool. */
-  readonly capacity: u32;
+  readonly capacity: i32;
   /** Of the next block. */
   readonly height: u64;
   /** The height of the last block that may hold the transaction. */
@@ -56,7 +56,7 @@ export class Request {
   }
 }
 
-const header: u32 = 104;
+const header = 104;
 
 /** The transaction of the call. */
 export function request(): Request {

@@ -19,7 +19,7 @@ export function sha256(b: Bytes): Bytes {
   memory.fill(last, 0, 128);
   memory.copy(last, at, left);
   store<u8>(last + left, 0x80);
-  const end: u32 = left < 56 ? 64 : 128;
+  const end = left < 56 ? 64 : 128;
   store<u64>(last + end - 8, bswap((<u64>b.length) << 3));
   compress(last);
   if (end == 128) compress(last + 64);

@@ -10,7 +10,7 @@ export abstract class State {
     const n = host.state_get(key.start, key.length, scratch, scratchBytes);
     if (n < 0) return null;
     const value = heap.alloc(n);
-    if (<u32>n <= scratchBytes) memory.copy(value, scratch, n);
+    if (n <= scratchBytes) memory.copy(value, scratch, n);
     else host.state_get(key.start, key.length, value, n);
     return new Bytes(value, n);
   }
@@ -43,15 +43,15 @@ export function log(text: string): void {
   host.log(changetype<usize>(b), b.byteLength);
 }
 
-const scratchBytes: u32 = 1 << 10;
+const scratchBytes = 1 << 10;
 // @ts-ignore: decorator
 @lazy
 const scratch = memory.data(1 << 10, 8);
 
 // Entries of one call of the host: few at first, because it charges for each that it gives.
-const entriesFirst: u32 = 8;
-const entriesMost: u32 = 256;
-const keyMost: u32 = 256;
+const entriesFirst = 8;
+const entriesMost = 256;
+const keyMost = 256;
 
 /** A walk through keys. Keys and values are valid until next is called. */
 @unmanaged
@@ -61,12 +61,12 @@ export class Scan {
   value: Bytes = changetype<Bytes>(0);
 
   private from: usize = heap.alloc(keyMost);
-  private fromLength: u32;
+  private fromLength: i32;
   private end: usize;
-  private endLength: u32;
-  private limit: u32 = entriesFirst;
+  private endLength: i32;
+  private limit: i32 = entriesFirst;
   private page: usize = 0;
-  private pageBytes: u32 = 4 << 10;
+  private pageBytes: i32 = 4 << 10;
   private at: usize = 0;
   private until: usize = 0;
 

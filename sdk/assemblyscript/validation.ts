@@ -18,8 +18,8 @@ export { next, ok } from "./call";
 @unmanaged
 @final
 export class Request {
-  private payloadLength: u32;
-  private paramsLength: u32;
+  private payloadLength: i32;
+  private paramsLength: i32;
   /** Of the block; in the pool: of the next one. */
   readonly height: u64;
   /** Of the block, milliseconds since 1970-01-01 UTC; in the pool: of the last one. */
@@ -46,7 +46,7 @@ export class Request {
   }
 }
 
-const header: u32 = 88;
+const header = 88;
 
 /** The transaction of the call. */
 export function request(): Request {

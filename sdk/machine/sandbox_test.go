@@ -39,8 +39,17 @@ func (s *side) apply(t *testing.T, program []byte) plugin.ApplyResult {
 	return result
 }
 
-func open(t *testing.T) (guest, native *side) {
-	table, g, n := sandboxtest.Open(t, "testdata/probe", plugin.Builtin{Name: "native", Machine: probe.Machine{}})
+// modules are the probe's projects, each in its language, and what a panic comes to there.
+var modules = []struct {
+	language, dir string
+	panics        hook.Fault
+}{
+	{"go", "testdata/probe", hook.FaultTrap},
+	{"assemblyscript", "../assemblyscript/testdata/probe", hook.FaultAbort},
+}
+
+func open(t *testing.T, dir string) (guest, native *side) {
+	table, g, n := sandboxtest.Open(t, dir, plugin.Builtin{Name: "native", Machine: probe.Machine{}})
 	return &side{table, g, sandboxtest.NewState()}, &side{table, n, sandboxtest.NewState()}
 }
 
@@ -52,8 +61,13 @@ func TestSandboxEqualsNative(t *testing.T) {
 		s = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay: go test -run TestSandboxEqualsNative ./sdk/machine -seed %d", s)
-	rng := rand.New(rand.NewPCG(s, 3))
-	guest, native := open(t)
+	for _, m := range modules {
+		t.Run(m.language, func(t *testing.T) { compare(t, m.dir, rand.New(rand.NewPCG(s, 3))) })
+	}
+}
+
+func compare(t *testing.T, dir string, rng *rand.Rand) {
+	guest, native := open(t, dir)
 	applied := 0
 	for i := range 800 {
 		program := randomProgram(rng)
@@ -123,7 +137,13 @@ func randomProgram(rng *rand.Rand) []byte {
 }
 
 func TestFaults(t *testing.T) {
-	guest, native := open(t)
+	for _, m := range modules {
+		t.Run(m.language, func(t *testing.T) { faults(t, m.dir, m.panics) })
+	}
+}
+
+func faults(t *testing.T, dir string, panics hook.Fault) {
+	guest, native := open(t, dir)
 	key := func(n int) []byte { return bytes.Repeat([]byte{1}, n) }
 	put := probe.Number(append(probe.Bytes([]byte{probe.Put}, key(1)), 5), 5)
 	var events []byte
@@ -140,7 +160,7 @@ func TestFaults(t *testing.T) {
 		{"event too long", probe.Bytes([]byte{probe.Emit}, key(hook.EventMax+1)), hook.FaultLimit, hook.FaultLimit},
 		{"too many events", events, hook.FaultLimit, hook.FaultLimit},
 		{"output too long", probe.Number([]byte{probe.Output}, hook.ApplyOutputMax/2+1), hook.FaultOutput, hook.FaultOutput},
-		{"panic after a write", append(bytes.Clone(put), probe.Panic), hook.FaultTrap, hook.FaultTrap},
+		{"panic after a write", append(bytes.Clone(put), probe.Panic), panics, hook.FaultTrap},
 	} {
 		got, want := guest.apply(t, c.program), native.apply(t, c.program)
 		if got.Fault != c.guest || want.Fault != c.native {

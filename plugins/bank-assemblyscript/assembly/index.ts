@@ -30,8 +30,8 @@ const notIssuer: u32 = 8;
 const sameAccount: u32 = 9;
 const misconfigured: u32 = 10;
 
-const ownerBytes: u32 = 32;
-const accountBytes: u32 = 48;
+const ownerBytes = 32;
+const accountBytes = 48;
 
 function apply(r: machine.ApplyRequest): machine.Response {
   if (r.params.length != 0 && r.params.length != ownerBytes) return new machine.Response(misconfigured);
@@ -55,7 +55,7 @@ function apply(r: machine.ApplyRequest): machine.Response {
 }
 
 // The number of an operation's arguments.
-function arity(operation: u8): u32 {
+function arity(operation: i32): i32 {
   return operation == 1 || operation == 6 ? 3 : 2;
 }
 
@@ -200,7 +200,7 @@ function covers(savings: i64, checking: i64, amount: i64): bool {
   return false; // the shortfall is more than any savings
 }
 
-const queryOutputMax: u32 = 64 << 10;
+const queryOutputMax = 64 << 10;
 
 function query(r: machine.QueryRequest): machine.Response {
   const p = r.payload;
@@ -212,7 +212,7 @@ function query(r: machine.QueryRequest): machine.Response {
     let limit = p.u16(9);
     const output = new Writer();
     const accounts = State.scan(accountKey(p.u64(1)), Bytes.text("b"));
-    while (limit-- > 0 && output.bytes().length + 8 + accountBytes <= queryOutputMax && accounts.next()) {
+    while (limit-- > 0 && output.length + 8 + accountBytes <= queryOutputMax && accounts.next()) {
       output.append(accounts.key.slice(1)).append(accounts.value);
     }
     return new machine.Response(done, output.bytes());
