@@ -70,7 +70,7 @@ func compare(t *testing.T, dir string, rng *rand.Rand) {
 	guest, native := open(t, dir)
 	applied := 0
 	for i := range 800 {
-		program := randomProgram(rng)
+		program := probe.Random(rng)
 		got, want := guest.apply(t, program), native.apply(t, program)
 		if got.Fault != want.Fault || got.Code != want.Code || !bytes.Equal(got.Output, want.Output) ||
 			!slices.EqualFunc(got.Events, want.Events, bytes.Equal) {
@@ -102,38 +102,6 @@ func compare(t *testing.T, dir string, rng *rand.Rand) {
 	if applied < 400 || len(guest.state.Values) < 10 {
 		t.Errorf("only %d programs were applied and %d keys are left; the generator is of little use", applied, len(guest.state.Values))
 	}
-}
-
-// randomProgram works on few keys, some of the greatest length, and on values about the sizes
-// of the SDK's buffers.
-func randomProgram(rng *rand.Rand) []byte {
-	key := func() []byte {
-		k := bytes.Repeat([]byte{"\x00a\xff"[rng.IntN(3)]}, []int{1, 2, 3, hook.KeyMax - 1, hook.KeyMax}[rng.IntN(5)])
-		k[len(k)-1] = byte(rng.IntN(4)) * 85
-		return k
-	}
-	var p []byte
-	for range 1 + rng.IntN(6) {
-		switch operation := byte(rng.IntN(14)); operation {
-		case probe.Get, probe.Delete:
-			p = probe.Bytes(append(p, operation), key())
-		case probe.Scan, 11:
-			p = probe.Bytes(append(p, probe.Scan), key()[:rng.IntN(2)])
-			p = probe.Bytes(p, key())
-			p = probe.Number(append(p, byte(rng.IntN(2))), []int{1, 7, 8, 9, 1000}[rng.IntN(5)])
-		case probe.Emit, probe.Log:
-			p = probe.Bytes(append(p, operation), make([]byte, rng.IntN(100)))
-		case probe.Refuse, probe.Output:
-			if rng.IntN(4) == 0 {
-				p = probe.Number(append(p, operation), rng.IntN(hook.ApplyOutputMax/2+1))
-			}
-		case probe.Panic, probe.Loop: // the faults differ by design; see TestFaults
-		default:
-			p = probe.Bytes(append(p, probe.Put), key())
-			p = probe.Number(append(p, byte(rng.Uint32())), []int{0, 1, 100, 1023, 1024, 1025, 4000, 4096, 5000, 20000}[rng.IntN(10)])
-		}
-	}
-	return p
 }
 
 func TestFaults(t *testing.T) {

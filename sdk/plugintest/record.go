@@ -30,6 +30,9 @@ import (
 // the host puts it. No events or no writes are left out; a write with the value null deletes
 // its key. A call that ended in a fault has its name instead of a response: "fault":"trap".
 // Every record has one such text, and ReadRecord refuses any other.
+//
+// A record holds the plugin's own namespace and nothing else of the chain: a call that asks for
+// other namespaces, history, proofs or the beacon is recorded as the fault import.
 type Record struct {
 	State []Pair // keys ascending
 	Calls []Call

@@ -101,14 +101,3 @@ func (s *State) Emit(event []byte) {
 	limit("events", len(s.Events)+1, 0, hook.EventsMax)
 	s.Events = append(s.Events, append([]byte{}, event...))
 }
-
-// limitError is what State panics with.
-type limitError string
-
-func (e limitError) Error() string { return string(e) }
-
-func limit(what string, n, least, most int) {
-	if n < least || n > most {
-		panic(limitError(fmt.Sprintf("plugintest: %s: %d, %d to %d are allowed; the host ends such a call with the fault limit", what, n, least, most)))
-	}
-}

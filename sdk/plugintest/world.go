@@ -24,7 +24,7 @@ func (w *World) Granted(capability string) bool { return slices.Contains(w.Grant
 
 func (w *World) need(capability string) {
 	if !w.Granted(capability) {
-		panic(fmt.Sprintf("plugintest: the capability %q is not granted; the host ends such a call with the fault import", capability))
+		Fail(hook.FaultImport, fmt.Sprintf("the capability %q is not granted", capability))
 	}
 }
 

@@ -35,7 +35,7 @@ type Language struct {
 }
 
 // languages are what plugins can be written in; the first is the one of projects that name none.
-var languages = []*Language{&golang, &assemblyScript}
+var languages = []*Language{&golang, &assemblyScript, &clang}
 
 // Languages returns the languages, the default one first.
 func Languages() []*Language { return slices.Clone(languages) }
