@@ -39,7 +39,11 @@ func hostBatchNext(c *call, s []uint64) {
 			c.stop(hook.FaultOutput)
 			return
 		}
-		if f := p.finish(p.at, uint64(fuel)); f != hook.FaultNone || c.stopped() {
+		f := p.finish(p.at, uint64(fuel))
+		if c.recording != nil {
+			c.recording.respond(c, c.left, f)
+		}
+		if f != hook.FaultNone || c.stopped() {
 			c.stop(f)
 			return
 		}
@@ -57,6 +61,9 @@ func hostBatchNext(c *call, s []uint64) {
 	if f := p.load(p.at); f != hook.FaultNone {
 		c.stop(f)
 		return
+	}
+	if c.recording != nil {
+		c.recording.ask(c.request)
 	}
 	s[0] = 1
 }
@@ -131,6 +138,7 @@ func performBatch[Q, S any](t *Table, h *hook.Hook, d *hook.Definition[Q, S], b 
 		i.busy = true
 		o, err := i.run(d.Name, fuel)
 		i.busy = false
+		t.observed(i)
 		c.batch, c.scene = nil, scene{}
 		switch {
 		case err != nil:

@@ -27,6 +27,7 @@ type call struct {
 	scene     scene
 	rights    rights
 	batch     *batch // of a batch operation
+	recording *Recording
 	timeNS    uint64 // the clock
 	random    randomBytes
 

@@ -45,6 +45,7 @@ func (t *Table) prepare(h *hook.Hook, o hook.Operation, b *quoin.Binding, sc sce
 	}
 	i.call.operation, i.call.scene, i.call.rights, i.call.batch = o, sc, rightsOf(m, b), nil
 	i.call.timeNS = sc.clock()
+	t.observe(h, b, i)
 	return i, fuel, hook.FaultNone, nil
 }
 
@@ -53,6 +54,7 @@ func perform[Q, S any](d *hook.Definition[Q, S], i *instance, fuel uint64, q *Q,
 	request, err := d.EncodeRequest(i.request[:0], q)
 	i.request = request[:0]
 	if err != nil {
+		i.call.recording = nil // of nothing
 		return Outcome{Fault: hook.FaultInput, Fuel: fuel}, nil
 	}
 	i.call.request = request

@@ -70,6 +70,9 @@ func (e *engines) load(file []byte) *quoin.Binding {
 		}
 		e.table[i] = newTable(e.t)
 		e.table[i].Add(r)
+		if i == 1 {
+			e.table[0].Observe(newReplays(e.t, r))
+		}
 	}
 	r, _ := e.table[0].Release(Digest(file))
 	return r.Binding("machine.v1")

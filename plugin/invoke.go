@@ -46,6 +46,7 @@ func invoke[Q, S any, R interface {
 		return Outcome{Fault: fault, Fuel: fuel}, err
 	}
 	o, err := perform(d, i, fuel, (*Q)(q), s)
+	t.observed(i)
 	if err == nil && o.Fault == hook.FaultNone && valid != nil && !valid() {
 		o.Fault, o.Fuel = hook.FaultOutput, fuel
 	}

@@ -13,6 +13,7 @@ type Table struct {
 	builtins map[string]*Builtin
 	guests   map[quoin.Hash]*guest
 	native   nativeCall
+	observer Observer // nil: none
 
 	// Responses are decoded into these, so that a call allocates nothing.
 	lead     hook.LeaderResponse
