@@ -6,6 +6,7 @@ import (
 	"connectrpc.com/connect"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/replica"
 
@@ -94,7 +95,11 @@ func (f *feed) stored(to quoin.Height) error {
 		if err != nil {
 			return err
 		}
-		if err := f.send(b, c); err != nil {
+		delay, err := replica.ReadDelay(f.s.node.Store(), f.next)
+		if err != nil {
+			return err
+		}
+		if err := f.send(b, c, delay); err != nil {
 			return err
 		}
 	}
@@ -124,11 +129,11 @@ func (f *feed) finished(x *replica.Finished) error {
 	if c.Checkpoint.Height != h {
 		c = nil
 	}
-	return f.send(b, c)
+	return f.send(b, c, x.Delay)
 }
 
-func (f *feed) send(b *quoinv1.Block, c *quoin.Certificate) error {
-	m := &quoinv1.FeedBlock{Block: b}
+func (f *feed) send(b *quoinv1.Block, c *quoin.Certificate, delay hook.FinalityResponse) error {
+	m := &quoinv1.FeedBlock{Block: b, ReportAfterBlocks: delay.Blocks, ReportAfterMs: delay.Milliseconds}
 	if f.r.HeadersOnly {
 		b.Entries = nil
 	}

@@ -31,6 +31,9 @@ func readFinished(s store.Reader, origin quoin.Origin, h quoin.Height) (*replica
 	for _, t := range block.Transactions() {
 		f.IDs = append(f.IDs, t.ID(id))
 	}
+	if f.Delay, err = replica.ReadDelay(s, h); err != nil {
+		return nil, err
+	}
 	f.Certificate, err = certificateFrom(s, h)
 	return f, err
 }

@@ -128,7 +128,7 @@ func proposal(k governance.State, p *governance.Proposal, set quoin.ValidatorSet
 }
 
 func toBinding(b *quoin.Binding) *quoinv1.Binding {
-	x := &quoinv1.Binding{Slot: b.Slot(), Builtin: b.Builtin, Parameters: b.Parameters, FuelMax: b.FuelMax}
+	x := &quoinv1.Binding{Slot: b.Slot(), Builtin: b.Builtin, Parameters: b.Parameters, FuelMax: b.FuelMax, Grants: b.Grants}
 	if !b.Release.IsZero() {
 		x.Release = append([]byte(nil), b.Release[:]...)
 	}
@@ -205,6 +205,7 @@ func describeNode(x *node.Status) *quoinv1.Status {
 		Height: uint64(t.Height), LedgerSize: t.Size, TimeMs: uint64(t.Time), Leader: int32(x.Consensus.Leader),
 		Pending: uint32(x.Pending), Uncertified: uint32(x.Consensus.Uncertified), Blocks: x.Stats.Blocks, Transactions: x.Stats.Transactions,
 		Timeouts: x.Stats.Timeouts, Nullified: x.Stats.Nullified, LeaderFaults: x.Stats.LeaderFaults, MachineFaults: x.Stats.MachineFaults,
+		FinalityFaults: x.Stats.FinalityFaults, BatchFaults: x.Stats.BatchFaults,
 		Diverged: x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
 		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
 	for _, v := range c.Validators.All() {

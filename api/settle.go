@@ -23,6 +23,7 @@ type settlements struct {
 	early    int                           // tickets that wait for inclusion
 	expiring map[quoin.Height][]quoin.Hash // may name what is settled already
 	height   quoin.Height                  // up to which blocks were handled
+	grown    chan struct{}                 // closed when height grows; nil: nobody watches
 }
 
 // ticket is one wait for one transaction.
@@ -135,6 +136,10 @@ func (s *settlements) block(f *replica.Finished) {
 		return
 	}
 	s.height = h
+	if s.grown != nil {
+		close(s.grown)
+		s.grown = nil
+	}
 	if s.count == 0 {
 		clear(s.expiring)
 		return

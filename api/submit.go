@@ -105,10 +105,10 @@ func (s ledgerService) Wait(ctx context.Context, r *connect.Request[quoinv1.Wait
 const unknown = replica.AdmissionCode(1 << 16)
 
 func checkStage(s quoinv1.Stage, none bool) error {
-	if s == quoinv1.Stage_STAGE_INCLUDED || s == quoinv1.Stage_STAGE_CERTIFIED || none && s == quoinv1.Stage_STAGE_UNSPECIFIED {
+	if s == quoinv1.Stage_STAGE_INCLUDED || s == quoinv1.Stage_STAGE_CERTIFIED || s == quoinv1.Stage_STAGE_REPORTED || none && s == quoinv1.Stage_STAGE_UNSPECIFIED {
 		return nil
 	}
-	return refuse(CodeInvalid, "wait for STAGE_INCLUDED or STAGE_CERTIFIED", "%s cannot be waited for", s)
+	return refuse(CodeInvalid, "wait for STAGE_INCLUDED, STAGE_CERTIFIED or STAGE_REPORTED", "%s cannot be waited for", s)
 }
 
 // transaction reads a transaction. An unsigned one may leave the expiry to the node.
@@ -224,6 +224,12 @@ func (w *wait) response(ctx context.Context) (*connect.Response[quoinv1.SubmitRe
 		receipt, err := made.of(f, w.outcomes[i].Place.Index)
 		if err != nil {
 			return nil, err
+		}
+		if w.until == quoinv1.Stage_STAGE_REPORTED {
+			if err := w.s.reported(ctx, f.Checkpoint.Height, f.Checkpoint.Time, f.Delay); err != nil {
+				return nil, err
+			}
+			w.outcomes[i].Stage = quoinv1.Stage_STAGE_REPORTED
 		}
 		w.outcomes[i].Receipt, w.outcomes[i].Place = receipt, receipt.Place
 	}

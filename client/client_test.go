@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"quoin.dev/quoin/client"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 )
 
@@ -426,6 +428,54 @@ func TestStream(t *testing.T) {
 		if len(settled) != batches*each || refused != 1 {
 			t.Errorf("receipts %v: %d settled, %d refused", receipts, len(settled), refused)
 		}
+	}
+}
+
+// What is reported as final waits for as many blocks as the chain's finality.v1 wants, or for its
+// time; what is certified does not.
+func TestReported(t *testing.T) {
+	deep := func(blocks, ms uint32) quoin.Binding {
+		return quoin.Binding{Hook: "finality.v1", Builtin: "deep", Parameters: binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, blocks), ms)}
+	}
+	for name, x := range map[string]struct {
+		binding quoin.Binding
+		blocks  quoin.Height
+	}{"by blocks": {deep(3, 60_000), 3}, "by time": {deep(64, 300), 0}} {
+		t.Run(name, func(t *testing.T) {
+			w := apitest.Start(t, apitest.Options{HeartbeatMS: 50, Bindings: []quoin.Binding{x.binding}})
+			c := open(t, w)
+			for salt := range uint64(8) { // rescue blocks ask no plugin and are reported at once
+				tx := apitest.Put("a", "b", salt, 1000)
+				o, err := c.Submit(within(t), []quoin.Transaction{tx}, client.Reported)
+				if err != nil || o[0].Stage != client.Reported || o[0].Receipt == nil {
+					t.Fatalf("%+v, %v", o, err)
+				}
+				h, tip := o[0].Receipt.Height, w.Nodes[0].Status().Tip.Height
+				delay, err := replica.ReadDelay(w.Nodes[0].Store(), h)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case delay.Blocks == 0:
+				case tip < h+x.blocks:
+					t.Errorf("block %d was reported at height %d", h, tip)
+				case x.blocks == 0 && tip >= h+64:
+					t.Errorf("block %d was reported at height %d: the time did not bound it", h, tip)
+				default:
+					return
+				}
+			}
+			t.Error("no block asked for a delay")
+		})
+	}
+}
+
+func TestRefusedByValidation(t *testing.T) {
+	w := apitest.Start(t, apitest.Options{Bindings: []quoin.Binding{{Hook: "validation.v1", Namespace: "kv", Builtin: "signed"}}})
+	c := open(t, w)
+	o, err := c.Submit(within(t), []quoin.Transaction{apitest.Put("a", "b", 1, 1000)}, client.Certified)
+	if err != nil || o[0].Stage != client.Refused || o[0].Code != "refused-by-validation" {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	Certified = quoinv1.Stage_STAGE_CERTIFIED
 	Refused   = quoinv1.Stage_STAGE_REFUSED
 	Expired   = quoinv1.Stage_STAGE_EXPIRED // the node's word
+	// Reported is Certified, and no longer held back by the chain's finality.v1: the node's word.
+	Reported = quoinv1.Stage_STAGE_REPORTED
 )
 
 // Outcome is what became of a transaction.
@@ -28,7 +30,7 @@ type Outcome struct {
 	ID      quoin.Hash
 	Stage   Stage
 	Code    string   // stable: why it is refused, or how it was taken
-	Receipt *Receipt // of Certified; verified
+	Receipt *Receipt // of Certified and Reported; verified
 }
 
 // Receipt says that a transaction with its result is final. It was verified.
@@ -136,7 +138,7 @@ func (c *Client) outcomes(ctx context.Context, e *endpoint, m *quoinv1.SubmitRes
 	for i, o := range m.Outcomes {
 		outcomes[i] = Outcome{ID: ids[i], Stage: o.Stage, Code: o.Code}
 		switch {
-		case o.Stage == Certified:
+		case o.Stage == Certified && until != Reported, o.Stage == Reported && until == Reported:
 		case o.Stage == Refused, o.Stage == Expired, o.Stage == Pending && until == Pending, o.Stage == Included && until == Included:
 			continue
 		default:

@@ -26,7 +26,7 @@ type FinalityRequest struct {
 
 // FinalityResponse says how long to wait before a certified block is reported as final to those who
 // asked for reported finality: until so many further blocks are certified or so much time has passed
-// on the reporting node since it saw the certificate, whichever comes first. Both 0 is at once.
+// since the block's own time by the reporting node's clock, whichever comes first. Both 0 is at once.
 // Milliseconds of 0 beside some blocks stand for FinalityMSMax. More than the bounds is cut down to
 // them. The certificate is out at once in any case.
 type FinalityResponse struct {

@@ -35,6 +35,7 @@ type Options struct {
 	TLS         bool
 	NoSync      bool
 	HeartbeatMS uint64 // default 200
+	Bindings    []quoin.Binding
 }
 
 // Key returns a private key that is a function of its name.
@@ -110,6 +111,9 @@ func (w *Network) genesis(t testing.TB, o Options) *quoin.Genesis {
 		Approvers: []quoin.PublicKey{signature.PublicOf(w.Second)}, ApprovalsRequired: 1}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	for _, b := range o.Bindings {
+		g.Configuration = g.Configuration.WithBinding(b)
+	}
 	return g
 }
 

@@ -73,19 +73,19 @@ type receipt struct {
 }
 
 // transact signs and sends a transaction, and waits until it is certified.
-func (n *conn) transact(ctx context.Context, key ed25519.PrivateKey, salt uint64, expiry quoin.Height, namespace string, payload []byte) (*receipt, error) {
+func (n *conn) transact(ctx context.Context, key ed25519.PrivateKey, salt uint64, expiry quoin.Height, namespace string, payload []byte, until client.Stage) (*receipt, error) {
 	tx := quoin.Transaction{Sender: publicOf(key), Salt: salt, Expiry: expiry, Namespace: namespace, Payload: payload}
 	if err := tx.Check(); err != nil {
 		return nil, usage(err.Error(), "see the limits in the documentation of the root package")
 	}
 	id := tx.ID(n.genesis.Origin().ID())
 	tx.Signature = signature.Sign(key, quoin.TransactionSigningBytes(id))
-	outcomes, err := n.Submit(ctx, []quoin.Transaction{tx}, client.Certified)
+	outcomes, err := n.Submit(ctx, []quoin.Transaction{tx}, until)
 	if err != nil {
 		return nil, netFault(err)
 	}
 	switch o := outcomes[0]; o.Stage {
-	case client.Certified:
+	case client.Certified, client.Reported:
 		r := o.Receipt
 		return &receipt{id, r.Height, r.Entry, namespace, salt, expiry, r.Result, r.Proof}, nil
 	case client.Expired:
@@ -118,6 +118,8 @@ func admissionText(code string) string {
 		return "its expiry height lies beyond the chain's window"
 	case "bad-signature":
 		return "its signature does not verify"
+	case "refused-by-validation":
+		return "the namespace's validation refuses it as the state is now"
 	case "no-machine":
 		return "no machine serves the namespace"
 	case "unsigned":

@@ -36,6 +36,7 @@ func newReleasePropose(t *terminal) *cobra.Command {
 		f                                    txFlags
 		hookName, namespace, builtin, params string
 		fuel                                 uint64
+		grants                               []string
 	)
 	c := &cobra.Command{Use: "propose FILE | propose --builtin NAME", Short: "Propose that a release, or a built-in, serves a hook", Args: args(0, 1),
 		Long: "Propose a release: the signed file goes to the node, which offers it to the others; the proposal goes\n" +
@@ -46,11 +47,12 @@ func newReleasePropose(t *terminal) *cobra.Command {
 	c.Flags().StringVar(&builtin, "builtin", "", "propose a built-in by its name instead of a file")
 	c.Flags().StringVar(&params, "params", "", "the binding's parameters, as text, or 0x and hexadecimal, or @FILE")
 	c.Flags().Uint64Var(&fuel, "fuel", 0, "the most fuel of one call (default: what the release asks for)")
+	c.Flags().StringSliceVar(&grants, "grant", nil, "a capability that the release may use, or none (default: all that it asks for)")
 	c.RunE = func(c *cobra.Command, a []string) error {
 		if (len(a) == 1) == (builtin != "") {
 			return usage("a proposal is of a file or of a built-in", "use: quoin release propose FILE, or quoin release propose --builtin NAME --hook HOOK")
 		}
-		b := quoin.Binding{Hook: hookName, Namespace: namespace, Builtin: builtin, FuelMax: fuel}
+		b := quoin.Binding{Hook: hookName, Namespace: namespace, Builtin: builtin, FuelMax: fuel, Grants: grantList(grants)}
 		var err error
 		if b.Parameters, err = parameterBytes(params); err != nil {
 			return err
@@ -87,6 +89,17 @@ func newReleasePropose(t *terminal) *cobra.Command {
 	return c
 }
 
+// grantList returns the capabilities in order; nil leaves it to the release's manifest, and "none" is
+// an empty list.
+func grantList(flags []string) []string {
+	if len(flags) == 0 {
+		return nil
+	}
+	list := slices.DeleteFunc(slices.Clone(flags), func(s string) bool { return s == "none" })
+	slices.Sort(list)
+	return slices.Compact(append([]string{}, list...))
+}
+
 // proposal reads a signed release file and says what it is to serve.
 func proposal(path string, b quoin.Binding) (governance.Propose, []byte, error) {
 	report, file, err := checkRelease(path)
@@ -114,6 +127,9 @@ func proposal(path string, b quoin.Binding) (governance.Propose, []byte, error) 
 		b.Grants = m.Capabilities
 	}
 	signature, _ := plugin.AuthorSignature(file)
+	if refusal := plugin.Fits(m, &b); refusal != nil {
+		return governance.Propose{}, nil, refused("refused-"+string(refusal.Code), "no validator could serve this binding", refusal.Problem, "correct the proposal's flags, or the release")
+	}
 	return governance.NewRelease(governance.Release{Digest: report.Digest, Name: m.Name, Version: m.Version, Sequence: m.Sequence,
 		EndOfLife: m.EndOfLife, Size: uint64(len(file)), Author: m.Author, Signature: signature}, b), file, nil
 }

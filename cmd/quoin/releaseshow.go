@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -120,15 +121,16 @@ func (t *terminal) showBindings(ctx context.Context, n *conn) error {
 }
 
 type bindingView struct {
-	Slot       string `json:"slot"`
-	Builtin    string `json:"builtin,omitempty"`
-	Release    string `json:"release,omitempty"`
-	Parameters string `json:"parameters"` // hexadecimal
-	FuelMax    uint64 `json:"fuel_max"`
+	Slot       string   `json:"slot"`
+	Builtin    string   `json:"builtin,omitempty"`
+	Release    string   `json:"release,omitempty"`
+	Parameters string   `json:"parameters"` // hexadecimal
+	FuelMax    uint64   `json:"fuel_max"`
+	Grants     []string `json:"grants"` // capabilities
 }
 
 func viewBinding(b *quoin.Binding) bindingView {
-	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax}
+	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax, orEmpty(b.Grants)}
 }
 
 func (b *bindingView) what() string {
@@ -137,6 +139,9 @@ func (b *bindingView) what() string {
 	}
 	if b.Release == "" {
 		return "nothing"
+	}
+	if len(b.Grants) > 0 {
+		return "release " + b.Release + ", may use " + strings.Join(b.Grants, ", ")
 	}
 	return "release " + b.Release
 }

@@ -47,7 +47,7 @@ func statusView(s *quoinv1.Status) any {
 		"ledger_size": s.GetLedgerSize(), "time_ms": s.GetTimeMs(), "leader": s.GetLeader(), "leader_release": s.GetLeaderRelease(),
 		"validators": validators, "pending": s.GetPending(), "uncertified": s.GetUncertified(), "blocks": s.GetBlocks(),
 		"transactions": s.GetTransactions(), "timeouts": s.GetTimeouts(), "nullified": s.GetNullified(),
-		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
+		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "finality_faults": s.GetFinalityFaults(), "batch_faults": s.GetBatchFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
 		"messages_refused": s.GetMessagesRefused(), "fsyncs": s.GetFsyncs(), "diverges": s.GetDiverges(),
 		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()),
 	}
@@ -81,7 +81,7 @@ func writeStatus(w io.Writer, s *quoinv1.Status) {
 		row("validators", strings.Join(names, ", "))
 		row("pending", fmt.Sprintf("%d transactions, %d uncertified blocks", s.GetPending(), s.GetUncertified()))
 		row("since start", fmt.Sprintf("%d blocks, %d transactions, %d time-outs, %d nullified views", s.GetBlocks(), s.GetTransactions(), s.GetTimeouts(), s.GetNullified()))
-		row("faults", fmt.Sprintf("%d of leaders, %d of machines, %d splits, %d messages refused", s.GetLeaderFaults(), s.GetMachineFaults(), s.GetSplits(), s.GetMessagesRefused()))
+		row("faults", fmt.Sprintf("%d of leaders, %d of machines, %d of finality, %d of batches, %d splits, %d messages refused", s.GetLeaderFaults(), s.GetMachineFaults(), s.GetFinalityFaults(), s.GetBatchFaults(), s.GetSplits(), s.GetMessagesRefused()))
 		if len(s.GetSuspended()) > 0 {
 			row("suspended", strings.Join(s.GetSuspended(), ", "))
 		}

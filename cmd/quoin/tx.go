@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/client"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
@@ -29,17 +30,19 @@ func newTx(t *terminal) *cobra.Command {
 
 // txFlags are those of every command that sends a transaction.
 type txFlags struct {
-	key     func() (ed25519.PrivateKey, error)
-	proof   string
-	timeout time.Duration
-	salt    uint64
-	expiry  uint64
+	key      func() (ed25519.PrivateKey, error)
+	proof    string
+	timeout  time.Duration
+	salt     uint64
+	expiry   uint64
+	reported bool
 }
 
 func addTxFlags(c *cobra.Command, f *txFlags, role string) {
 	f.key = roleFlags(c, role)
 	c.Flags().StringVar(&f.proof, "proof", "", "write a proof, which can be checked offline, to this file")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the certificate")
+	c.Flags().BoolVar(&f.reported, "reported", false, "wait until the chain's finality.v1 reports the block as final, not only for its certificate")
 	c.Flags().Uint64Var(&f.salt, "salt", 0, "tells apart transactions that are otherwise the same (0: a new one)")
 	c.Flags().Uint64Var(&f.expiry, "expiry", 0, "the last height that may hold it (0: half the chain's window ahead)")
 }
@@ -130,7 +133,11 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 			return nil, netFault(err)
 		}
 	}
-	r, err := n.transact(ctx, key, salt, expiry, namespace, payload)
+	until := client.Certified
+	if f.reported {
+		until = client.Reported
+	}
+	r, err := n.transact(ctx, key, salt, expiry, namespace, payload, until)
 	if err != nil {
 		return nil, repeatable(err, salt, expiry)
 	}
@@ -184,6 +191,13 @@ func resultText(namespace string, code uint32) (name, meaning string) {
 		return "no-machine", "no machine serves the namespace " + quote(namespace)
 	case code == execution.ResultSuspended:
 		return "suspended", "the namespace " + quote(namespace) + " is suspended: its machine gave validators different results"
+	case code == execution.ResultWrites:
+		return "writes", "the machines of the block had written as much as a block may"
+	case code == execution.ResultValidation:
+		return "refused-by-validation", "the validation of " + quote(namespace) + " refused it; its code is the result's output"
+	case code > execution.ResultValidationFault && hook.Fault(code-execution.ResultValidationFault).Valid():
+		f := hook.Fault(code - execution.ResultValidationFault).String()
+		return "validation-fault-" + f, "the validation of " + quote(namespace) + " faulted: " + f
 	case code > quoin.ResultFault && hook.Fault(code-quoin.ResultFault).Valid():
 		f := hook.Fault(code - quoin.ResultFault).String()
 		return "fault-" + f, "the machine of " + quote(namespace) + " faulted: " + f

@@ -31,6 +31,7 @@ const (
 	Stage_STAGE_CERTIFIED   Stage = 3 // final and durable on this node
 	Stage_STAGE_REFUSED     Stage = 4 // see Outcome.code
 	Stage_STAGE_EXPIRED     Stage = 5 // its expiry height is certified without it: it can never be included
+	Stage_STAGE_REPORTED    Stage = 6 // certified, and reported as final by the chain's finality.v1, which may want to wait
 )
 
 // Enum value maps for Stage.
@@ -42,6 +43,7 @@ var (
 		3: "STAGE_CERTIFIED",
 		4: "STAGE_REFUSED",
 		5: "STAGE_EXPIRED",
+		6: "STAGE_REPORTED",
 	}
 	Stage_value = map[string]int32{
 		"STAGE_UNSPECIFIED": 0,
@@ -50,6 +52,7 @@ var (
 		"STAGE_CERTIFIED":   3,
 		"STAGE_REFUSED":     4,
 		"STAGE_EXPIRED":     5,
+		"STAGE_REPORTED":    6,
 	}
 )
 
@@ -85,18 +88,19 @@ func (Stage) EnumDescriptor() ([]byte, []int) {
 type Admission int32
 
 const (
-	Admission_ADMISSION_UNSPECIFIED       Admission = 0
-	Admission_ADMISSION_ADMITTED          Admission = 1
-	Admission_ADMISSION_ALREADY_PENDING   Admission = 2
-	Admission_ADMISSION_ALREADY_CERTIFIED Admission = 3
-	Admission_ADMISSION_EXPIRED           Admission = 4 // its expiry height has passed; this and all below are refusals
-	Admission_ADMISSION_EXPIRY_TOO_FAR    Admission = 5 // its expiry lies beyond the chain's window
-	Admission_ADMISSION_BAD_SIGNATURE     Admission = 6
-	Admission_ADMISSION_UNSIGNED          Admission = 7 // the chain wants a sender
-	Admission_ADMISSION_TOO_LARGE         Admission = 8 // larger than a block may hold, or not well formed
-	Admission_ADMISSION_SENDER_LIMIT      Admission = 9 // the sender has as many pending transactions as it may
-	Admission_ADMISSION_POOL_FULL         Admission = 10
-	Admission_ADMISSION_NO_MACHINE        Admission = 11 // no machine serves the namespace
+	Admission_ADMISSION_UNSPECIFIED           Admission = 0
+	Admission_ADMISSION_ADMITTED              Admission = 1
+	Admission_ADMISSION_ALREADY_PENDING       Admission = 2
+	Admission_ADMISSION_ALREADY_CERTIFIED     Admission = 3
+	Admission_ADMISSION_EXPIRED               Admission = 4 // its expiry height has passed; this and all below are refusals
+	Admission_ADMISSION_EXPIRY_TOO_FAR        Admission = 5 // its expiry lies beyond the chain's window
+	Admission_ADMISSION_BAD_SIGNATURE         Admission = 6
+	Admission_ADMISSION_UNSIGNED              Admission = 7 // the chain wants a sender
+	Admission_ADMISSION_TOO_LARGE             Admission = 8 // larger than a block may hold, or not well formed
+	Admission_ADMISSION_SENDER_LIMIT          Admission = 9 // the sender has as many pending transactions as it may
+	Admission_ADMISSION_POOL_FULL             Admission = 10
+	Admission_ADMISSION_NO_MACHINE            Admission = 11 // no machine serves the namespace
+	Admission_ADMISSION_REFUSED_BY_VALIDATION Admission = 12 // the namespace's validation refuses it as the state is now
 )
 
 // Enum value maps for Admission.
@@ -114,20 +118,22 @@ var (
 		9:  "ADMISSION_SENDER_LIMIT",
 		10: "ADMISSION_POOL_FULL",
 		11: "ADMISSION_NO_MACHINE",
+		12: "ADMISSION_REFUSED_BY_VALIDATION",
 	}
 	Admission_value = map[string]int32{
-		"ADMISSION_UNSPECIFIED":       0,
-		"ADMISSION_ADMITTED":          1,
-		"ADMISSION_ALREADY_PENDING":   2,
-		"ADMISSION_ALREADY_CERTIFIED": 3,
-		"ADMISSION_EXPIRED":           4,
-		"ADMISSION_EXPIRY_TOO_FAR":    5,
-		"ADMISSION_BAD_SIGNATURE":     6,
-		"ADMISSION_UNSIGNED":          7,
-		"ADMISSION_TOO_LARGE":         8,
-		"ADMISSION_SENDER_LIMIT":      9,
-		"ADMISSION_POOL_FULL":         10,
-		"ADMISSION_NO_MACHINE":        11,
+		"ADMISSION_UNSPECIFIED":           0,
+		"ADMISSION_ADMITTED":              1,
+		"ADMISSION_ALREADY_PENDING":       2,
+		"ADMISSION_ALREADY_CERTIFIED":     3,
+		"ADMISSION_EXPIRED":               4,
+		"ADMISSION_EXPIRY_TOO_FAR":        5,
+		"ADMISSION_BAD_SIGNATURE":         6,
+		"ADMISSION_UNSIGNED":              7,
+		"ADMISSION_TOO_LARGE":             8,
+		"ADMISSION_SENDER_LIMIT":          9,
+		"ADMISSION_POOL_FULL":             10,
+		"ADMISSION_NO_MACHINE":            11,
+		"ADMISSION_REFUSED_BY_VALIDATION": 12,
 	}
 )
 
@@ -161,7 +167,7 @@ func (Admission) EnumDescriptor() ([]byte, []int) {
 type SubmitRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transactions  []*Transaction         `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
-	Wait          Stage                  `protobuf:"varint,2,opt,name=wait,proto3,enum=quoin.v1.Stage" json:"wait,omitempty"` // STAGE_UNSPECIFIED, STAGE_INCLUDED or STAGE_CERTIFIED
+	Wait          Stage                  `protobuf:"varint,2,opt,name=wait,proto3,enum=quoin.v1.Stage" json:"wait,omitempty"` // STAGE_UNSPECIFIED, STAGE_INCLUDED, STAGE_CERTIFIED or STAGE_REPORTED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,7 +275,7 @@ type Outcome struct {
 	Stage         Stage                  `protobuf:"varint,2,opt,name=stage,proto3,enum=quoin.v1.Stage" json:"stage,omitempty"`
 	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`       // stable: admitted, already-pending, already-certified, expired, bad-signature, ...
 	Place         *Place                 `protobuf:"bytes,4,opt,name=place,proto3" json:"place,omitempty"`     // of STAGE_INCLUDED (without its entry number) and STAGE_CERTIFIED
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // of STAGE_CERTIFIED
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // of STAGE_CERTIFIED and STAGE_REPORTED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,7 +615,7 @@ func (x *Settled) GetCertificates() []*Certificate {
 type WaitRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ids           [][]byte               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
-	Until         Stage                  `protobuf:"varint,2,opt,name=until,proto3,enum=quoin.v1.Stage" json:"until,omitempty"` // STAGE_INCLUDED or STAGE_CERTIFIED
+	Until         Stage                  `protobuf:"varint,2,opt,name=until,proto3,enum=quoin.v1.Stage" json:"until,omitempty"` // STAGE_INCLUDED, STAGE_CERTIFIED or STAGE_REPORTED
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1356,14 +1362,15 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"G\n" +
 	"\x17ListEpochProofsResponse\x12,\n" +
-	"\x06proofs\x18\x01 \x03(\v2\x14.quoin.v1.EpochProofR\x06proofs*\x80\x01\n" +
+	"\x06proofs\x18\x01 \x03(\v2\x14.quoin.v1.EpochProofR\x06proofs*\x94\x01\n" +
 	"\x05Stage\x12\x15\n" +
 	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTAGE_PENDING\x10\x01\x12\x12\n" +
 	"\x0eSTAGE_INCLUDED\x10\x02\x12\x13\n" +
 	"\x0fSTAGE_CERTIFIED\x10\x03\x12\x11\n" +
 	"\rSTAGE_REFUSED\x10\x04\x12\x11\n" +
-	"\rSTAGE_EXPIRED\x10\x05*\xd0\x02\n" +
+	"\rSTAGE_EXPIRED\x10\x05\x12\x12\n" +
+	"\x0eSTAGE_REPORTED\x10\x06*\xf5\x02\n" +
 	"\tAdmission\x12\x19\n" +
 	"\x15ADMISSION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ADMISSION_ADMITTED\x10\x01\x12\x1d\n" +
@@ -1377,7 +1384,8 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"\x16ADMISSION_SENDER_LIMIT\x10\t\x12\x17\n" +
 	"\x13ADMISSION_POOL_FULL\x10\n" +
 	"\x12\x18\n" +
-	"\x14ADMISSION_NO_MACHINE\x10\v2\xb4\x04\n" +
+	"\x14ADMISSION_NO_MACHINE\x10\v\x12#\n" +
+	"\x1fADMISSION_REFUSED_BY_VALIDATION\x10\f2\xb4\x04\n" +
 	"\rLedgerService\x12;\n" +
 	"\x06Submit\x12\x17.quoin.v1.SubmitRequest\x1a\x18.quoin.v1.SubmitResponse\x12Q\n" +
 	"\fSubmitStream\x12\x1d.quoin.v1.SubmitStreamRequest\x1a\x1e.quoin.v1.SubmitStreamResponse(\x010\x01\x127\n" +

@@ -600,6 +600,7 @@ type Binding struct {
 	Release       []byte                 `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"` // digest
 	Parameters    []byte                 `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	FuelMax       uint64                 `protobuf:"varint,5,opt,name=fuel_max,json=fuelMax,proto3" json:"fuel_max,omitempty"`
+	Grants        []string               `protobuf:"bytes,6,rep,name=grants,proto3" json:"grants,omitempty"` // capabilities
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -667,6 +668,13 @@ func (x *Binding) GetFuelMax() uint64 {
 		return x.FuelMax
 	}
 	return 0
+}
+
+func (x *Binding) GetGrants() []string {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
 }
 
 type ListBindingsRequest struct {
@@ -991,7 +999,7 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"vetoWeight\"a\n" +
 	"\x15ListProposalsResponse\x120\n" +
 	"\tproposals\x18\x01 \x03(\v2\x12.quoin.v1.ProposalR\tproposals\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"\x8c\x01\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"\xa4\x01\n" +
 	"\aBinding\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x18\n" +
 	"\abuiltin\x18\x02 \x01(\tR\abuiltin\x12\x18\n" +
@@ -999,7 +1007,8 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\x04 \x01(\fR\n" +
 	"parameters\x12\x19\n" +
-	"\bfuel_max\x18\x05 \x01(\x04R\afuelMax\"\x15\n" +
+	"\bfuel_max\x18\x05 \x01(\x04R\afuelMax\x12\x16\n" +
+	"\x06grants\x18\x06 \x03(\tR\x06grants\"\x15\n" +
 	"\x13ListBindingsRequest\"~\n" +
 	"\x14ListBindingsResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +

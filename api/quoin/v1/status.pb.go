@@ -90,6 +90,8 @@ type Status struct {
 	ExpiryWindow         uint64                 `protobuf:"varint,29,opt,name=expiry_window,json=expiryWindow,proto3" json:"expiry_window,omitempty"`                         // heights
 	UnsignedTransactions bool                   `protobuf:"varint,30,opt,name=unsigned_transactions,json=unsignedTransactions,proto3" json:"unsigned_transactions,omitempty"` // are allowed
 	LeaderRelease        string                 `protobuf:"bytes,31,opt,name=leader_release,json=leaderRelease,proto3" json:"leader_release,omitempty"`                       // "builtin:<name>" or the digest
+	FinalityFaults       uint64                 `protobuf:"varint,32,opt,name=finality_faults,json=finalityFaults,proto3" json:"finality_faults,omitempty"`
+	BatchFaults          uint64                 `protobuf:"varint,33,opt,name=batch_faults,json=batchFaults,proto3" json:"batch_faults,omitempty"` // batches that faulted although none of their transactions did
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -341,6 +343,20 @@ func (x *Status) GetLeaderRelease() string {
 	return ""
 }
 
+func (x *Status) GetFinalityFaults() uint64 {
+	if x != nil {
+		return x.FinalityFaults
+	}
+	return 0
+}
+
+func (x *Status) GetBatchFaults() uint64 {
+	if x != nil {
+		return x.BatchFaults
+	}
+	return 0
+}
+
 type Validator struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -524,13 +540,17 @@ func (x *FeedItem) GetEvent() *Event {
 // FeedBlock is a certified block. Its certificate may be that of a descendant, and comes with the
 // last block that it makes final.
 type FeedBlock struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Block         *Block                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
-	Edge          []byte                 `protobuf:"bytes,2,opt,name=edge,proto3" json:"edge,omitempty"`   // of the ledger before the block; with the first block only
-	Tails         [][]byte               `protobuf:"bytes,3,rep,name=tails,proto3" json:"tails,omitempty"` // headers, with a certificate of a tail block
-	Certificate   *Certificate           `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Block       *Block                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	Edge        []byte                 `protobuf:"bytes,2,opt,name=edge,proto3" json:"edge,omitempty"`   // of the ledger before the block; with the first block only
+	Tails       [][]byte               `protobuf:"bytes,3,rep,name=tails,proto3" json:"tails,omitempty"` // headers, with a certificate of a tail block
+	Certificate *Certificate           `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The chain's finality.v1 wants the block to be reported as final when so many further blocks are
+	// certified or so much time has passed since time_ms; both 0: at once.
+	ReportAfterBlocks uint32 `protobuf:"varint,5,opt,name=report_after_blocks,json=reportAfterBlocks,proto3" json:"report_after_blocks,omitempty"`
+	ReportAfterMs     uint32 `protobuf:"varint,6,opt,name=report_after_ms,json=reportAfterMs,proto3" json:"report_after_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *FeedBlock) Reset() {
@@ -589,6 +609,20 @@ func (x *FeedBlock) GetCertificate() *Certificate {
 		return x.Certificate
 	}
 	return nil
+}
+
+func (x *FeedBlock) GetReportAfterBlocks() uint32 {
+	if x != nil {
+		return x.ReportAfterBlocks
+	}
+	return 0
+}
+
+func (x *FeedBlock) GetReportAfterMs() uint32 {
+	if x != nil {
+		return x.ReportAfterMs
+	}
+	return 0
 }
 
 type Event struct {
@@ -688,7 +722,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xc7\a\n" +
+	"\x10GetStatusRequest\"\x93\b\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -725,7 +759,9 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\tsuspended\x18\x1c \x03(\tR\tsuspended\x12#\n" +
 	"\rexpiry_window\x18\x1d \x01(\x04R\fexpiryWindow\x123\n" +
 	"\x15unsigned_transactions\x18\x1e \x01(\bR\x14unsignedTransactions\x12%\n" +
-	"\x0eleader_release\x18\x1f \x01(\tR\rleaderRelease\"I\n" +
+	"\x0eleader_release\x18\x1f \x01(\tR\rleaderRelease\x12'\n" +
+	"\x0ffinality_faults\x18  \x01(\x04R\x0efinalityFaults\x12!\n" +
+	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\"I\n" +
 	"\tValidator\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x16\n" +
@@ -738,12 +774,14 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\fheaders_only\x18\x04 \x01(\bR\vheadersOnly\"\\\n" +
 	"\bFeedItem\x12)\n" +
 	"\x05block\x18\x01 \x01(\v2\x13.quoin.v1.FeedBlockR\x05block\x12%\n" +
-	"\x05event\x18\x02 \x01(\v2\x0f.quoin.v1.EventR\x05event\"\x95\x01\n" +
+	"\x05event\x18\x02 \x01(\v2\x0f.quoin.v1.EventR\x05event\"\xed\x01\n" +
 	"\tFeedBlock\x12%\n" +
 	"\x05block\x18\x01 \x01(\v2\x0f.quoin.v1.BlockR\x05block\x12\x12\n" +
 	"\x04edge\x18\x02 \x01(\fR\x04edge\x12\x14\n" +
 	"\x05tails\x18\x03 \x03(\fR\x05tails\x127\n" +
-	"\vcertificate\x18\x04 \x01(\v2\x15.quoin.v1.CertificateR\vcertificate\"\x9f\x01\n" +
+	"\vcertificate\x18\x04 \x01(\v2\x15.quoin.v1.CertificateR\vcertificate\x12.\n" +
+	"\x13report_after_blocks\x18\x05 \x01(\rR\x11reportAfterBlocks\x12&\n" +
+	"\x0freport_after_ms\x18\x06 \x01(\rR\rreportAfterMs\"\x9f\x01\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x12\n" +
