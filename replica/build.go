@@ -32,6 +32,7 @@ func (r *Replica) build(b consensus.Build) consensus.Input {
 			}
 			return r.exec.Has(parent, x.id) || !x.tx.Kernel() && left(x.tx.Namespace)
 		}
+		s.overdue = func(x *pendingTx) bool { return x.overdue(r.epoch, b.View, p.ForcedInclusionViews) }
 		answer.Transactions = r.pool.choose(s)
 	}
 	answer.Nothing = len(answer.Transactions) == 0 && !b.Must && !r.heartbeat && !r.kernelView.scheduled

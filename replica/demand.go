@@ -188,40 +188,44 @@ type Event struct {
 type EventKind string
 
 const (
-	EnteredView     EventKind = "view-entered"
-	ViewTimedOut    EventKind = "view-timed-out"
-	ViewNullified   EventKind = "view-nullified"
-	BlockNotarized  EventKind = "block-notarized"
-	BlockRefused    EventKind = "block-refused"
-	BlockWithheld   EventKind = "block-withheld"
-	Abstained       EventKind = "abstained"
-	Equivocated     EventKind = "equivocation"
-	SplitSeen       EventKind = "split"
-	HasDiverged     EventKind = "diverged"
-	Adopted         EventKind = "result-adopted"
-	Halted          EventKind = "halted"
-	EpochBegan      EventKind = "epoch-began"
-	MessageRefused  EventKind = "message-refused"
-	LeaderFaulted   EventKind = EventKind(execution.LeaderFault)
-	FinalityFaulted EventKind = EventKind(execution.FinalityFault)
-	BatchFaulted    EventKind = EventKind(execution.BatchFault)
-	MachineFaulted  EventKind = "machine-fault"
-	Suspended       EventKind = "namespace-suspended"
+	EnteredView      EventKind = "view-entered"
+	ViewTimedOut     EventKind = "view-timed-out"
+	ViewNullified    EventKind = "view-nullified"
+	BlockNotarized   EventKind = "block-notarized"
+	BlockRefused     EventKind = "block-refused"
+	BlockWithheld    EventKind = "block-withheld"
+	Abstained        EventKind = "abstained"
+	Equivocated      EventKind = "equivocation"
+	SplitSeen        EventKind = "split"
+	HasDiverged      EventKind = "diverged"
+	Adopted          EventKind = "result-adopted"
+	Halted           EventKind = "halted"
+	EpochBegan       EventKind = "epoch-began"
+	MessageRefused   EventKind = "message-refused"
+	LeaderFaulted    EventKind = EventKind(execution.LeaderFault)
+	FinalityFaulted  EventKind = EventKind(execution.FinalityFault)
+	BatchFaulted     EventKind = EventKind(execution.BatchFault)
+	MachineFaulted   EventKind = "machine-fault"
+	PacemakerFaulted EventKind = "pacemaker-fault"
+	PriorityFaulted  EventKind = "priority-fault"
+	Suspended        EventKind = "namespace-suspended"
 )
 
 // Stats counts what a replica has met since it was made.
 type Stats struct {
-	Messages       uint64
-	Refused        uint64 // messages that were malformed or badly signed
-	Stale          uint64 // messages that could change nothing
-	Blocks         uint64 // certified
-	Transactions   uint64 // certified
-	Timeouts       uint64
-	Nullified      uint64
-	LeaderFaults   uint64
-	FinalityFaults uint64
-	BatchFaults    uint64
-	MachineFaults  uint64
-	Diverged       uint64
-	Splits         uint64
+	Messages        uint64
+	Refused         uint64 // messages that were malformed or badly signed
+	Stale           uint64 // messages that could change nothing
+	Blocks          uint64 // certified
+	Transactions    uint64 // certified
+	Timeouts        uint64
+	Nullified       uint64
+	LeaderFaults    uint64
+	FinalityFaults  uint64
+	BatchFaults     uint64
+	MachineFaults   uint64
+	PacemakerFaults uint64 // questions to this node's pacemaker that had no answer
+	PriorityFaults  uint64 // pending transactions that got no priority
+	Diverged        uint64
+	Splits          uint64
 }

@@ -50,6 +50,10 @@ type pool struct {
 	grown    bool                                           // something was admitted since takeGrown
 	accepts  func(id quoin.Hash, t *quoin.Transaction) bool // asked last, of what is well signed
 	sequence uint64
+
+	ranked  bool         // transactions have priorities
+	unasked []*pendingTx // whose priority is still to be asked for, in the order in which to ask
+	queue   []place      // for choose; kept for its memory
 }
 
 type pendingTx struct {
@@ -59,7 +63,8 @@ type pendingTx struct {
 	since    quoin.View // at which it was admitted
 	epoch    quoin.Epoch
 	sequence uint64
-	local    bool // submitted here
+	priority uint64 // 0 until it was asked for
+	local    bool   // submitted here
 	gone     bool
 }
 
@@ -190,6 +195,9 @@ func (p *pool) add(t *quoin.Transaction, id quoin.Hash, local bool, at quoin.Vie
 	}
 	l.live++
 	l.txs = append(l.txs, x)
+	if p.ranked {
+		p.unasked = append(p.unasked, x)
+	}
 }
 
 // remove forgets transactions that are certified or expired.
@@ -277,59 +285,6 @@ func (p *pool) advance(h quoin.Height) {
 	}
 }
 
-// selection picks transactions for a block.
-type selection struct {
-	maxBytes, maxTransactions, maxKernel uint64
-	height                               quoin.Height // of the block
-	skip                                 func(*pendingTx) bool
-}
-
-// choose returns the block's transactions: the kernel's, then one of each sender in turn.
-func (p *pool) choose(s selection) []quoin.Transaction {
-	var chosen []quoin.Transaction
-	bytes := uint64(0)
-	take := func(x *pendingTx) bool {
-		if bytes+uint64(x.size) > s.maxBytes {
-			return false
-		}
-		bytes += uint64(x.size)
-		chosen = append(chosen, x.tx)
-		return true
-	}
-	for _, x := range p.kernel.txs {
-		if uint64(len(chosen)) >= s.maxKernel {
-			break
-		}
-		if !x.gone && x.tx.Expiry >= s.height && !s.skip(x) {
-			take(x)
-		}
-	}
-	limit := uint64(len(chosen)) + s.maxTransactions
-	cursors := make([]int, len(p.turns))
-	for open := len(p.turns); open > 0 && uint64(len(chosen)) < limit; {
-		open = 0
-		for k := range p.turns {
-			i := (p.turn + k) % len(p.turns)
-			l, c := p.turns[i], &cursors[i]
-			for *c < len(l.txs) && (l.txs[*c].gone || l.txs[*c].tx.Expiry < s.height || s.skip(l.txs[*c])) {
-				*c++
-			}
-			if *c >= len(l.txs) {
-				continue
-			}
-			if uint64(len(chosen)) >= limit || !take(l.txs[*c]) {
-				return chosen
-			}
-			*c++
-			open++
-		}
-	}
-	if len(p.turns) > 0 {
-		p.turn = (p.turn + 1) % len(p.turns)
-	}
-	return chosen
-}
-
 // oldest returns up to n pending transactions, the kernel's first, that this node's clients
 // submitted.
 func (p *pool) oldest(n int) []quoin.Transaction {
@@ -358,11 +313,7 @@ func (p *pool) overdue(epoch quoin.Epoch, at quoin.View, k uint64, yield func(*p
 			if x.gone {
 				continue
 			}
-			since := x.since
-			if x.epoch != epoch {
-				since = 1 // counted anew in each epoch
-			}
-			if uint64(at) < uint64(since)+k {
+			if !x.overdue(epoch, at, k) {
 				return true // younger ones follow
 			}
 			if !yield(x) {
@@ -379,4 +330,13 @@ func (p *pool) overdue(epoch quoin.Epoch, at quoin.View, k uint64, yield func(*p
 			return
 		}
 	}
+}
+
+// overdue reports whether the transaction has been pending for at least k views of this epoch.
+func (x *pendingTx) overdue(epoch quoin.Epoch, at quoin.View, k uint64) bool {
+	since := x.since
+	if x.epoch != epoch {
+		since = 1 // counted anew in each epoch
+	}
+	return uint64(at) >= uint64(since)+k
 }

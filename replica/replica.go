@@ -8,6 +8,7 @@ import (
 	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
 	"quoin.dev/quoin/state"
@@ -53,6 +54,8 @@ type Replica struct {
 	recovered map[quoin.Epoch][]consensus.Record
 	observer  bool // never votes: its vote log is not to be trusted
 	view      quoin.View
+	now       quoin.Time // of the present Step
+	pacemaker *pacemaker // of the epoch; nil: the built-in rule
 
 	work       []consensus.Execution
 	scratch    consensus.Output
@@ -67,6 +70,7 @@ type Replica struct {
 	splits     splits
 	accounts   accounts
 	kernelView kernelView
+	priority   hook.PriorityRequest
 	stats      Stats
 }
 
@@ -130,8 +134,14 @@ func (r *Replica) begin() error {
 	if r.c.Signer != nil {
 		signer = r.c.Signer
 	}
-	r.machine = r.c.NewMachine(simplex.Config{Origin: r.origin, Epoch: c.Epoch, Validators: r.set, Parameters: c.Parameters,
-		Self: r.index, Signer: signer, Keys: signature.KeysOf(r.set), Leaders: leaders{r}, Root: root})
+	config := simplex.Config{Origin: r.origin, Epoch: c.Epoch, Validators: r.set, Parameters: c.Parameters,
+		Self: r.index, Signer: signer, Keys: signature.KeysOf(r.set), Leaders: leaders{r}, Root: root}
+	if r.pacemaker = newPacemaker(r); r.pacemaker != nil {
+		config.Pacemaker = r.pacemaker
+	}
+	_, ranked := c.Binding(hook.Priority.Name)
+	r.pool.rank(ranked)
+	r.machine = r.c.NewMachine(config)
 	for _, record := range r.recovered[c.Epoch] {
 		if err := r.machine.Recover(record); err != nil {
 			return fmt.Errorf("replica: the vote log of epoch %d: %w", c.Epoch, err)
@@ -151,6 +161,7 @@ func (l leaders) Leader(v quoin.View, parent quoin.Hash) (int, bool) {
 
 // Step takes one input and appends what it demands to out. now is the local clock.
 func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
+	r.now = now
 	switch in := in.(type) {
 	case Start:
 		r.feed(now, consensus.Started{}, out)
@@ -170,6 +181,7 @@ func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
 		r.look(out)
 		r.feed(now, consensus.Retry{}, out)
 	}
+	r.prioritize(out)
 	r.want(now, out)
 	out.More = len(r.work) > 0
 }
@@ -209,6 +221,7 @@ func (r *Replica) meet(now quoin.Time, o *consensus.Output, out *Output) []conse
 	}
 	if o.Timer != nil {
 		out.Timers = append(out.Timers, Timer{Kind: ViewTimer, ID: o.Timer.ID, Epoch: r.epoch, AfterMS: o.Timer.AfterMS})
+		r.pacemaker.report(out)
 	}
 	certified := append([]consensus.Certified(nil), o.Certified...)
 	for _, c := range certified {

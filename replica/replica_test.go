@@ -36,6 +36,17 @@ type delivery struct {
 // newNetwork makes n replicas. odd, if not nil, gives replica i a machine for the namespace "odd".
 func newNetwork(t *testing.T, n int, odd func(i int) hook.MachinePlugin) *network {
 	t.Helper()
+	if odd == nil {
+		return newNetworkOf(t, n, nil)
+	}
+	binding := quoin.Binding{Hook: hook.Machine.Name, Namespace: "odd", Builtin: "odd"}
+	return newNetworkOf(t, n, func(i int) plugin.Builtin { return plugin.Builtin{Name: "odd", Machine: odd(i)} }, binding)
+}
+
+// newNetworkOf makes n replicas with bindings beside the usual ones. own, if not nil, is a built-in of
+// replica i.
+func newNetworkOf(t *testing.T, n int, own func(i int) plugin.Builtin, bindings ...quoin.Binding) *network {
+	t.Helper()
 	w := &network{t: t, now: 1_700_000_000_000, finished: make([][]Finished, n), timers: make([][2]Timer, n)}
 	var signers []signature.Signer
 	var members []quoin.Validator
@@ -55,13 +66,13 @@ func newNetwork(t *testing.T, n int, odd func(i int) hook.MachinePlugin) *networ
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
-	if odd != nil {
-		g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "odd", Builtin: "odd"})
+	for _, b := range bindings {
+		g.Configuration = g.Configuration.WithBinding(b)
 	}
 	for i := range n {
 		builtins := plugin.Builtins()
-		if odd != nil {
-			builtins = append(builtins, plugin.Builtin{Name: "odd", Machine: odd(i)})
+		if own != nil {
+			builtins = append(builtins, own(i))
 		}
 		table, err := plugin.NewTable(builtins)
 		if err != nil {

@@ -71,7 +71,8 @@
 //     votes of the faulty make a view hopeless. Later views wait for the timer, so that results which
 //     keep differing cannot make views, and logs, grow at the network's speed.
 //   - Time-outs double with every view since the highest certified one, up to a cap, where the paper
-//     has 3Δ: Δ is not known. The cap must exceed three message delays and the execution of a block.
+//     has 3Δ: Δ is not known. The cap must exceed three message delays and the execution of a block;
+//     four times that, if a Pacemaker may answer with as little as a quarter of the rule.
 //   - A proposal is accepted from its proposer only. Its proof is not under its signature, so a relay
 //     could exchange it. Bodies travel by fetching.
 //   - A leader may pass over a view that is both notarized and nullified if it does not have the
@@ -122,7 +123,9 @@
 //     within two delays, so all vote before their time-outs, and none of them nullifies: all finalize.
 //
 // The views since the last certificate are counted by everybody alike up to what is on its way, so
-// their time-outs differ by a factor of two at most, and grow until they are long enough.
+// their time-outs differ by a factor of two at most, and grow until they are long enough. Pacemakers
+// that answer within a quarter and four times of the rule make that a factor of 32; their shortest
+// time-outs grow as the rule does, two views behind it.
 // A faulty validator can keep an idle chain giving up views, with votes of views to come. That costs
 // no block and makes the next time-outs longer, up to the cap.
 //

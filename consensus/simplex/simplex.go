@@ -41,6 +41,7 @@ type Config struct {
 	Signer     Signer
 	Keys       Keys
 	Leaders    consensus.Leaders
+	Pacemaker  Pacemaker // nil: the built-in rule
 	Root       Root
 	Rules      Rules
 }
@@ -259,6 +260,10 @@ func (m *Simplex) enter(v quoin.View, by consensus.Message, out *consensus.Outpu
 	}
 	if v/tickViews != m.view/tickViews {
 		m.ticks++
+	}
+	if p := m.c.Pacemaker; p != nil {
+		_, nullified := by.(*Nullification)
+		p.Left(m.view, m.view == v-1 && !nullified)
 	}
 	m.view, m.enteredBy = v, by
 	m.armed, m.building, m.nothing = false, nil, false

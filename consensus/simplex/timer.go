@@ -5,6 +5,21 @@ import (
 	"quoin.dev/quoin/consensus"
 )
 
+// Pacemaker chooses how long this replica waits in a view, instead of the built-in rule. The machine
+// calls it in Step, synchronously.
+//
+// Safety does not depend on the answers. Liveness wants them to stay within constant factors of the
+// built-in rule's, so that they grow while nothing is certified; whoever implements it sees to that.
+type Pacemaker interface {
+	// Timeout returns the milliseconds after which view v is given up, at least 1. It is asked each
+	// time that the view's timer starts: when there is a reason to wait, and after every time-out.
+	// builtinMS is what the built-in rule gives, certified the highest view with a certificate.
+	Timeout(v, certified quoin.View, builtinMS uint64) uint64
+	// Left says that view v is over: notarized if by a block of that view, as far as this replica
+	// knows when it leaves.
+	Left(v quoin.View, notarized bool)
+}
+
 // arm starts the view's timer if there is a reason (K4).
 func (m *Simplex) arm(out *consensus.Output) {
 	if m.armed || !m.busy() {
@@ -12,7 +27,11 @@ func (m *Simplex) arm(out *consensus.Output) {
 	}
 	m.armed = true
 	m.timer++
-	out.Timer = &consensus.Timer{ID: m.timer, AfterMS: m.timeout()}
+	after := m.timeout()
+	if p := m.c.Pacemaker; p != nil {
+		after = p.Timeout(m.view, m.certified(), after)
+	}
+	out.Timer = &consensus.Timer{ID: m.timer, AfterMS: after}
 }
 
 // busy reports whether the view's timer has a reason to run: blocks are wanted, a notarized block is
@@ -24,7 +43,7 @@ func (m *Simplex) busy() bool {
 	return m.wanted || max(m.notarized, m.certified()) > m.root.view || m.stirred >= m.view
 }
 
-// timeout returns base × 2^k, k the views since the highest certified one, capped.
+// timeout is the built-in rule: base × 2^k, k the views since the highest certified one, capped.
 func (m *Simplex) timeout() uint64 {
 	p := &m.c.Parameters
 	t := p.TimeoutBaseMS
