@@ -95,7 +95,10 @@ func ask[Q, S any](b *Bound, d *hook.Definition[Q, S], request []byte, put func(
 // namespace is a test's state as the host sees one.
 type namespace struct{ state *plugintest.State }
 
-var _ plugin.State = namespace{}
+var (
+	_ plugin.State = namespace{}
+	_ plugin.World = namespace{}
+)
 
 func (n namespace) Get(key []byte) ([]byte, bool, error) {
 	v, ok := n.state.Get(key)
@@ -116,3 +119,17 @@ func (n namespace) Delete(key []byte) error {
 	n.state.Delete(key)
 	return nil
 }
+
+func (n namespace) Foreign(name string, key []byte) ([]byte, bool, error) {
+	v, ok := n.state.Foreign(name, key)
+	return v, ok, nil
+}
+
+func (n namespace) History(height uint64) (hook.Ancestor, bool, error) {
+	a, ok := n.state.History(height)
+	return a, ok, nil
+}
+
+func (n namespace) Proof(key []byte) ([]byte, error) { return n.state.Proof(key), nil }
+
+func (n namespace) Beacon() [32]byte { return n.state.Beacon() }

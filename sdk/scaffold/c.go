@@ -31,7 +31,7 @@ var clang = Language{
 // below everything else, so that an overflow is a trap.
 var clangFlags = []string{
 	"--target=wasm32", "-mcpu=mvp", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint",
-	"-std=c11", "-O2", "-fno-unroll-loops", "-g0", "-Wall", "-fdiagnostics-color=never",
+	"-std=c11", "-Os", "-g0", "-Wall", "-fdiagnostics-color=never",
 	"-nostdlib", "-nostdlibinc", "-fno-ident",
 	"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=16384",
 }
