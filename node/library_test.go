@@ -2,6 +2,7 @@ package node
 
 import (
 	"crypto/ed25519"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,8 +61,9 @@ func sign(t testing.TB, file []byte) (quoin.Hash, []byte) {
 }
 
 // bound is a network whose leader is the release, which its nodes have.
-func bound(t *testing.T, digest quoin.Hash, file []byte, mode string) *network {
+func bound(t *testing.T, digest quoin.Hash, file []byte, mode string, logger *slog.Logger) *network {
 	return newNetworkOf(t, 4, func(w *network) {
+		w.logger = logger
 		w.plugins.Compile = compileIn(t, mode)
 		w.genesis.Configuration = w.genesis.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Release: digest, Parameters: []byte{1, 0, 0, 0}})
 		for _, dir := range w.dirs {
@@ -112,7 +114,7 @@ func TestAddedReleaseIsCompiledAndKept(t *testing.T) {
 
 func TestBoundReleaseIsReadyAtOnceAfterARestart(t *testing.T) {
 	digest, file := leaderRelease(t)
-	w := bound(t, digest, file, "work")
+	w := bound(t, digest, file, "work", nil)
 	for i := range w.nodes {
 		w.await(t, i, digest, "ready", isReady)
 	}
@@ -132,7 +134,7 @@ func TestBoundReleaseIsReadyAtOnceAfterARestart(t *testing.T) {
 // on, slower.
 func TestBoundReleaseThatDoesNotCompileIsInterpreted(t *testing.T) {
 	digest, file := leaderRelease(t)
-	w := bound(t, digest, file, "die")
+	w := bound(t, digest, file, "die", nil)
 	for i := range w.nodes {
 		w.await(t, i, digest, "deferred and interpreted", func(r ReleaseStatus) bool {
 			return r.State == ReleaseDeferred && r.Interpreted && r.Tries == 1 && r.Retry.After(time.Now())
@@ -238,7 +240,7 @@ func TestBadSignatureIsNoVerdict(t *testing.T) {
 
 func TestDamagedReleaseIsFetchedAgain(t *testing.T) {
 	digest, file := leaderRelease(t)
-	w := bound(t, digest, file, "work")
+	w := bound(t, digest, file, "work", nil)
 	w.put(t, 0, "a", "1")
 	if err := w.nodes[2].Close(); err != nil {
 		t.Fatal(err)

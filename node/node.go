@@ -85,6 +85,10 @@ type PluginOptions struct {
 	Compile       []string
 	CompileTime   time.Duration // of the processor, for one release; 0: compile.TimeDefault
 	CompileMemory int64         // bytes, for one release; 0: compile.MemoryDefault
+	// SampleEvery has one call of guests in so many replayed on the interpreter, beside the loop, and
+	// differences reported: see SampleDiffered. 0: none.
+	SampleEvery uint64
+	SlowCall    time.Duration // a call that runs longer is reported; 0: a second
 }
 
 // Node is a running node. Its methods may be called by several goroutines.
@@ -101,6 +105,7 @@ type Node struct {
 	loop    *loop
 	feed    *Feed
 	library *library
+	sampler *sampler
 	// interpreter runs releases that the compiler is not asked for, or fails at.
 	interpreter *plugin.Host
 
@@ -155,6 +160,8 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	if n.library, err = openLibrary(n); err != nil {
 		return err
 	}
+	n.sampler = newSampler(n)
+	n.table.Observe(n.sampler)
 	rc := replica.Config{Genesis: n.c.Genesis, Signer: signer, Store: n.store, State: state.Options{CacheBytes: n.c.CacheBytes},
 		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool}
 	if n.c.Replica != nil {
@@ -175,12 +182,14 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.link.Store(link)
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
-	n.running.Add(5)
+	n.running.Add(7)
 	go n.loop.run(ctx)
 	go n.loop.votes.run(ctx)
 	go n.loop.syncStore(ctx)
 	go n.library.run(ctx)
 	go n.library.compile(ctx)
+	go n.sampler.run(ctx)
+	go n.sampler.watchCalls(ctx)
 	return nil
 }
 
@@ -356,6 +365,7 @@ func (n *Node) receive(from transport.Key, class transport.Class, message []byte
 type Status struct {
 	replica.Overview
 	Stats    replica.Stats
+	Samples  SampleStats
 	Key      quoin.PublicKey
 	Observer string // why the node does not vote although it is a validator
 	Synced   quoin.Height
@@ -367,7 +377,7 @@ type Status struct {
 func (n *Node) Status() Status { return *n.status.Load() }
 
 func (n *Node) describe(r *replica.Replica, synced quoin.Height) {
-	s := &Status{Overview: r.Overview(), Stats: r.Stats(), Key: n.key, Observer: n.observer, Synced: synced, At: time.Now()}
+	s := &Status{Overview: r.Overview(), Stats: r.Stats(), Samples: n.sampler.stats(), Key: n.key, Observer: n.observer, Synced: synced, At: time.Now()}
 	s.Fsyncs = n.fs.Syncs() + n.store.Syncs()
 	n.status.Store(s)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type network struct {
 	dirs    []string
 	nodes   []*Node
 	plugins PluginOptions
+	logger  *slog.Logger
 }
 
 func newNetwork(t testing.TB, n int) *network {
@@ -61,7 +63,7 @@ func newNetworkOf(t testing.TB, n int, prepare func(w *network)) *network {
 
 func (w *network) start(t testing.TB, i int) {
 	t.Helper()
-	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins})
+	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Logger: w.logger})
 	if err != nil {
 		t.Fatal(err)
 	}

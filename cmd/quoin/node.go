@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,14 +47,15 @@ type nodeSettings struct {
 
 // pluginSettings say how the node runs plugins. Zeros are the defaults.
 type pluginSettings struct {
-	CompileSeconds int64 `json:"compile_seconds,omitempty"` // of the processor, to compile one release
-	CompileMiB     int64 `json:"compile_mib,omitempty"`     // of memory, to compile one release
+	CompileSeconds int64  `json:"compile_seconds,omitempty"` // of the processor, to compile one release
+	CompileMiB     int64  `json:"compile_mib,omitempty"`     // of memory, to compile one release
+	SampleEvery    uint64 `json:"sample_every,omitempty"`    // replay one call in so many on the interpreter; 0: none
 }
 
 // options are the settings as the node takes them.
 func (s *pluginSettings) options() node.PluginOptions {
 	return node.PluginOptions{Compile: compileCommand(), CompileTime: time.Duration(s.CompileSeconds) * time.Second,
-		CompileMemory: s.CompileMiB << 20}
+		CompileMemory: s.CompileMiB << 20, SampleEvery: s.SampleEvery}
 }
 
 // compileRelease is the hidden command by which a node compiles a release in a process of its own.
@@ -170,7 +172,7 @@ func writePublic(dir string, m member) error {
 }
 
 func newNodeStart(t *terminal) *cobra.Command {
-	var dir, level string
+	var dir, level, sample string
 	c := &cobra.Command{
 		Use: "start --dir FOLDER", Short: "Run a node until it is told to stop", Args: args(0, 0),
 		Long: "Run the node whose folder `node init`, `testnet` or `dev` made. The network's " + anchorFile + " and\n" +
@@ -186,6 +188,11 @@ func newNodeStart(t *terminal) *cobra.Command {
 			n, err := loadNode(dir)
 			if err != nil {
 				return err
+			}
+			if sample != "" {
+				if n.settings.Plugins.SampleEvery, err = sampleEvery(sample); err != nil {
+					return err
+				}
 			}
 			s, err := n.withLogger(log).open()
 			if err != nil {
@@ -206,8 +213,21 @@ func newNodeStart(t *terminal) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the node's folder")
+	c.Flags().StringVar(&sample, "sample-interpreter", "", "replay this share of the plugins' calls on the interpreter and report differences: 1/1000; 0: none")
 	c.Flags().StringVar(&level, "log", "warn", "what to log on standard error: debug, info, warn or error")
 	return c
+}
+
+// sampleEvery reads a share: 0, or 1/N.
+func sampleEvery(s string) (uint64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	every, ok := strings.CutPrefix(s, "1/")
+	if n, err := strconv.ParseUint(every, 10, 32); ok && err == nil && n > 0 {
+		return n, nil
+	}
+	return 0, usage(quote(s)+" is no share of the calls", "write 1/1000 for one in a thousand, or 0 for none")
 }
 
 func stopped(err error) error {
