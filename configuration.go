@@ -79,8 +79,8 @@ func DefaultParameters() Parameters {
 		NoticeHeights:          2,
 		ActivationDelayHeights: 16,
 		ActivationRetries:      8,
-		SandboxEngine:          1,
-		FuelSchedule:           1,
+		SandboxEngine:          2,
+		FuelSchedule:           2,
 	}
 }
 

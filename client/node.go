@@ -39,6 +39,17 @@ func (c *Client) StatusOf(ctx context.Context, i int) (*quoinv1.Status, error) {
 	return r.Msg, nil
 }
 
+// Compatibility returns what a node offers plugins.
+func (c *Client) Compatibility(ctx context.Context) (*quoinv1.Compatibility, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.Compatibility, error) {
+		r, err := e.status.GetCompatibility(ctx, connect.NewRequest(&quoinv1.GetCompatibilityRequest{}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, nil
+	})
+}
+
 // Query asks a namespace's machine.
 func (c *Client) Query(ctx context.Context, namespace string, payload []byte) (*quoinv1.QueryResponse, error) {
 	return call(ctx, c, func(e *endpoint) (*quoinv1.QueryResponse, error) {

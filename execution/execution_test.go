@@ -89,6 +89,18 @@ func put(salt uint64, key, value string) quoin.Transaction {
 	return quoin.Transaction{Salt: salt, Expiry: 10, Namespace: "kv", Payload: b.Payload()}
 }
 
+// A new chain runs the sandbox that this program has, and no other chain runs here.
+func TestVersions(t *testing.T) {
+	c := quoin.Configuration{Parameters: quoin.DefaultParameters()}
+	if err := CheckVersions(&c); err != nil {
+		t.Error(err)
+	}
+	c.Parameters.FuelSchedule++
+	if err := CheckVersions(&c); !errors.Is(err, ErrVersion) {
+		t.Error(err)
+	}
+}
+
 func TestInvalidBlocks(t *testing.T) {
 	f := newFixture(t)
 	late, early := put(1, "a", "b"), put(1, "a", "b")

@@ -20,6 +20,9 @@ type Hook struct {
 	Class      Class
 	Namespaced bool   // each namespace has a binding of its own; otherwise the chain has one
 	FuelMax    uint64 // the most that a binding may allow one call
+	SinceNode  uint32 // the version of the node's interfaces that brought it
+	// SinceEngine is the version of the sandbox that brought the last of what it needs.
+	SinceEngine uint32
 	// Fallback is the built-in that serves when nothing else can. Empty: without a binding the hook
 	// is not asked, and does not fall back on anything but the binding before.
 	Fallback   string

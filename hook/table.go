@@ -27,27 +27,27 @@ var (
 // The hooks.
 var (
 	// Finality is finality.v1: when a block is reported as final to those who ask for it.
-	Finality = Hook{Name: Delay.Hook, Class: ClassLiveness, FuelMax: 1_000_000, Fallback: "immediate",
+	Finality = Hook{Name: Delay.Hook, SinceNode: 2, SinceEngine: 2, Class: ClassLiveness, FuelMax: 1_000_000, Fallback: "immediate",
 		Purpose:    "when a certified block is reported as final to those who ask for reported finality",
 		Operations: []Operation{Delay.Operation}}
 	// Leader is leader.v1: who proposes in which view.
-	Leader = Hook{Name: Lead.Hook, Class: ClassLiveness, FuelMax: 10_000_000, Fallback: "round-robin",
+	Leader = Hook{Name: Lead.Hook, SinceNode: 1, SinceEngine: 1, Class: ClassLiveness, FuelMax: 10_000_000, Fallback: "round-robin",
 		Purpose:    "who proposes in which view",
 		Operations: []Operation{Lead.Operation}}
 	// Machine is machine.v1: what transactions of a namespace do to its state.
-	Machine = Hook{Name: Apply.Hook, Class: ClassDeterministic, Namespaced: true, FuelMax: 10_000_000,
+	Machine = Hook{Name: Apply.Hook, SinceNode: 1, SinceEngine: 1, Class: ClassDeterministic, Namespaced: true, FuelMax: 10_000_000,
 		Purpose:    "what the transactions of a namespace do to its state",
 		Operations: []Operation{Apply.Operation, ApplyBatch.Operation, Query.Operation}}
 	// Pacemaker is pacemaker.v1: how long a node waits for a view.
-	Pacemaker = Hook{Name: Timeout.Hook, Class: ClassNode, FuelMax: 1_000_000, Fallback: "exponential",
+	Pacemaker = Hook{Name: Timeout.Hook, SinceNode: 2, SinceEngine: 2, Class: ClassNode, FuelMax: 1_000_000, Fallback: "exponential",
 		Purpose:    "how long a node waits before it gives up a view",
 		Operations: []Operation{Timeout.Operation}}
 	// Priority is priority.v1: which pending transactions a node proposes first.
-	Priority = Hook{Name: Prioritize.Hook, Class: ClassNode, FuelMax: 500_000, Fallback: "equal",
+	Priority = Hook{Name: Prioritize.Hook, SinceNode: 2, SinceEngine: 2, Class: ClassNode, FuelMax: 500_000, Fallback: "equal",
 		Purpose:    "which pending transactions a node proposes first",
 		Operations: []Operation{Prioritize.Operation}}
 	// Validation is validation.v1: which transactions of a namespace reach its machine.
-	Validation = Hook{Name: Validate.Hook, Class: ClassDeterministic, Namespaced: true, FuelMax: 5_000_000,
+	Validation = Hook{Name: Validate.Hook, SinceNode: 2, SinceEngine: 2, Class: ClassDeterministic, Namespaced: true, FuelMax: 5_000_000,
 		Purpose:    "which transactions of a namespace reach its machine",
 		Operations: []Operation{Validate.Operation, ValidateBatch.Operation}}
 )

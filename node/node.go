@@ -373,6 +373,11 @@ type Status struct {
 	At       time.Time
 }
 
+// Compatibility returns what this node offers plugins.
+func (n *Node) Compatibility() plugin.Compatibility {
+	return plugin.Compatible(append(plugin.Builtins(), n.c.Builtins...))
+}
+
 // Status returns the latest snapshot: at most some milliseconds old on a busy node.
 func (n *Node) Status() Status { return *n.status.Load() }
 

@@ -24,6 +24,37 @@ type Limits struct {
 	PagesMax      uint32 // of memory, 64 KiB each: the host's own cap
 }
 
+// Limit is one of the limits, for people.
+type Limit struct {
+	Name string
+	Most int
+}
+
+// List returns the limits in their order.
+func (l *Limits) List() []Limit {
+	return []Limit{
+		{"function types", l.Types},
+		{"parameters of a type", l.Params},
+		{"results of a type", l.Results},
+		{"imports", l.Imports},
+		{"functions", l.Functions},
+		{"globals", l.Globals},
+		{"exports", l.Exports},
+		{"table entries", int(l.TableEntries)},
+		{"element segments", l.Elements},
+		{"data segments", l.Data},
+		{"bytes of data", l.DataBytes},
+		{"locals of a function", l.Locals},
+		{"nesting of blocks", l.Nesting},
+		{"targets of one br_table", l.BranchTargets},
+		{"targets of all br_tables", l.BranchesAll},
+		{"bytes of a function's body", l.BodyBytes},
+		{"complexity of a function: (8 + locals) × (1 + control operators)", l.Complexity},
+		{"complexity of the module", l.ComplexityAll},
+		{"memory pages of 64 KiB", int(l.PagesMax)},
+	}
+}
+
 // DefaultLimits returns the limits of EngineVersion. Measured on guests of the Go toolchain
 // (the largest that is at hand: nesting 549, bodies of 29 KB, 21 locals, complexity 6,500),
 // and far below what makes the compiler slow: 36 bytes that declare a hundred million locals

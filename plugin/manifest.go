@@ -42,8 +42,10 @@ const (
 	ManifestBytesMax = 16 << 10
 )
 
-// NodeVersion is the version of what a node offers to plugins: hooks and host functions.
-const NodeVersion = 1
+// NodeVersion is the version of what a node offers to plugins: hooks and host functions. Version 2
+// brought all hooks but leader.v1 and machine.v1, batches, and the capabilities beyond state and
+// events.
+const NodeVersion = 2
 
 // manifestFormat is the first byte of a manifest; another format is another number.
 const manifestFormat = 1

@@ -30,6 +30,41 @@ const (
 	CodeData       Code = "data"       // data segments beyond the memory or too many bytes
 )
 
+// codeMeanings explains the codes, for people.
+var codeMeanings = []CodeMeaning{
+	{CodeMalformed, "it is not the binary format of WebAssembly: truncated, a bad length, sections out of order", "build it anew; do not edit the file"},
+	{CodeInvalid, "it does not validate: types, indexes, constants", "the compiler is at fault, or what changed the file after it"},
+	{CodeSize, "the file is larger than 4 MiB", "strip it (`-ldflags='-s -w'`), import fewer packages"},
+	{CodeManifest, "the manifest is missing, doubled, misplaced, or not the one encoding of what it says", "build with `quoin plugin build`"},
+	{CodeVersion, "it needs a newer node, or a newer engine, than this one", "update the node, or build for the older version"},
+	{CodeHook, "it names a hook that this node does not have, or a binding does not fit the hook", "see the table of hooks"},
+	{CodeExport, "an export that a hook needs is missing or has another type, or a name is reserved for the host", "export every operation of each hook that the manifest names: `() -> i32`"},
+	{CodeImport, "it imports something that is no host function, or with another type", "import nothing but the host functions: there are no files, no network, no clock"},
+	{CodeCapability, "it imports a host function without naming its capability, or a capability is unknown or was not asked for", "name what it needs in plugin.json, and grant no more than that"},
+	{CodeFuel, "a binding allows a call more fuel than its hook", "lower the fuel of the proposal"},
+	{CodeStart, "it has a start section, which would run before anything is metered", "export `_initialize` instead"},
+	{CodeFeature, "it uses an instruction or section beyond the accepted ones: SIMD, threads, tail calls, exceptions, reference types, several memories, passive segments", "compile for the plain feature set, see the guides"},
+	{CodeMemory, "it has no memory, several, or wants more than the manifest and the host allow", "define one memory, export it as `memory`, and raise memory_pages in plugin.json"},
+	{CodeTable, "it has several tables, or one with too many entries", "use fewer function pointers"},
+	{CodeLocals, "a function has too many locals", "split the function"},
+	{CodeNesting, "blocks are nested too deeply", "split the function"},
+	{CodeBranches, "there are too many br_table targets", "use smaller switches"},
+	{CodeBody, "a function's code is too long", "split the function"},
+	{CodeComplexity, "a function has too many locals for its control flow, or needs too large a frame: it would take too long to compile", "split the function"},
+	{CodeCount, "there are too many types, functions, globals, exports, segments or parameters", "import fewer packages"},
+	{CodeData, "data segments lie beyond the initial memory, or hold too many bytes", "raise the initial memory"},
+}
+
+// CodeMeaning explains a code.
+type CodeMeaning struct {
+	Code    Code
+	Meaning string // what is wrong
+	Todo    string // what to do
+}
+
+// Codes returns every code with its explanation, in the order of the checks.
+func Codes() []CodeMeaning { return append([]CodeMeaning(nil), codeMeanings...) }
+
 // Refusal says why a module or release file is refused, and where.
 type Refusal struct {
 	Code    Code

@@ -5,9 +5,9 @@ package plugin
 // instrumentation or a host function's rule changes the number.
 const (
 	// EngineVersion names the rules of check and instrumentation and the host functions.
-	EngineVersion = 1
+	EngineVersion = 2
 	// ScheduleVersion names the table of charges.
-	ScheduleVersion = 1
+	ScheduleVersion = 2
 )
 
 // FuelMax is the most fuel that any call gets, whatever a binding or manifest says: a

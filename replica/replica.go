@@ -122,6 +122,9 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 // begin makes the machine of the tip's epoch.
 func (r *Replica) begin() error {
 	c := r.exec.Configuration()
+	if err := execution.CheckVersions(c); err != nil {
+		return err
+	}
 	r.epoch, r.set, r.index = c.Epoch, c.Validators, -1
 	if i, ok := r.set.Index(r.self); ok && !r.observer {
 		r.index = i

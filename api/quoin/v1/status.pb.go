@@ -357,6 +357,447 @@ func (x *Status) GetBatchFaults() uint64 {
 	return 0
 }
 
+type GetCompatibilityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCompatibilityRequest) Reset() {
+	*x = GetCompatibilityRequest{}
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCompatibilityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCompatibilityRequest) ProtoMessage() {}
+
+func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCompatibilityRequest.ProtoReflect.Descriptor instead.
+func (*GetCompatibilityRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+// Compatibility is the matrix of hooks, versions and limits.
+type Compatibility struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	NodeVersion     uint32                 `protobuf:"varint,1,opt,name=node_version,json=nodeVersion,proto3" json:"node_version,omitempty"`
+	EngineVersion   uint32                 `protobuf:"varint,2,opt,name=engine_version,json=engineVersion,proto3" json:"engine_version,omitempty"`
+	ScheduleVersion uint32                 `protobuf:"varint,3,opt,name=schedule_version,json=scheduleVersion,proto3" json:"schedule_version,omitempty"`
+	Hooks           []*HookSupport         `protobuf:"bytes,4,rep,name=hooks,proto3" json:"hooks,omitempty"`
+	Capabilities    []string               `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"` // "foreign." stands for itself and a namespace
+	HostFunctions   []*HostFunction        `protobuf:"bytes,6,rep,name=host_functions,json=hostFunctions,proto3" json:"host_functions,omitempty"`
+	Limits          []*Limit               `protobuf:"bytes,7,rep,name=limits,proto3" json:"limits,omitempty"` // of a module
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Compatibility) Reset() {
+	*x = Compatibility{}
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compatibility) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compatibility) ProtoMessage() {}
+
+func (x *Compatibility) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compatibility.ProtoReflect.Descriptor instead.
+func (*Compatibility) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Compatibility) GetNodeVersion() uint32 {
+	if x != nil {
+		return x.NodeVersion
+	}
+	return 0
+}
+
+func (x *Compatibility) GetEngineVersion() uint32 {
+	if x != nil {
+		return x.EngineVersion
+	}
+	return 0
+}
+
+func (x *Compatibility) GetScheduleVersion() uint32 {
+	if x != nil {
+		return x.ScheduleVersion
+	}
+	return 0
+}
+
+func (x *Compatibility) GetHooks() []*HookSupport {
+	if x != nil {
+		return x.Hooks
+	}
+	return nil
+}
+
+func (x *Compatibility) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *Compatibility) GetHostFunctions() []*HostFunction {
+	if x != nil {
+		return x.HostFunctions
+	}
+	return nil
+}
+
+func (x *Compatibility) GetLimits() []*Limit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+type HookSupport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Purpose       string                 `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Class         string                 `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"` // N, L or D
+	Namespaced    bool                   `protobuf:"varint,4,opt,name=namespaced,proto3" json:"namespaced,omitempty"`
+	SinceNode     uint32                 `protobuf:"varint,5,opt,name=since_node,json=sinceNode,proto3" json:"since_node,omitempty"`
+	SinceEngine   uint32                 `protobuf:"varint,6,opt,name=since_engine,json=sinceEngine,proto3" json:"since_engine,omitempty"`
+	FuelMax       uint64                 `protobuf:"varint,7,opt,name=fuel_max,json=fuelMax,proto3" json:"fuel_max,omitempty"`
+	Fallback      string                 `protobuf:"bytes,8,opt,name=fallback,proto3" json:"fallback,omitempty"` // built-in
+	Builtins      []string               `protobuf:"bytes,9,rep,name=builtins,proto3" json:"builtins,omitempty"`
+	Operations    []*OperationSupport    `protobuf:"bytes,10,rep,name=operations,proto3" json:"operations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HookSupport) Reset() {
+	*x = HookSupport{}
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HookSupport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HookSupport) ProtoMessage() {}
+
+func (x *HookSupport) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HookSupport.ProtoReflect.Descriptor instead.
+func (*HookSupport) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *HookSupport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HookSupport) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *HookSupport) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *HookSupport) GetNamespaced() bool {
+	if x != nil {
+		return x.Namespaced
+	}
+	return false
+}
+
+func (x *HookSupport) GetSinceNode() uint32 {
+	if x != nil {
+		return x.SinceNode
+	}
+	return 0
+}
+
+func (x *HookSupport) GetSinceEngine() uint32 {
+	if x != nil {
+		return x.SinceEngine
+	}
+	return 0
+}
+
+func (x *HookSupport) GetFuelMax() uint64 {
+	if x != nil {
+		return x.FuelMax
+	}
+	return 0
+}
+
+func (x *HookSupport) GetFallback() string {
+	if x != nil {
+		return x.Fallback
+	}
+	return ""
+}
+
+func (x *HookSupport) GetBuiltins() []string {
+	if x != nil {
+		return x.Builtins
+	}
+	return nil
+}
+
+func (x *HookSupport) GetOperations() []*OperationSupport {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+type OperationSupport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Export        string                 `protobuf:"bytes,1,opt,name=export,proto3" json:"export,omitempty"`
+	Optional      bool                   `protobuf:"varint,2,opt,name=optional,proto3" json:"optional,omitempty"`
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`                              // none, read or write
+	RequestMax    uint32                 `protobuf:"varint,4,opt,name=request_max,json=requestMax,proto3" json:"request_max,omitempty"` // bytes
+	ResponseMax   uint32                 `protobuf:"varint,5,opt,name=response_max,json=responseMax,proto3" json:"response_max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationSupport) Reset() {
+	*x = OperationSupport{}
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationSupport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationSupport) ProtoMessage() {}
+
+func (x *OperationSupport) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationSupport.ProtoReflect.Descriptor instead.
+func (*OperationSupport) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OperationSupport) GetExport() string {
+	if x != nil {
+		return x.Export
+	}
+	return ""
+}
+
+func (x *OperationSupport) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
+func (x *OperationSupport) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *OperationSupport) GetRequestMax() uint32 {
+	if x != nil {
+		return x.RequestMax
+	}
+	return 0
+}
+
+func (x *OperationSupport) GetResponseMax() uint32 {
+	if x != nil {
+		return x.ResponseMax
+	}
+	return 0
+}
+
+type HostFunction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Module        string                 `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	Capability    string                 `protobuf:"bytes,4,opt,name=capability,proto3" json:"capability,omitempty"` // that it needs; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostFunction) Reset() {
+	*x = HostFunction{}
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostFunction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostFunction) ProtoMessage() {}
+
+func (x *HostFunction) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostFunction.ProtoReflect.Descriptor instead.
+func (*HostFunction) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HostFunction) GetModule() string {
+	if x != nil {
+		return x.Module
+	}
+	return ""
+}
+
+func (x *HostFunction) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HostFunction) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *HostFunction) GetCapability() string {
+	if x != nil {
+		return x.Capability
+	}
+	return ""
+}
+
+type Limit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Most          uint64                 `protobuf:"varint,2,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Limit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Limit) GetMost() uint64 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
 type Validator struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -368,7 +809,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +821,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +834,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Validator) GetName() string {
@@ -429,7 +870,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +882,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +895,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SubscribeRequest) GetFromHeight() uint64 {
@@ -495,7 +936,7 @@ type FeedItem struct {
 
 func (x *FeedItem) Reset() {
 	*x = FeedItem{}
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +948,7 @@ func (x *FeedItem) String() string {
 func (*FeedItem) ProtoMessage() {}
 
 func (x *FeedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +961,7 @@ func (x *FeedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedItem.ProtoReflect.Descriptor instead.
 func (*FeedItem) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FeedItem) GetBlock() *FeedBlock {
@@ -555,7 +996,7 @@ type FeedBlock struct {
 
 func (x *FeedBlock) Reset() {
 	*x = FeedBlock{}
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +1008,7 @@ func (x *FeedBlock) String() string {
 func (*FeedBlock) ProtoMessage() {}
 
 func (x *FeedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +1021,7 @@ func (x *FeedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBlock.ProtoReflect.Descriptor instead.
 func (*FeedBlock) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FeedBlock) GetBlock() *Block {
@@ -640,7 +1081,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -652,7 +1093,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -665,7 +1106,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetKind() string {
@@ -761,7 +1202,50 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x15unsigned_transactions\x18\x1e \x01(\bR\x14unsignedTransactions\x12%\n" +
 	"\x0eleader_release\x18\x1f \x01(\tR\rleaderRelease\x12'\n" +
 	"\x0ffinality_faults\x18  \x01(\x04R\x0efinalityFaults\x12!\n" +
-	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\"I\n" +
+	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\"\x19\n" +
+	"\x17GetCompatibilityRequest\"\xbd\x02\n" +
+	"\rCompatibility\x12!\n" +
+	"\fnode_version\x18\x01 \x01(\rR\vnodeVersion\x12%\n" +
+	"\x0eengine_version\x18\x02 \x01(\rR\rengineVersion\x12)\n" +
+	"\x10schedule_version\x18\x03 \x01(\rR\x0fscheduleVersion\x12+\n" +
+	"\x05hooks\x18\x04 \x03(\v2\x15.quoin.v1.HookSupportR\x05hooks\x12\"\n" +
+	"\fcapabilities\x18\x05 \x03(\tR\fcapabilities\x12=\n" +
+	"\x0ehost_functions\x18\x06 \x03(\v2\x16.quoin.v1.HostFunctionR\rhostFunctions\x12'\n" +
+	"\x06limits\x18\a \x03(\v2\x0f.quoin.v1.LimitR\x06limits\"\xc2\x02\n" +
+	"\vHookSupport\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\apurpose\x18\x02 \x01(\tR\apurpose\x12\x14\n" +
+	"\x05class\x18\x03 \x01(\tR\x05class\x12\x1e\n" +
+	"\n" +
+	"namespaced\x18\x04 \x01(\bR\n" +
+	"namespaced\x12\x1d\n" +
+	"\n" +
+	"since_node\x18\x05 \x01(\rR\tsinceNode\x12!\n" +
+	"\fsince_engine\x18\x06 \x01(\rR\vsinceEngine\x12\x19\n" +
+	"\bfuel_max\x18\a \x01(\x04R\afuelMax\x12\x1a\n" +
+	"\bfallback\x18\b \x01(\tR\bfallback\x12\x1a\n" +
+	"\bbuiltins\x18\t \x03(\tR\bbuiltins\x12:\n" +
+	"\n" +
+	"operations\x18\n" +
+	" \x03(\v2\x1a.quoin.v1.OperationSupportR\n" +
+	"operations\"\xa0\x01\n" +
+	"\x10OperationSupport\x12\x16\n" +
+	"\x06export\x18\x01 \x01(\tR\x06export\x12\x1a\n" +
+	"\boptional\x18\x02 \x01(\bR\boptional\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1f\n" +
+	"\vrequest_max\x18\x04 \x01(\rR\n" +
+	"requestMax\x12!\n" +
+	"\fresponse_max\x18\x05 \x01(\rR\vresponseMax\"n\n" +
+	"\fHostFunction\x12\x16\n" +
+	"\x06module\x18\x01 \x01(\tR\x06module\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x1e\n" +
+	"\n" +
+	"capability\x18\x04 \x01(\tR\n" +
+	"capability\"/\n" +
+	"\x05Limit\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04most\x18\x02 \x01(\x04R\x04most\"I\n" +
 	"\tValidator\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x16\n" +
@@ -789,9 +1273,10 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x06height\x18\x04 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05block\x18\x05 \x01(\fR\x05block\x12\x12\n" +
 	"\x04peer\x18\x06 \x01(\fR\x04peer\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason2O\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason2\xa4\x01\n" +
 	"\rStatusService\x12>\n" +
-	"\tGetStatus\x12\x1a.quoin.v1.GetStatusRequest\x1a\x10.quoin.v1.Status\"\x03\x90\x02\x012L\n" +
+	"\tGetStatus\x12\x1a.quoin.v1.GetStatusRequest\x1a\x10.quoin.v1.Status\"\x03\x90\x02\x01\x12S\n" +
+	"\x10GetCompatibility\x12!.quoin.v1.GetCompatibilityRequest\x1a\x17.quoin.v1.Compatibility\"\x03\x90\x02\x012L\n" +
 	"\vFeedService\x12=\n" +
 	"\tSubscribe\x12\x1a.quoin.v1.SubscribeRequest\x1a\x12.quoin.v1.FeedItem0\x01B&Z$quoin.dev/quoin/api/quoin/v1;quoinv1b\x06proto3"
 
@@ -807,33 +1292,45 @@ func file_quoin_v1_status_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_status_proto_rawDescData
 }
 
-var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_quoin_v1_status_proto_goTypes = []any{
-	(*GetStatusRequest)(nil), // 0: quoin.v1.GetStatusRequest
-	(*Status)(nil),           // 1: quoin.v1.Status
-	(*Validator)(nil),        // 2: quoin.v1.Validator
-	(*SubscribeRequest)(nil), // 3: quoin.v1.SubscribeRequest
-	(*FeedItem)(nil),         // 4: quoin.v1.FeedItem
-	(*FeedBlock)(nil),        // 5: quoin.v1.FeedBlock
-	(*Event)(nil),            // 6: quoin.v1.Event
-	(*Block)(nil),            // 7: quoin.v1.Block
-	(*Certificate)(nil),      // 8: quoin.v1.Certificate
+	(*GetStatusRequest)(nil),        // 0: quoin.v1.GetStatusRequest
+	(*Status)(nil),                  // 1: quoin.v1.Status
+	(*GetCompatibilityRequest)(nil), // 2: quoin.v1.GetCompatibilityRequest
+	(*Compatibility)(nil),           // 3: quoin.v1.Compatibility
+	(*HookSupport)(nil),             // 4: quoin.v1.HookSupport
+	(*OperationSupport)(nil),        // 5: quoin.v1.OperationSupport
+	(*HostFunction)(nil),            // 6: quoin.v1.HostFunction
+	(*Limit)(nil),                   // 7: quoin.v1.Limit
+	(*Validator)(nil),               // 8: quoin.v1.Validator
+	(*SubscribeRequest)(nil),        // 9: quoin.v1.SubscribeRequest
+	(*FeedItem)(nil),                // 10: quoin.v1.FeedItem
+	(*FeedBlock)(nil),               // 11: quoin.v1.FeedBlock
+	(*Event)(nil),                   // 12: quoin.v1.Event
+	(*Block)(nil),                   // 13: quoin.v1.Block
+	(*Certificate)(nil),             // 14: quoin.v1.Certificate
 }
 var file_quoin_v1_status_proto_depIdxs = []int32{
-	2, // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
-	5, // 1: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
-	6, // 2: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
-	7, // 3: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
-	8, // 4: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
-	0, // 5: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
-	3, // 6: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
-	1, // 7: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
-	4, // 8: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	8,  // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
+	4,  // 1: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
+	6,  // 2: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
+	7,  // 3: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
+	5,  // 4: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
+	11, // 5: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
+	12, // 6: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
+	13, // 7: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
+	14, // 8: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
+	0,  // 9: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
+	2,  // 10: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
+	9,  // 11: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
+	1,  // 12: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
+	3,  // 13: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
+	10, // 14: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
+	12, // [12:15] is the sub-list for method output_type
+	9,  // [9:12] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_status_proto_init() }
@@ -849,7 +1346,7 @@ func file_quoin_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_status_proto_rawDesc), len(file_quoin_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

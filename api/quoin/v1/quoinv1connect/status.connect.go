@@ -37,6 +37,9 @@ const (
 const (
 	// StatusServiceGetStatusProcedure is the fully-qualified name of the StatusService's GetStatus RPC.
 	StatusServiceGetStatusProcedure = "/quoin.v1.StatusService/GetStatus"
+	// StatusServiceGetCompatibilityProcedure is the fully-qualified name of the StatusService's
+	// GetCompatibility RPC.
+	StatusServiceGetCompatibilityProcedure = "/quoin.v1.StatusService/GetCompatibility"
 	// FeedServiceSubscribeProcedure is the fully-qualified name of the FeedService's Subscribe RPC.
 	FeedServiceSubscribeProcedure = "/quoin.v1.FeedService/Subscribe"
 )
@@ -44,6 +47,9 @@ const (
 // StatusServiceClient is a client for the quoin.v1.StatusService service.
 type StatusServiceClient interface {
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.Status], error)
+	// GetCompatibility tells what the node offers plugins: whoever proposes a release finds out before
+	// whether it can be served.
+	GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error)
 }
 
 // NewStatusServiceClient constructs a client for the quoin.v1.StatusService service. By default, it
@@ -64,12 +70,20 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getCompatibility: connect.NewClient[v1.GetCompatibilityRequest, v1.Compatibility](
+			httpClient,
+			baseURL+StatusServiceGetCompatibilityProcedure,
+			connect.WithSchema(statusServiceMethods.ByName("GetCompatibility")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // statusServiceClient implements StatusServiceClient.
 type statusServiceClient struct {
-	getStatus *connect.Client[v1.GetStatusRequest, v1.Status]
+	getStatus        *connect.Client[v1.GetStatusRequest, v1.Status]
+	getCompatibility *connect.Client[v1.GetCompatibilityRequest, v1.Compatibility]
 }
 
 // GetStatus calls quoin.v1.StatusService.GetStatus.
@@ -77,9 +91,17 @@ func (c *statusServiceClient) GetStatus(ctx context.Context, req *connect.Reques
 	return c.getStatus.CallUnary(ctx, req)
 }
 
+// GetCompatibility calls quoin.v1.StatusService.GetCompatibility.
+func (c *statusServiceClient) GetCompatibility(ctx context.Context, req *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error) {
+	return c.getCompatibility.CallUnary(ctx, req)
+}
+
 // StatusServiceHandler is an implementation of the quoin.v1.StatusService service.
 type StatusServiceHandler interface {
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.Status], error)
+	// GetCompatibility tells what the node offers plugins: whoever proposes a release finds out before
+	// whether it can be served.
+	GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error)
 }
 
 // NewStatusServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -96,10 +118,19 @@ func NewStatusServiceHandler(svc StatusServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	statusServiceGetCompatibilityHandler := connect.NewUnaryHandler(
+		StatusServiceGetCompatibilityProcedure,
+		svc.GetCompatibility,
+		connect.WithSchema(statusServiceMethods.ByName("GetCompatibility")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/quoin.v1.StatusService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case StatusServiceGetStatusProcedure:
 			statusServiceGetStatusHandler.ServeHTTP(w, r)
+		case StatusServiceGetCompatibilityProcedure:
+			statusServiceGetCompatibilityHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -111,6 +142,10 @@ type UnimplementedStatusServiceHandler struct{}
 
 func (UnimplementedStatusServiceHandler) GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.Status], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.StatusService.GetStatus is not implemented"))
+}
+
+func (UnimplementedStatusServiceHandler) GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.StatusService.GetCompatibility is not implemented"))
 }
 
 // FeedServiceClient is a client for the quoin.v1.FeedService service.
