@@ -24,6 +24,9 @@ const (
 	// ProbeMemory counts its calls in a global, in memory and in the last page that it can get, and
 	// answers with the three counts. It serves batches, too.
 	ProbeMemory = "probe-memory"
+	// ProbeBatch serves batches. It traps where a payload begins with BatchTrap, and with
+	// BatchOnlyTrap if the transaction is one of a batch.
+	ProbeBatch = "probe-batch"
 	// ProbeAbort aborts with a message.
 	ProbeAbort = "probe-abort"
 	// ProbeHostCalls calls the host more often than is allowed, cheaply.
@@ -41,13 +44,19 @@ const (
 	ProbeSlow = "probe-slow"
 )
 
+// What makes ProbeBatch trap.
+const (
+	BatchTrap     = 1
+	BatchOnlyTrap = 2
+)
+
 // AbortMessage is what ProbeAbort says.
 const AbortMessage = "the secret of one node"
 
 // Probes returns the probes, the callers of all host functions included.
 func Probes() []Fixture {
 	list := []Fixture{
-		probeDepth(), probeGrow(), probeLog(), probeNaN(), probeAmbient(), probeMemory(), probeAbort(), probeHostCalls(),
+		probeDepth(), probeGrow(), probeLog(), probeNaN(), probeAmbient(), probeMemory(), probeBatch(), probeAbort(), probeHostCalls(),
 		machine(15, ProbeCopy, "moves its memory to and fro", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(8), I32Const(131_000), Op(0xfc, 10, 0, 0), Br(0)), trap()),
 		machine(15, ProbeFill, "fills its memory again and again", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(7), I32Const(131_072), Op(0xfc, 11, 0), Br(0)), trap()),
 		probeOverlap(), probeBloat(), probeSlow(),
@@ -171,6 +180,17 @@ func probeMemory() Fixture {
 		give(1, 12))
 	m.Func("machine.v1.apply_batch", nil, status, nil, Loop(0x40, Call(2), If(0x40, count, drop(), Br(1))), I32Const(0))
 	return probe(25, ProbeMemory, "counts its calls wherever it can", m, nil, count)
+}
+
+func probeBatch() Fixture {
+	m := Guest(1, Input, Output, BatchNext)
+	trapAt := func(first int32) []byte {
+		return join(I32Const(0), Op(0x2d, 0), U32(requestPayload), I32Const(first), Op(0x46), If(0x40, trap()))
+	}
+	one := join(readRequest(), trapAt(BatchTrap))
+	m.Func("machine.v1.apply_batch", nil, status, nil,
+		Loop(0x40, Call(2), If(0x40, one, trapAt(BatchOnlyTrap), give(1, 0), drop(), Br(1))), I32Const(0))
+	return probe(27, ProbeBatch, "faults in a batch, to make others pay", m, nil, one, give(1, 0))
 }
 
 func probeAbort() Fixture {
