@@ -250,7 +250,7 @@ func FuzzBody(f *testing.F) {
 		m.Func("machine.v1.apply", nil, status, nil, I32Const(0), call, Call(n), I32Store(0), respond(1, 0, 64))
 		file := release(t, machine(m), testManifest("machine.v1"))
 		if _, err := Check(file, DefaultLimits()); err == nil {
-			differential(t, h, interpreter, file)
+			differentialApply(t, h, interpreter, file)
 		}
 	})
 }

@@ -131,6 +131,9 @@ func (m *Module) Global(typ byte, mutable bool, init []byte) uint32 {
 	return uint32(len(m.globals) - 1)
 }
 
+// Globals returns the number of globals.
+func (m *Module) Globals() int { return len(m.globals) }
+
 // Export adds an export.
 func (m *Module) Export(name string, kind byte, index uint32) {
 	m.exports = append(m.exports, append(append(Name(name), kind), U32(index)...))
