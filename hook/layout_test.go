@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -119,6 +120,46 @@ func TestGoldenLayouts(t *testing.T) {
 	for _, h := range All() {
 		for _, o := range h.Operations {
 			golden(t, o.Name+".layout", o.Request.String()+"\n"+o.Response.String())
+		}
+	}
+}
+
+// The layouts on the hooks' pages are those of the code.
+func TestContractPages(t *testing.T) {
+	const mark = "<!-- generated: go test ./hook -run TestContractPages -rewrite -->\n"
+	for _, h := range All() {
+		name, _, _ := strings.Cut(h.Name, ".")
+		path := filepath.Join("..", "docs", "hooks", name+".md")
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Errorf("%s has no page: %v", h.Name, err)
+			continue
+		}
+		head, _, ok := strings.Cut(string(page), mark)
+		if !ok {
+			t.Errorf("%s has no line %q", path, mark)
+			continue
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s%s\n## Layouts\n\nMost fuel of a call: %d. Class %s. Exports:\n\n", head, mark, h.FuelMax, h.Class)
+		for _, o := range h.Operations {
+			if o.Batch {
+				fmt.Fprintf(&b, "- `%s`, optional: the same messages, many in one call\n", o.Name)
+			} else {
+				fmt.Fprintf(&b, "- `%s`\n", o.Name)
+			}
+		}
+		for _, o := range h.Operations {
+			if !o.Batch {
+				fmt.Fprintf(&b, "\n```text\n%s\n%s```\n", o.Request.String(), o.Response.String())
+			}
+		}
+		if *rewrite {
+			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if b.String() != string(page) {
+			t.Errorf("%s is not what the code says; run: go test ./hook -run TestContractPages -rewrite", path)
 		}
 	}
 }

@@ -15,7 +15,8 @@
 //	memory           its one memory
 //	quoin.abi.v1     a function without parameters and results that is never called: the marker
 //	_initialize      optional, called once when the release is compiled
-//	leader.v1 ...    the operations of the hooks that its manifest names: () -> i32, 0 is success
+//	leader.v1 ...    the operations of the hooks that its manifest names, batches apart, which are
+//	                 optional: () -> i32, 0 is success
 //
 // An operation reads its request with input, writes its response with output (once), both
 // flat bytes as package hook describes them, and returns 0. The host functions, all in the
@@ -29,7 +30,12 @@
 //	state_scan(start, slen, end, elen, limit, ptr, cap) -> len
 //	emit(ptr, len)                            an event of the transaction
 //	log(ptr, len)                             for people; never part of a result
-//	granted(name, len) -> 1 or 0              does the manifest name the capability
+//	granted(name, len) -> 1 or 0              may this call use the capability
+//	foreign_get(ns, nlen, key, klen, ptr, cap) -> len   of another namespace, or -1
+//	history_get(height i64, ptr, cap) -> len  an earlier block, see hook.Ancestor, or -1
+//	proof_get(key, klen, ptr, cap) -> len     that the own key has its value, see hook.World
+//	beacon(ptr)                               32 bytes
+//	batch_next() -> 1 or 0                    of a batch operation: is there another request
 //
 // Where a buffer (ptr, cap) is too small nothing is written and the length that is needed is
 // returned. state_scan writes as many of the pairs from start to end (exclusive; length 0: to
@@ -38,13 +44,21 @@
 // even the first fits; to go on, start at the last key with a zero byte appended. Keys have 1
 // to 256 bytes, values at most 65,536.
 //
-// leader.v1 has no state; machine.v1.query must not write or emit: the fault is import.
-// state_* needs the capability "state" in the manifest, emit "events". Besides these a module
-// may import env.abort (the fault abort) and the functions of wasi_snapshot_preview1 that the
-// Go toolchain's runtime needs: no arguments, environment or files, a clock that stands at
-// the block's time (1 ms after the epoch's start where there is no block), random bytes that
-// are a function of the release's digest, output to the log, proc_exit as the fault exit.
-// There is no other import, so no time, no randomness, no file and no network.
+// Stateless operations have no state and no world; machine.v1.query and validation.v1 must not write
+// or emit: the fault is import. So it is for a host function whose capability the manifest does not
+// name or the binding does not grant. What lies beyond the own namespace is seen as the block before
+// left it.
+//
+// A batch operation calls batch_next, and after each 1 takes a request by input and gives its response
+// by output; after 0 it returns. Fuel and host calls are counted for each request, and each has the
+// whole limit. Memory is not restored in between. A fault makes the host drop the batch and ask one
+// by one.
+//
+// Besides these a module may import env.abort (the fault abort) and the functions of
+// wasi_snapshot_preview1 that the Go toolchain's runtime needs: no arguments, environment or files,
+// a clock that stands at the block's time (1 ms after the epoch's start where there is no block),
+// random bytes that are a function of the release's digest, output to the log, proc_exit as the
+// fault exit. There is no other import, so no time, no randomness, no file and no network.
 //
 // # What makes a call deterministic
 //
