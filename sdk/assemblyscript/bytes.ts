@@ -52,6 +52,19 @@ export class Bytes {
     return bswap(load<u64>(this.room(i, 8)));
   }
 
+  /** Little-endian numbers, as the built-ins' parameters hold them. */
+  u16le(i: i32): u16 {
+    return load<u16>(this.room(i, 2));
+  }
+
+  u32le(i: i32): u32 {
+    return load<u32>(this.room(i, 4));
+  }
+
+  u64le(i: i32): u64 {
+    return load<u64>(this.room(i, 8));
+  }
+
   equals(other: Bytes): bool {
     return this.length == other.length && memory.compare(this.start, other.start, this.length) == 0;
   }

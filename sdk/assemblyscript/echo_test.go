@@ -14,7 +14,6 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"quoin.dev/quoin/hook"
-	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/sdk/assemblyscript"
 	"quoin.dev/quoin/sdk/plugintest"
 	"quoin.dev/quoin/sdk/sandboxtest"
@@ -31,12 +30,8 @@ type echo struct {
 	values  map[string][]byte
 }
 
-func newEcho(t *testing.T) *echo {
+func newEcho(t *testing.T, file []byte) *echo {
 	t.Helper()
-	file := sandboxtest.Build(t, "testdata/echo")
-	if _, err := plugin.Check(file, plugin.DefaultLimits()); err != nil {
-		t.Fatal(err)
-	}
 	e := &echo{values: map[string][]byte{}}
 	ctx := context.Background()
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
@@ -132,8 +127,8 @@ func (e *echo) call(t *testing.T, operation string, request []byte) (output, log
 	return e.output, e.log
 }
 
-// golden reads a file of package hook, which holds the bytes as hexdump writes them.
-func golden(t *testing.T, name string) []byte {
+// goldenFile reads a file of package hook, which holds the bytes as hexdump writes them.
+func goldenFile(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "hook", "testdata", name))
 	if err != nil {
@@ -154,29 +149,34 @@ func golden(t *testing.T, name string) []byte {
 	return b
 }
 
-// TestGolden holds what the SDK reads and writes against the bytes that package hook has pinned.
-func TestGolden(t *testing.T) {
-	e := newEcho(t)
+func TestEcho(t *testing.T) {
+	file := sandboxtest.Build(t, "testdata/echo")
+	t.Run("golden", func(t *testing.T) { golden(t, newEcho(t, file)) })
+	t.Run("long requests", func(t *testing.T) { longRequests(t, newEcho(t, file)) })
+	t.Run("chain", func(t *testing.T) { chain(t, newEcho(t, file)) })
+}
+
+// golden holds what the SDK reads and writes against the bytes that package hook has pinned.
+func golden(t *testing.T, e *echo) {
 	for _, h := range hook.All() {
 		for _, o := range h.Operations {
 			if o.Batch {
 				continue
 			}
-			request := golden(t, o.Name+".request.bytes")
+			request := goldenFile(t, o.Name+".request.bytes")
 			output, log := e.call(t, o.Name, request)
 			if !bytes.Equal(log, request) {
 				t.Errorf("%s: read\n%x, the request is\n%x", o.Name, log, request)
 			}
-			if want := golden(t, o.Name+".response.bytes"); !bytes.Equal(output, want) {
+			if want := goldenFile(t, o.Name+".response.bytes"); !bytes.Equal(output, want) {
 				t.Errorf("%s: wrote %x, want %x", o.Name, output, want)
 			}
 		}
 	}
 }
 
-// TestLongRequests reads requests of all lengths, beyond the SDK's buffer too.
-func TestLongRequests(t *testing.T) {
-	e := newEcho(t)
+// longRequests reads requests of all lengths, beyond the SDK's buffer too.
+func longRequests(t *testing.T, e *echo) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 100 {
 		r := plugintest.RandomRequest(rng, 1+i*i/8)
@@ -198,14 +198,13 @@ func TestLongRequests(t *testing.T) {
 	}
 }
 
-// TestChain asks for all that the host tells beyond the namespace, in a batch of which each
-// request takes 20 KiB.
-func TestChain(t *testing.T) {
-	e := newEcho(t)
+// chain asks for all that the host tells beyond the namespace, in a batch of which each request
+// takes 20 KiB.
+func chain(t *testing.T, e *echo) {
 	e.left, e.proof = 1000, bytes.Repeat([]byte{5}, hook.ProofMax)
 	e.values["bank/k"] = bytes.Repeat([]byte{9}, 3000)
 	e.values["long"] = bytes.Repeat([]byte{7}, hook.ValueMax)
-	_, log := e.call(t, "validation.v1.validate_batch", golden(t, "validation.v1.validate.request.bytes"))
+	_, log := e.call(t, "validation.v1.validate_batch", goldenFile(t, "validation.v1.validate.request.bytes"))
 	want := append([]byte{1, 0, 0, 0}, e.values["bank/k"]...)
 	want = append(want, 0xff, 0xff, 0xff, 0xff)
 	want = append(ancestor.Append(want), 0, 0, 0, 0)

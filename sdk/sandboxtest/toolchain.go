@@ -78,7 +78,7 @@ func AssemblyScript(t testing.TB) string {
 	if err := os.WriteFile(filepath.Join(temporary, "package.json"), []byte(description), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	install := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
+	install := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=20000")
 	install.Dir = temporary
 	if output, err := install.CombinedOutput(); err != nil {
 		Missing(t, fmt.Sprintf("npm cannot install the AssemblyScript compiler: %v\n%s", err, output))
