@@ -7,9 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"quoin.dev/quoin/sdk/sandboxtest"
 )
 
 // A page that tells a session has its commands indented by four spaces, each followed by lines that the
@@ -53,6 +56,7 @@ func TestSessions(t *testing.T) {
 		commands []string // that the page says to install
 	}{
 		{"plugin-c.md", []string{"clang", "wasm-ld", "cc"}},
+		{"plugin-assemblyscript.md", []string{"node", "npm"}},
 	} {
 		t.Run(c.page, func(t *testing.T) {
 			for _, name := range c.commands {
@@ -63,6 +67,10 @@ func TestSessions(t *testing.T) {
 					t.Fatalf("there is no %s, and CI must have it", name)
 				}
 				t.Skipf("there is no %s; install what docs/%s says to run this test", name, c.page)
+			}
+			if slices.Contains(c.commands, "npm") {
+				sandboxtest.AssemblyScript(t) // so that npm has it
+				t.Setenv("npm_config_prefer_offline", "true")
 			}
 			runSession(t, session(t, c.page))
 		})
