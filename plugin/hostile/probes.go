@@ -12,7 +12,7 @@ const (
 	// ProbeDepth calls itself as often as the payload says (4 bytes, little-endian).
 	ProbeDepth = "probe-depth"
 	// ProbeGrow takes pages until there are no more and answers with how many it got, then asks for
-	// 65,535 at once and answers with what that gave, 4 bytes each.
+	// as many again at once and answers with what that gave, 4 bytes each.
 	ProbeGrow = "probe-grow"
 	// ProbeLog logs 64 KiB sixteen times.
 	ProbeLog = "probe-log"
@@ -59,6 +59,7 @@ func Probes() []Fixture {
 		probeDepth(), probeGrow(), probeLog(), probeNaN(), probeAmbient(), probeMemory(), probeBatch(), probeAbort(), probeHostCalls(),
 		machine(15, ProbeCopy, "moves its memory to and fro", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(8), I32Const(131_000), Op(0xfc, 10, 0, 0), Br(0)), trap()),
 		machine(15, ProbeFill, "fills its memory again and again", hook.FaultFuel, Loop(0x40, I32Const(0), I32Const(7), I32Const(131_072), Op(0xfc, 11, 0), Br(0)), trap()),
+		machine(6, "probe-grow-at-once", "asks for 65,535 pages at once", hook.FaultFuel, I32Const(65_535), Op(0x40, 0), drop(), result(0)),
 		probeOverlap(), probeBloat(), probeSlow(),
 	}
 	for _, f := range HostFunctions() {
@@ -102,7 +103,7 @@ func probeGrow() Fixture {
 	return probe(22, ProbeGrow, "takes all memory that it can get, and tells how much that was", m, Types(I32),
 		Loop(0x40, I32Const(1), Op(0x40, 0), I32Const(-1), Op(0x47), If(0x40, LocalGet(0), I32Const(1), Op(0x6a), LocalSet(0), Br(1))),
 		I32Const(answered), LocalGet(0), I32Store(0),
-		I32Const(answered), I32Const(65_535), Op(0x40, 0), I32Store(4), give(1, 8))
+		I32Const(answered), I32Const(PagesMax), Op(0x40, 0), I32Store(4), give(1, 8))
 }
 
 func probeLog() Fixture {

@@ -20,7 +20,6 @@ func callCases() []Case {
 		{4, hostile.ProbeDepth, "looks for the depth at which calls fault", contained, depth},
 		{5, "reentrant-state", "calls itself from within a host function", "fault reentrant", reentrant},
 		{10, hostile.ProbeOverlap, "writes a thousand data segments over one another", contained, overlap},
-		{14, "compile-again", "is compiled again and again", contained, compileAgain},
 		{17, hostile.ProbeLog, "logs a megabyte", contained, logMuch},
 		{20, hostile.ProbeNaN, "tells the bits of its NaNs", contained, nans},
 		{22, hostile.ProbeGrow, "takes all memory that it can get, and tells how much that was", contained, growth},
@@ -155,27 +154,6 @@ func expect(got answer, err error, output []byte) (string, error) {
 	}
 	if err != nil {
 		return got.String(), err
-	}
-	return contained, nil
-}
-
-// compileAgain compiles a release and one that fails, many times: neither may cost memory for good.
-func compileAgain(s *stage) (string, error) {
-	fine, _ := hostile.Find(hostile.ProbeNaN)
-	fails, _ := hostile.Find("init-trap")
-	for range 50 {
-		for _, h := range s.hosts {
-			r, err := h.Compile(fine.Release(author.public))
-			if err != nil {
-				return "", err
-			}
-			if err := r.Close(); err != nil {
-				return "", err
-			}
-			if _, err := h.Compile(fails.Release(author.public)); !errors.Is(err, plugin.ErrInit) {
-				return "", fmt.Errorf("a release that fails: %w", err)
-			}
-		}
 	}
 	return contained, nil
 }

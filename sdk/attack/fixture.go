@@ -3,6 +3,7 @@ package attack
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"quoin.dev/quoin"
@@ -102,55 +103,77 @@ func (s *stage) ask(b *quoin.Binding) (answer, error) {
 // same blocks with a harmless machine in its place: the fault is in the result of who asked for it, the
 // replicas agree, and the bystander's results and state are those without the attack.
 func (s *stage) machineOnChain(b *quoin.Binding, want answer) error {
-	attacked := *b
+	attacked, harmless := *b, quoin.Binding{Hook: b.Hook, Namespace: hostileNamespace, Builtin: "kv"}
 	attacked.Namespace = hostileNamespace
-	harmless := quoin.Binding{Hook: b.Hook, Namespace: hostileNamespace, Builtin: "kv"}
-	var chains [3]*chain
-	for i := range chains {
-		binding := attacked
-		if i == 2 {
-			binding = harmless
+	compiled, err := s.machinePlay(0, attacked)
+	if err != nil {
+		return err
+	}
+	interpreted, err := s.machinePlay(2, attacked)
+	if err != nil {
+		return err
+	}
+	without, err := s.machinePlay(0, harmless)
+	if err != nil {
+		return err
+	}
+	if compiled.tip != interpreted.tip {
+		return errors.New("the replicas have different results")
+	}
+	for i, r := range compiled.hostile {
+		if want.fault != hook.FaultNone && (r.Code != quoin.ResultFault+uint32(want.fault) || len(r.Output) > 0 || r.Fuel != b.FuelMax) {
+			return fmt.Errorf("transaction %d: the result is code %d, fuel %d, %d bytes", i, r.Code, r.Fuel, len(r.Output))
 		}
-		c, err := configuration(4, binding)
-		if err != nil {
-			return err
-		}
-		if chains[i], err = newChain(s.replicas[i%2*2].table, c, s.hole); err != nil {
-			return err
-		}
+	}
+	switch {
+	case !slices.EqualFunc(compiled.bystander, without.bystander, func(x, y quoin.Result) bool {
+		return string(x.AppendBinary(nil)) == string(y.AppendBinary(nil))
+	}):
+		return errors.New("the bystander has other results")
+	case compiled.bystanderRoot != without.bystanderRoot:
+		return errors.New("the bystander has another state")
+	case want.fault != hook.FaultNone && !compiled.hostileRoot.IsZero():
+		return errors.New("writes of a call that faulted were kept")
+	}
+	return nil
+}
+
+// machinePlayed is what came of a chain with a machine in the hostile namespace.
+type machinePlayed struct {
+	tip                        quoin.Hash
+	bystander, hostile         []quoin.Result
+	bystanderRoot, hostileRoot quoin.Hash
+}
+
+// machinePlay plays some blocks on a replica.
+func (s *stage) machinePlay(replica int, b quoin.Binding) (p machinePlayed, err error) {
+	config, err := configuration(4, b)
+	if err != nil {
+		return p, err
+	}
+	c, err := newChain(s.replicas[replica].table, config, s.hole)
+	if err != nil {
+		return p, err
 	}
 	var batch plugin.KVBatch
 	batch.Put([]byte("key"), []byte("value"))
 	for block := range 3 {
-		var results [3][]quoin.Result
-		for i, c := range chains {
-			txs := []quoin.Transaction{c.transact(bystanderNamespace, batch.Payload()), c.transact(hostileNamespace, []byte("x")),
-				c.transact(bystanderNamespace, batch.Payload()), c.transact(hostileNamespace, []byte{1})}
-			o, err := c.block(txs[:2+2*(block%2)]...)
-			if err != nil {
-				return fmt.Errorf("block %d: %w", block+1, err)
-			}
-			results[i] = o.Results
+		txs := []quoin.Transaction{c.transact(bystanderNamespace, batch.Payload()), c.transact(hostileNamespace, []byte("x")),
+			c.transact(bystanderNamespace, batch.Payload()), c.transact(hostileNamespace, []byte{1})}
+		o, err := c.block(txs[:2+2*(block%2)]...)
+		if err != nil {
+			return p, fmt.Errorf("block %d: %w", block+1, err)
 		}
-		if chains[0].executor.Tip().Digest() != chains[1].executor.Tip().Digest() {
-			return fmt.Errorf("block %d: the replicas have different results", block+1)
-		}
-		for k, r := range results[0] {
-			if k%2 == 1 && want.fault != hook.FaultNone && (r.Code != quoin.ResultFault+uint32(want.fault) || len(r.Output) > 0 || r.Fuel != b.FuelMax) {
-				return fmt.Errorf("block %d: the result is code %d, fuel %d, %d bytes", block+1, r.Code, r.Fuel, len(r.Output))
-			}
-			if k%2 == 0 && string(r.AppendBinary(nil)) != string(results[2][k].AppendBinary(nil)) {
-				return fmt.Errorf("block %d: the bystander has another result", block+1)
+		for i, r := range o.Results {
+			if i%2 == 0 {
+				p.bystander = append(p.bystander, r)
+			} else {
+				p.hostile = append(p.hostile, r)
 			}
 		}
 	}
-	if chains[0].rootOf(bystanderNamespace) != chains[2].rootOf(bystanderNamespace) {
-		return errors.New("the bystander has another state")
-	}
-	if want.fault != hook.FaultNone && !chains[0].rootOf(hostileNamespace).IsZero() {
-		return errors.New("writes of a call that faulted were kept")
-	}
-	return nil
+	p.tip, p.bystanderRoot, p.hostileRoot = c.executor.Tip().Digest(), c.rootOf(bystanderNamespace), c.rootOf(hostileNamespace)
+	return p, nil
 }
 
 // policyOnChain plays a leader or finality plugin that faults: each block counts a fault against the

@@ -1,6 +1,8 @@
 package attack
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,13 +45,16 @@ func (s *space) clone() *space {
 	return &c
 }
 
-// text is the whole namespace.
+// text stands for the whole namespace.
 func (s *space) text() string {
-	text := ""
-	for _, k := range sorted(s.values) {
-		text += fmt.Sprintf("%x=%x;", k, s.values[k])
+	if len(s.values) == 0 {
+		return ""
 	}
-	return text
+	h := sha256.New()
+	for _, k := range sorted(s.values) {
+		fmt.Fprintf(h, "%d,%d,%s%s", len(k), len(s.values[k]), k, s.values[k])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (s *space) use() error {
