@@ -92,3 +92,18 @@ func TestABatchIsItsTransactions(t *testing.T) {
 		t.Errorf("%d keys one by one, %d in batches", len(single.Values), len(batched.Values))
 	}
 }
+
+// TestUndefinedBehaviourIsFoundNatively: the module has an answer, the same on every node, but another
+// compiler could give another one.
+func TestUndefinedBehaviourIsFoundNatively(t *testing.T) {
+	sandboxed, process := open(t, "testdata/undefined")
+	for epoch, want := range map[uint64]string{7: "", 1<<31 - 1: hook.FaultTrap.String()} {
+		request := encoded(t, &hook.LeaderRequest{Epoch: epoch, View: 1, Validators: []hook.Validator{{Weight: 1}}})
+		if a, err := sandboxed.Answer(hook.Lead.Name, request, plugintest.NewState(nil)); err != nil || a.Fault != "" {
+			t.Errorf("epoch %d, sandbox: %v, %v", epoch, &a, err)
+		}
+		if a, err := process.Answer(hook.Lead.Name, request, plugintest.NewState(nil)); err != nil || a.Fault != want {
+			t.Errorf("epoch %d, native: %v, %v", epoch, &a, err)
+		}
+	}
+}

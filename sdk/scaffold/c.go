@@ -33,7 +33,7 @@ var clangFlags = []string{
 	"--target=wasm32", "-mcpu=mvp", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint",
 	"-std=c11", "-Os", "-g0", "-Wall", "-fdiagnostics-color=never",
 	"-nostdlib", "-nostdlibinc", "-fno-ident",
-	"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=16384",
+	"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--compress-relocations", "-Wl,--stack-first", "-Wl,-z,stack-size=16384",
 }
 
 func compileC(ctx context.Context, dir, compiler string) (module []byte, toolchain string, err error) {
@@ -97,11 +97,19 @@ func clangToolchain(ctx context.Context, tool string) (path, version string, err
 	return path, found[0], nil
 }
 
+// clangVariables change what clang makes.
+var clangVariables = []string{"CPATH", "C_INCLUDE_PATH", "CCC_OVERRIDE_OPTIONS", "COMPILER_PATH", "LC_ALL"}
+
 // clangCommand runs clang in the folder with an environment in which nothing but the source and the
 // compiler decides the result.
 func clangCommand(ctx context.Context, tool, dir string, arguments ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, tool, arguments...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "CPATH=", "C_INCLUDE_PATH=", "CCC_OVERRIDE_OPTIONS=", "SOURCE_DATE_EPOCH=0", "LC_ALL=C")
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !slices.Contains(clangVariables, name) {
+			c.Env = append(c.Env, v)
+		}
+	}
+	c.Env = append(c.Env, "LC_ALL=C")
 	return c
 }

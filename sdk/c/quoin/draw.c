@@ -74,15 +74,6 @@ void quoin_sha256(const void *text, uint32_t length, uint8_t digest[32]) {
 	}
 }
 
-// multiply returns the upper half of a product of 128 bits and stores the lower one.
-static uint64_t multiply(uint64_t x, uint64_t y, uint64_t *low) {
-	uint64_t x0 = (uint32_t)x, x1 = x >> 32, y0 = (uint32_t)y, y1 = y >> 32;
-	uint64_t middle = x1 * y0 + (x0 * y0 >> 32);
-	uint64_t cross = x0 * y1 + (uint32_t)middle;
-	*low = x * y;
-	return x1 * y1 + (middle >> 32) + (cross >> 32);
-}
-
 uint64_t quoin_draw(const quoin_leader_request *r, const char *label, uint64_t bound) {
 	uint8_t text[64 + 1 + 32 + 8 + 8], digest[32];
 	uint32_t n = 0;
@@ -99,8 +90,8 @@ uint64_t quoin_draw(const quoin_leader_request *r, const char *label, uint64_t b
 	quoin_sha256(text, n + 48, digest);
 	// (high·2^64 + low)·bound / 2^128
 	uint64_t rest, ignored;
-	uint64_t carry = multiply(quoin_load_be64(digest + 8), bound, &ignored);
-	uint64_t number = multiply(quoin_load_be64(digest), bound, &rest);
+	uint64_t carry = quoin_multiply(quoin_load_be64(digest + 8), bound, &ignored);
+	uint64_t number = quoin_multiply(quoin_load_be64(digest), bound, &rest);
 	return number + (rest + carry < rest);
 }
 

@@ -69,8 +69,8 @@ static inline void quoin_answer(const void *response, const quoin_writer *w) {
 	quoin_output(response, w->overflow ? 0 : 4 + w->length);
 }
 
-// quoin_serve_apply applies one transaction.
-static inline int32_t quoin_serve_apply(uint32_t (*apply)(const quoin_apply_request *r, quoin_writer *output)) {
+// quoin_serve_apply applies one transaction. Its two callers share it, and with it the handler.
+__attribute__((noinline)) static int32_t quoin_serve_apply(uint32_t (*apply)(const quoin_apply_request *r, quoin_writer *output)) {
 	const quoin_apply_request *r = (const quoin_apply_request *)quoin_machine.request;
 	uint32_t length = quoin_input(quoin_machine.request, sizeof quoin_machine.request);
 	if (length < sizeof *r || length > QUOIN_APPLY_REQUEST_MAX || length != sizeof *r + (uint64_t)r->q + r->p) {

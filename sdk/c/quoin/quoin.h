@@ -34,6 +34,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *text);
 #else
 #include <string.h>
 #define QUOIN_IMPORT(name)
@@ -165,6 +166,9 @@ static inline uint64_t quoin_load_be64(const void *from) { return __builtin_bswa
 static inline void quoin_store_le64(void *to, uint64_t v) { memcpy(to, &v, sizeof v); }
 
 static inline void quoin_store_be64(void *to, uint64_t v) { quoin_store_le64(to, __builtin_bswap64(v)); }
+
+// quoin_multiply returns the upper half of a product of 128 bits and stores the lower one.
+uint64_t quoin_multiply(uint64_t x, uint64_t y, uint64_t *low);
 
 // quoin_scan goes through the keys of a range in ascending order of their bytes:
 //

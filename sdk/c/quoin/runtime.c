@@ -1,6 +1,6 @@
-// runtime.c is what a plugin in C has instead of a C library: the four memory functions that
-// the compiler itself calls, the allocator, and the loop of a scan. The linker leaves out
-// what a plugin does not use.
+// runtime.c is what a plugin in C has instead of a C library: the functions that the compiler
+// itself calls, the allocator, and the loop of a scan. The linker leaves out what a plugin does
+// not use.
 #include "quoin.h"
 
 #ifdef __wasm__
@@ -27,6 +27,23 @@ int memcmp(const void *a, const void *b, size_t n) {
 	return 0;
 }
 
+size_t strlen(const char *text) {
+	size_t n = 0;
+	while (text[n] != 0) {
+		n++;
+	}
+	return n;
+}
+
+// __multi3 is the product of two numbers of 128 bits, as compilers call it.
+__int128 __multi3(__int128 a, __int128 b);
+
+__int128 __multi3(__int128 a, __int128 b) {
+	uint64_t a0 = (uint64_t)a, b0 = (uint64_t)b, low;
+	uint64_t high = quoin_multiply(a0, b0, &low) + (uint64_t)(a >> 64) * b0 + a0 * (uint64_t)(b >> 64);
+	return (__int128)((unsigned __int128)high << 64 | low);
+}
+
 // Behind the stack and the variables lies the heap. It is zero: every call gets its memory anew.
 extern uint8_t __heap_base;
 
@@ -49,6 +66,16 @@ static bool heap_ends_at(uintptr_t end) { return end <= (uintptr_t)(heap + sizeo
 static uintptr_t heap_begin(void) { return (uintptr_t)heap; }
 
 #endif
+
+uint64_t quoin_multiply(uint64_t x, uint64_t y, uint64_t *low) {
+	uint64_t x0 = (uint32_t)x, x1 = x >> 32, y0 = (uint32_t)y, y1 = y >> 32;
+	uint64_t middle = x1 * y0 + (x0 * y0 >> 32);
+	// Compilers that see through this make it a call of __multi3, which is made of it.
+	__asm__("" : "+r"(middle));
+	uint64_t cross = x0 * y1 + (uint32_t)middle;
+	*low = x * y;
+	return x1 * y1 + (middle >> 32) + (cross >> 32);
+}
 
 static uintptr_t heap_next;
 
