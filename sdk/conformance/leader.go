@@ -57,7 +57,7 @@ func (s *suite) leaderFunc(faults *int, err *error) hook.LeaderFunc {
 		if *err = s.ctx.Err(); *err != nil {
 			return nobody
 		}
-		r, e := s.lead(q)
+		r, e := s.guest.Table.Lead(s.guest.Binding(hook.Leader.Name, s.o.Params), q)
 		if *err = e; e != nil {
 			return nobody
 		}

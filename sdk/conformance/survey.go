@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"quoin.dev/quoin/hook"
-	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/sdk/conformance/trial"
 	"quoin.dev/quoin/sdk/plugintest"
 )
@@ -34,7 +33,6 @@ const (
 	surveyFaultsMax  = 20
 	recordedCallsMax = 1_000
 	exploreCalls     = 25 // for each of Options.Calls
-	exploreFuelMax   = 100_000_000
 )
 
 // survey asks the operation what the records hold, the edges, and requests at random.
@@ -54,7 +52,7 @@ func (s *suite) survey(o hook.Operation, source *trial.Source, state *trial.Stat
 	if o.Name == hook.Query.Name {
 		teachKeys(source, state)
 	}
-	if err := s.explore(v); err != nil {
+	if err := source.Explore(s.ctx, s.compiled, o.Name, state, exploreCalls*s.o.Calls); err != nil {
 		return nil, err
 	}
 	requests = append(requests, trial.Edges(o.Name, s.o.Params)...)
@@ -100,49 +98,6 @@ func (s *suite) twice(q *trial.Question, state *trial.State) (trial.Answer, bool
 	state.Rollback(mark)
 	second, err := s.compiled.Ask(q, state)
 	return first, first.Equal(&second), err
-}
-
-// novelty is what tells the ways through a guest apart: fuel is a count of the code that ran.
-type novelty struct {
-	code                     uint32
-	fuel                     uint64
-	response, writes, events int
-}
-
-// explore asks an operation with a payload of the plugin's own format about what comes to mind, and
-// teaches the source which payloads had an answer, or used an amount of fuel, that no other had. This
-// is what coverage-guided fuzzing does (AFL, https://lcamtuf.coredump.cx/afl/technical_details.txt),
-// with fuel for the coverage and codes for rare paths. What it wrote is forgotten.
-func (s *suite) explore(v *survey) error {
-	seen, spent, faults := map[novelty]bool{}, uint64(0), 0
-	state := trial.NewState(v.before)
-	for n := 0; n < exploreCalls*s.o.Calls && spent < exploreFuelMax && faults < surveyFaultsMax; n++ {
-		if err := s.ctx.Err(); err != nil {
-			return err
-		}
-		q, err := trial.NewQuestion(v.operation.Name, v.source.Request(v.operation.Name))
-		if err != nil {
-			return err
-		}
-		if q.Payload == nil {
-			return nil // the contract says all about the request
-		}
-		a, err := s.compiled.Ask(q, state)
-		if err != nil {
-			return err
-		}
-		spent += a.Fuel
-		if a.Fault != "" {
-			faults++
-			continue
-		}
-		what := novelty{a.Code(), a.Fuel, len(a.Response), len(a.Writes), len(a.Events)}
-		if !seen[what] {
-			seen[what] = true
-			v.source.Teach(v.operation.Name, a.Code(), q.Payload)
-		}
-	}
-	return nil
 }
 
 // teachKeys makes queries ask about keys that are there.
@@ -209,9 +164,4 @@ func (v *survey) name(what string) string { return v.operation.Name + "/" + what
 // faulty reports whether a call ended in a fault that no rule of its own explains.
 func (v *survey) faulty(c *call) bool {
 	return c.Fault != "" && !(v.operation.Name == hook.Query.Name && c.Fault == hook.FaultImport.String())
-}
-
-// binding of the guest to a hook, with the options' parameters.
-func (s *suite) lead(q *hook.LeaderRequest) (plugin.LeadResult, error) {
-	return s.guest.Table.Lead(s.guest.Binding(hook.Leader.Name, s.o.Params), q)
 }

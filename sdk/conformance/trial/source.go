@@ -25,10 +25,12 @@ func NewSource(seed uint64, params []byte) *Source {
 	return &Source{Params: params, rng: rand.New(rand.NewPCG(seed, 0)), corpus: map[string]*corpus{}, height: 1}
 }
 
-// corpusMax bounds the payloads of one class that a source keeps for an operation, classesMax the classes.
+// Bounds of what a source is taught for an operation: payloads of one class, classes, and bytes of a
+// payload. Long ones are dear and seldom say more than short ones.
 const (
 	corpusMax  = 128
 	classesMax = 64
+	taughtMax  = 1 << 10
 )
 
 // corpus holds the payloads of one operation, by class.
@@ -48,7 +50,7 @@ func (s *Source) Teach(operation string, class uint32, payload []byte) {
 	}
 	list, known := c.payloads[class]
 	switch {
-	case !known && len(c.classes) == classesMax:
+	case len(payload) > taughtMax || !known && len(c.classes) == classesMax:
 		return
 	case !known:
 		c.classes = append(c.classes, class)

@@ -1,0 +1,108 @@
+package measure
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugin/hostile"
+)
+
+// The ranks of the classic table (Conover 1999, table A3 gives the binomial it comes from).
+func TestIntervalsAreOrderStatistics(t *testing.T) {
+	for n, l := range map[int]int{6: 1, 8: 1, 9: 2, 15: 4, 20: 6, 30: 10, 40: 14, 100: 40, 1000: 469} {
+		samples := make([]float64, n)
+		for i := range samples {
+			samples[i] = float64(n - i) // n to 1
+		}
+		got := intervalOf(samples)
+		if got.Low != float64(l) || got.High != float64(n+1-l) || got.Median != float64(n+1)/2 {
+			t.Errorf("%d samples: %+v, want %d to %d", n, got, l, n+1-l)
+		}
+	}
+}
+
+// An interval of 95 % holds the true median in about 95 of 100 experiments, whatever the distribution.
+func TestIntervalsHoldTheMedian(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	const experiments = 4000
+	held := 0
+	for range experiments {
+		samples := make([]float64, 40)
+		for i := range samples {
+			samples[i] = rng.ExpFloat64()
+		}
+		if i := intervalOf(samples); i.Low <= math.Ln2 && math.Ln2 <= i.High {
+			held++
+		}
+	}
+	if held < experiments*94/100 || held > experiments*99/100 {
+		t.Errorf("%d of %d intervals hold the median", held, experiments)
+	}
+}
+
+func release(t *testing.T, name string) []byte {
+	t.Helper()
+	f, ok := hostile.Find(name)
+	if !ok {
+		t.Fatalf("there is no fixture %q", name)
+	}
+	file, err := plugin.Embed(f.Module, f.Manifest([32]byte{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestMeasures(t *testing.T) {
+	o := Options{Seed: 1, Requests: 8, Rounds: 6, Round: 50 * time.Microsecond}
+	files := [][]byte{release(t, "leader-always-zero"), release(t, "machine-selective"), release(t, "leader-endless-loop")}
+	r, err := Run(context.Background(), files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Releases) != 3 || r.Releases[0].ImagePages == 0 || r.Releases[0].InstantiateUS.High <= 0 {
+		t.Errorf("releases: %+v", r.Releases)
+	}
+	seen := map[string]Operation{}
+	for _, m := range r.Operations {
+		seen[m.Operation+" "+m.Subject] = m
+		for _, i := range []Interval{m.NS, m.PerSecond, m.NSPerFuel} {
+			if !(0 < i.Low && i.Low <= i.Median && i.Median <= i.High) {
+				t.Errorf("%s of %s: %+v", m.Operation, m.Subject, i)
+			}
+		}
+		if (m.Ratio == nil) != m.Builtin || (m.RestoreNS == nil) != m.Builtin {
+			t.Errorf("%s of %s: ratio %v, restore %v", m.Operation, m.Subject, m.Ratio, m.RestoreNS)
+		}
+	}
+	zero, loop := seen[hook.Lead.Name+" leader-always-zero 6.6.6"], seen[hook.Lead.Name+" leader-endless-loop 6.6.6"]
+	if zero.Accepted != zero.Requests || zero.Fuel.Most > 1_000 || zero.Pages.Most != 2 && zero.Pages.Most != 1 {
+		t.Errorf("a leader that answers at once: %+v", zero)
+	}
+	if loop.Accepted != 0 || loop.Fuel.Least != hostile.FuelMax || loop.Ratio.Median < 2*zero.Ratio.Median {
+		t.Errorf("a leader that never ends: %+v", loop)
+	}
+	if m := seen[hook.Apply.Name+" machine-selective 6.6.6"]; m.Accepted == 0 {
+		t.Errorf("a machine: %+v", m)
+	}
+	if m := seen[hook.Apply.Name+" kv"]; m.Accepted != m.Requests || !m.Builtin {
+		t.Errorf("the built-in store: %+v", m)
+	}
+	again, err := Run(context.Background(), files[:1], o)
+	if err != nil || again.Operations[0].Fuel != zero.Fuel || again.Operations[0].Pages != zero.Pages {
+		t.Errorf("fuel and pages of another run: %+v, %v", again.Operations, err)
+	}
+}
+
+func TestMeasuringCanBeGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ctx, [][]byte{release(t, "leader-always-zero")}, Options{}); err == nil {
+		t.Error("it went on")
+	}
+}
