@@ -55,6 +55,7 @@ func TestSessions(t *testing.T) {
 		page     string
 		commands []string // that the page says to install
 	}{
+		{"plugin-go.md", []string{"go"}},
 		{"plugin-c.md", []string{"clang", "wasm-ld", "cc"}},
 		{"plugin-assemblyscript.md", []string{"node", "npm"}},
 	} {
