@@ -6,6 +6,8 @@
 @unmanaged
 @final
 export class Bytes {
+  [key: number]: i32; // tells editors of the operator below
+
   constructor(
     /** The address of the first byte. */
     readonly start: usize,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,6 +248,7 @@ func TestParseManifest(t *testing.T) {
 	for _, bad := range []string{
 		"", "{}", "[]", good + "x", good + good,
 		strings.Replace(good, `"version"`, `"versoin"`, 1),
+		strings.Replace(good, `"version"`, `"language": "pascal", "version"`, 1),
 		strings.Replace(good, `"sequence": 2`, `"sequence": -2`, 1),
 		strings.Replace(good, `"sequence": 2`, `"sequence": 0`, 1),
 		strings.Replace(good, `"0a00`, `"0a0`, 1),
@@ -257,6 +259,42 @@ func TestParseManifest(t *testing.T) {
 		if _, err := scaffold.ParseManifest([]byte(bad)); !errors.Is(err, scaffold.ErrManifest) {
 			t.Errorf("%.80q: %v", bad, err)
 		}
+	}
+}
+
+func TestLanguageOf(t *testing.T) {
+	for _, l := range scaffold.Languages() {
+		for _, h := range l.Hooks() {
+			dir := filepath.Join(t.TempDir(), "project")
+			files, err := scaffold.New(dir, scaffold.Project{Name: "project", Hook: h, Language: l.Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(files, l.Source) {
+				t.Errorf("%s, %s: there is no %s to edit", l.Name, h, l.Source)
+			}
+			for _, f := range files {
+				if b, err := os.ReadFile(filepath.Join(dir, f)); err != nil || bytes.Contains(b, []byte("PLUGIN_NAME")) || bytes.Contains(b, []byte("_VERSION\"")) {
+					t.Errorf("%s, %s: %s has a place that was not filled in: %v", l.Name, h, f, err)
+				}
+			}
+			if found, err := scaffold.LanguageOf(dir); err != nil || found != l {
+				t.Errorf("%s, %s: %v, %v", l.Name, h, found, err)
+			}
+			if m, err := scaffold.ReadManifest(dir); err != nil || !m.Serves(h) {
+				t.Errorf("%s, %s: %v, %v", l.Name, h, m, err)
+			}
+		}
+	}
+	unnamed, err := scaffold.FindLanguage("")
+	if err != nil || unnamed.Name != "go" {
+		t.Errorf("without a name: %v, %v", unnamed, err)
+	}
+	if _, err := scaffold.FindLanguage("pascal"); err == nil || !strings.Contains(err.Error(), "assemblyscript") {
+		t.Errorf("an unknown language: %v", err)
+	}
+	if _, err := scaffold.New(filepath.Join(t.TempDir(), "new"), scaffold.Project{Name: "a", Hook: hook.Leader.Name, Language: "pascal"}); err == nil {
+		t.Error("a project in an unknown language was written")
 	}
 }
 
