@@ -1,12 +1,15 @@
 package c_test
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugins/allowlist-validation/allowlist"
 	"quoin.dev/quoin/plugins/bank/smallbank"
+	"quoin.dev/quoin/plugins/cautious-finality/cautious"
 	"quoin.dev/quoin/plugins/reputation-leader/reputation"
 	"quoin.dev/quoin/sdk/internal/probe"
 	"quoin.dev/quoin/sdk/plugintest"
@@ -100,6 +103,59 @@ func randomQuestion(rng *rand.Rand) []byte {
 		return smallbank.AccountsQuery(rng.Uint64N(42), []uint16{0, 1, 7, 8, 9, 100}[rng.IntN(6)])
 	}
 	return make([]byte, rng.IntN(12))
+}
+
+// TestTheAllowListsAgree: the allow-list in Go, and in C as module and natively.
+func TestTheAllowListsAgree(t *testing.T) {
+	rng := generator(t)
+	sandboxed, process := open(t, "../../plugins/allowlist-validation-c")
+	recorder := plugintest.NewRecorder(plugintest.Native{Validation: hook.ValidationFunc(allowlist.Validate)}, nil)
+	answers := map[string]int{}
+	for range *calls {
+		var members [][32]byte
+		for range rng.IntN(10) {
+			members = append(members, [32]byte{byte(rng.IntN(16))})
+		}
+		q := &hook.ValidationRequest{Sender: [32]byte{byte(rng.IntN(16))}, Payload: make([]byte, rng.IntN(10)), Params: allowlist.Params(members...)}
+		if rng.IntN(8) == 0 && len(q.Params) > 0 {
+			q.Params = q.Params[1+rng.IntN(31):]
+		}
+		a, err := recorder.Call(hook.Validate.Name, encoded(t, q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[a.String()]++
+	}
+	if len(answers) != 4 {
+		t.Errorf("there are four answers, the requests gave %v", answers)
+	}
+	agree(t, &recorder.Record, sandboxed, process)
+}
+
+// TestTheCautiousAgree: the cautious finality in Go, and in C as module and natively.
+func TestTheCautiousAgree(t *testing.T) {
+	rng := generator(t)
+	sandboxed, process := open(t, "../../plugins/cautious-finality-c")
+	recorder := plugintest.NewRecorder(plugintest.Native{Finality: hook.FinalityFunc(cautious.Delay)}, nil)
+	waits := 0
+	for range *calls {
+		q := &hook.FinalityRequest{Height: rng.Uint64(), ViewGap: uint64(rng.IntN(2)) * rng.Uint64N(1<<rng.IntN(64))}
+		if rng.IntN(2) == 0 {
+			q.Params = binary.LittleEndian.AppendUint32(nil, rng.Uint32()>>rng.IntN(32))
+			q.Params = binary.LittleEndian.AppendUint32(q.Params, rng.Uint32N(100_000))
+		}
+		a, err := recorder.Call(hook.Delay.Name, encoded(t, q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Response[0] > 0 {
+			waits++
+		}
+	}
+	if waits < *calls/10 {
+		t.Errorf("only %d of %d requests led to a wait", waits, *calls)
+	}
+	agree(t, &recorder.Record, sandboxed, process)
 }
 
 // TestTheProbesAgree runs random programs of reads and writes, about the limits of keys and values.
