@@ -32,6 +32,8 @@ var (
 
 const differentialShards = 4
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 func TestRandomModules(t *testing.T) {
 	first, n := int64(1), *differentialRuns
 	if *differentialSeed != 0 {
@@ -196,7 +198,7 @@ func (d *differential) module(r Source) (digest uint32, err error) {
 	}
 	defer reference.Close(ctx)
 
-	hash := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	hash := crc32.New(castagnoli)
 	for _, name := range calls {
 		o, err := d.instrumented(instances, name, randomFuel)
 		if err != nil {
