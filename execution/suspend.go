@@ -40,9 +40,9 @@ func IsSuspension(t *quoin.Transaction) bool {
 //
 // It names a namespace by an entry or, with no differing entry, by a namespace's root. A namespace
 // is to blame if, among the votes, those outside the largest group with one value for it weigh more
-// than f: then honest replicas differ on it, whatever faulty ones claim. Machines see nothing but
-// their own namespace, and all who voted started from one state, so a difference in a namespace is
-// that namespace's own.
+// than f: then honest replicas differ on it, whatever faulty ones claim. All who voted started from
+// one state, and of a block's changes machines see those of their own namespace alone, so a
+// difference in a namespace is that namespace's own.
 type Evidence struct {
 	View   quoin.View
 	Block  quoin.Hash
