@@ -141,22 +141,23 @@ func (p *bodyPass) pushAll(ts []valueType) { p.stack = append(p.stack, ts...) }
 
 // pop takes a value of the type, or of any type when t is zero.
 func (p *bodyPass) pop(t valueType) valueType {
-	top := &p.blocks[len(p.blocks)-1]
-	if len(p.stack) == top.height {
+	top, n := &p.blocks[len(p.blocks)-1], len(p.stack)
+	if n == top.height {
 		if !top.unreachable {
 			p.invalid("the stack is empty where %v is needed", t)
 		}
 		return t
 	}
-	got := p.stack[len(p.stack)-1]
-	p.stack = p.stack[:len(p.stack)-1]
-	if got != t && got != 0 && t != 0 {
+	got := p.stack[n-1]
+	p.stack = p.stack[:n-1]
+	switch {
+	case got == t || t == 0:
+		return got
+	case got != 0:
 		p.invalid("%v on the stack where %v is needed", got, t)
+		return got
 	}
-	if got == 0 {
-		return t
-	}
-	return got
+	return t
 }
 
 func (p *bodyPass) popAll(ts []valueType) {
@@ -243,10 +244,12 @@ func (p *bodyPass) depth() int { return len(p.blocks) - 1 }
 // instruction reads one instruction.
 func (p *bodyPass) instruction() {
 	at := p.r.at
-	op := p.r.byte()
-	if p.r.failed() {
+	if at == p.r.end {
+		p.r.byte() // which is missing
 		return
 	}
+	op := p.r.b[at]
+	p.r.at++
 	p.instrs++
 	dead := p.dead()
 	switch {

@@ -391,7 +391,9 @@ func (m *module) parseDataCount(r *reader, l *Limits) {
 }
 
 func (m *module) parseCode(r *reader, l *Limits) {
-	for n := r.count("bodies", l.Functions); n > 0 && !r.failed(); n-- {
+	n := r.count("bodies", l.Functions)
+	m.bodies = make([]section, 0, min(n, r.end-r.at)) // each takes a byte at least
+	for ; n > 0 && !r.failed(); n-- {
 		size := r.u32()
 		if uint64(size) > uint64(l.BodyBytes) {
 			r.fail(CodeBody, "a function of %d bytes, at most %d are allowed", size, l.BodyBytes)
@@ -404,7 +406,9 @@ func (m *module) parseCode(r *reader, l *Limits) {
 
 func (m *module) parseData(r *reader, l *Limits) {
 	total := 0
-	for n := r.count("data segments", l.Data); n > 0 && !r.failed(); n-- {
+	n := r.count("data segments", l.Data)
+	m.data = make([]activeSegment, 0, min(n, r.end-r.at)) // each takes a byte at least
+	for ; n > 0 && !r.failed(); n-- {
 		if flag := r.u32(); flag != 0 && !r.failed() {
 			r.fail(CodeFeature, "a data segment of kind %d, only active ones are accepted", flag)
 		}

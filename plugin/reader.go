@@ -24,13 +24,17 @@ func (r *reader) fail(code Code, format string, args ...any) {
 func (r *reader) more() bool { return r.at < r.end }
 
 func (r *reader) byte() byte {
-	if r.at >= r.end {
-		r.fail(CodeMalformed, "unexpected end")
-		return 0
+	if r.at < r.end {
+		r.at++
+		return r.b[r.at-1]
 	}
-	c := r.b[r.at]
-	r.at++
-	return c
+	return r.ended()
+}
+
+//go:noinline
+func (r *reader) ended() byte {
+	r.fail(CodeMalformed, "unexpected end")
+	return 0
 }
 
 func (r *reader) take(n uint32) []byte {
@@ -43,13 +47,16 @@ func (r *reader) take(n uint32) []byte {
 	return b
 }
 
-// u32 reads an unsigned LEB128 number of 32 bits.
+// u32 reads an unsigned LEB128 number of 32 bits. Most numbers have one byte.
 func (r *reader) u32() uint32 {
 	if r.at < r.end && r.b[r.at] < 0x80 {
-		c := r.b[r.at]
 		r.at++
-		return uint32(c)
+		return uint32(r.b[r.at-1])
 	}
+	return r.longU32()
+}
+
+func (r *reader) longU32() uint32 {
 	var v uint32
 	for i := 0; i < 5; i++ {
 		c := r.byte()
@@ -78,6 +85,14 @@ func (r *reader) s33() int64 { return r.signed(33) }
 func (r *reader) s64() int64 { return r.signed(64) }
 
 func (r *reader) signed(bits uint) int64 {
+	if r.at < r.end && r.b[r.at] < 0x80 {
+		r.at++
+		return int64(int8(r.b[r.at-1]<<1) >> 1)
+	}
+	return r.longSigned(bits)
+}
+
+func (r *reader) longSigned(bits uint) int64 {
 	var v int64
 	var shift uint
 	for {
