@@ -43,6 +43,9 @@ type corpus struct {
 // from it. The class says what it does, such as the code of the answer: payloads of all classes are
 // taken equally often, so that one that got further than most others counts.
 func (s *Source) Teach(operation string, class uint32, payload []byte) {
+	if len(payload) > taughtMax {
+		return
+	}
 	c := s.corpus[operation]
 	if c == nil {
 		c = &corpus{payloads: map[uint32][][]byte{}}
@@ -50,7 +53,7 @@ func (s *Source) Teach(operation string, class uint32, payload []byte) {
 	}
 	list, known := c.payloads[class]
 	switch {
-	case len(payload) > taughtMax || !known && len(c.classes) == classesMax:
+	case !known && len(c.classes) == classesMax:
 		return
 	case !known:
 		c.classes = append(c.classes, class)

@@ -21,6 +21,11 @@ func TestRequestsAreValidAndOfTheirSeed(t *testing.T) {
 			t.Fatal(err)
 		}
 		params := []byte{3, 0, 0, 0, 9}
+		long := NewSource(7, params)
+		long.Teach(name, 0, make([]byte, taughtMax+1)) // is not kept
+		for range 8 {
+			long.Request(name)
+		}
 		one, two, other := NewSource(7, params), NewSource(7, params), NewSource(8, params)
 		requests, differ := Edges(name, params), 0
 		if len(requests) == 0 {
