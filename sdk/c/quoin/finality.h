@@ -13,7 +13,7 @@
 #include "quoin.h"
 
 // quoin_finality_request describes a block, by facts that every replica shares.
-typedef struct quoin_finality_request {
+typedef struct QUOIN_OVERLAY quoin_finality_request {
 	uint32_t p;            // bytes of the parameters
 	uint32_t transactions; // of the block, the kernel's included
 	uint32_t bytes;        // of the block's body

@@ -17,14 +17,14 @@ enum {
 	QUOIN_LEADER_REQUEST_MAX = 55376, // bytes
 };
 
-typedef struct quoin_validator {
+typedef struct QUOIN_OVERLAY quoin_validator {
 	uint64_t weight; // at least 1; of all together at most 2^62
 	uint8_t key[32];
 } quoin_validator;
 
 // quoin_leader_request is followed by m blocks, each stride bytes long, and p bytes of the
 // binding's parameters.
-typedef struct quoin_leader_request {
+typedef struct QUOIN_OVERLAY quoin_leader_request {
 	uint32_t n;      // validators, 1 to QUOIN_VALIDATORS_MAX
 	uint32_t m;      // blocks in the window, 0 to QUOIN_WINDOW_MAX
 	uint32_t p;      // bytes of parameters, 0 to QUOIN_PARAMS_MAX
@@ -38,7 +38,7 @@ typedef struct quoin_leader_request {
 } quoin_leader_request;
 
 // quoin_block is a recent block as its descendants commit to it.
-typedef struct quoin_block {
+typedef struct QUOIN_OVERLAY quoin_block {
 	uint64_t height;   // never rising from one to the next
 	uint64_t view;     // strictly falling
 	uint64_t view_gap; // views without a block just before it

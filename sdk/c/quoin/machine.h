@@ -21,7 +21,7 @@ enum {
 };
 
 // quoin_apply_request is followed, behind the payload, by p bytes of the binding's parameters.
-typedef struct quoin_apply_request {
+typedef struct QUOIN_OVERLAY quoin_apply_request {
 	uint32_t q;     // bytes of the payload
 	uint32_t p;     // bytes of the parameters
 	uint32_t index; // of the transaction in its block
@@ -34,7 +34,7 @@ typedef struct quoin_apply_request {
 } quoin_apply_request;
 
 // quoin_query_request is followed, behind the payload, by p bytes of the binding's parameters.
-typedef struct quoin_query_request {
+typedef struct QUOIN_OVERLAY quoin_query_request {
 	uint32_t q;      // bytes of the payload
 	uint32_t p;      // bytes of the parameters
 	uint64_t height; // of the block after which the state is read

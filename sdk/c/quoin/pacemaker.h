@@ -19,14 +19,14 @@ enum {
 #define QUOIN_OBSERVER UINT32_MAX // the place of a node that is no validator
 
 // quoin_pacemaker_view is a view as this node saw it.
-typedef struct quoin_pacemaker_view {
+typedef struct QUOIN_OVERLAY quoin_pacemaker_view {
 	uint64_t view;
 	uint32_t ms;        // from entering to leaving
 	uint32_t notarized; // 1: left by a block; 0: given up
 } quoin_pacemaker_view;
 
 // quoin_pacemaker_request is followed, behind the views, by p bytes of the binding's parameters.
-typedef struct quoin_pacemaker_request {
+typedef struct QUOIN_OVERLAY quoin_pacemaker_request {
 	uint32_t p; // bytes of the parameters
 	uint32_t m; // views in the window, 0 to QUOIN_PACEMAKER_WINDOW_MAX
 	uint32_t validators;

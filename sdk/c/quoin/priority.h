@@ -18,7 +18,7 @@ enum {
 
 // quoin_priority_request is followed, behind the payload, by p bytes of the binding's parameters
 // and n bytes of the namespace's name.
-typedef struct quoin_priority_request {
+typedef struct QUOIN_OVERLAY quoin_priority_request {
 	uint32_t q;        // bytes of the payload
 	uint32_t p;        // bytes of the parameters
 	uint32_t n;        // bytes of the namespace, 0 to QUOIN_NAMESPACE_MAX

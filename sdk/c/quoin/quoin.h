@@ -54,6 +54,10 @@ typedef struct quoin_operation {
 void quoin_register(quoin_operation *o, const char *name, int32_t (*call)(void));
 #endif
 
+// QUOIN_OVERLAY marks a struct that is laid over bytes: the compiler must not conclude that it lies
+// elsewhere than what is written as bytes.
+#define QUOIN_OVERLAY __attribute__((may_alias))
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "messages are laid over memory as they are, little-endian");
 
 // Limits of the host. Whatever breaks one of them is a fault.

@@ -51,7 +51,7 @@ enum { PAGE = 65536 };
 
 static bool heap_ends_at(uintptr_t end) {
 	uintptr_t have = __builtin_wasm_memory_size(0) * PAGE;
-	return end <= have || __builtin_wasm_memory_grow(0, (end - have + PAGE - 1) / PAGE) != (size_t)-1;
+	return end <= have || __builtin_wasm_memory_grow(0, (end - have - 1) / PAGE + 1) != (size_t)-1;
 }
 
 static uintptr_t heap_begin(void) { return (uintptr_t)&__heap_base; }

@@ -15,7 +15,7 @@ enum { QUOIN_VALIDATION_REQUEST_MAX = 69720 }; // bytes
 
 // quoin_validation_request is followed, behind the payload, by p bytes of the binding's
 // parameters.
-typedef struct quoin_validation_request {
+typedef struct QUOIN_OVERLAY quoin_validation_request {
 	uint32_t q;              // bytes of the payload
 	uint32_t p;              // bytes of the parameters
 	uint64_t height;         // of the block; in the pool: of the next one
