@@ -61,6 +61,8 @@ type Parameters struct {
 	SandboxEngine            uint64 // version of the sandbox's engine and instrumentation
 	FuelSchedule             uint64 // version of the fuel schedule
 	UnsignedTransactionsFlag uint64 // 1: transactions without a sender are allowed
+	NamespaceMaxKeys         uint64 // at which a namespace takes no further writes, only deletions
+	NamespaceMaxBytes        uint64 // likewise, of keys and values
 }
 
 // DefaultParameters returns the parameters of a new chain.
@@ -81,6 +83,8 @@ func DefaultParameters() Parameters {
 		ActivationRetries:      8,
 		SandboxEngine:          2,
 		FuelSchedule:           2,
+		NamespaceMaxKeys:       100_000_000,
+		NamespaceMaxBytes:      64 << 30,
 	}
 }
 
@@ -106,6 +110,8 @@ func (p *Parameters) fields() []parameter {
 		{"sandbox_engine", &p.SandboxEngine, 1, 1 << 16},
 		{"fuel_schedule", &p.FuelSchedule, 1, 1 << 16},
 		{"unsigned_transactions", &p.UnsignedTransactionsFlag, 0, 1},
+		{"namespace_max_keys", &p.NamespaceMaxKeys, 1, 1 << 40},
+		{"namespace_max_bytes", &p.NamespaceMaxBytes, 1 << 10, 1 << 50},
 	}
 }
 

@@ -2,7 +2,6 @@ package execution
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -95,10 +94,10 @@ func (x *Executor) applyRequest(o *Outcome, i int) *hook.ApplyRequest {
 func (x *Executor) applyOne(o *Outcome, w *world, v verdict, binding *quoin.Binding, i int) (faulted bool, err error) {
 	q := x.applyRequest(o, i)
 	mark := o.overlay.Mark()
-	x.state = machineState{world: w, overlay: o.overlay, namespace: o.Block.Transactions()[i].Namespace, written: &o.written}
+	x.state = x.machineState(o, w, o.Block.Transactions()[i].Namespace)
 	r, err := x.c.Table.Apply(binding, q, &x.state)
-	if errors.Is(err, errWrites) {
-		return true, o.refuse(i, mark, quoin.Result{Code: ResultWrites, Fuel: v.fuel + fullFuel(binding)})
+	if code := roomCode(err); code != 0 {
+		return true, o.refuse(i, mark, quoin.Result{Code: code, Fuel: v.fuel + fullFuel(binding)})
 	}
 	if err != nil {
 		return false, local(err, o.IDs[i])
@@ -160,18 +159,6 @@ func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
 	}
 	return suspended
 }
-
-// WritesMax bounds what the machines of one block may write, in bytes of keys and values plus
-// writeCost each, overwritten and reverted writes included. It is far below what an overlay holds,
-// so that the kernel's own writes always have room; whoever goes beyond it gets ResultWrites, on
-// every replica alike.
-const (
-	WritesMax = 32 << 20
-	writeCost = 64
-)
-
-// errWrites is what a machine's write beyond WritesMax fails with.
-var errWrites = errors.New("the block's room for writes is used up")
 
 // Query asks a namespace's machine about the certified state. Errors wrap ErrLocal, or
 // ErrNoMachine.

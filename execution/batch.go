@@ -1,8 +1,6 @@
 package execution
 
 import (
-	"errors"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
@@ -63,7 +61,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	}
 	before, written, logs := o.overlay.Mark(), o.written, len(o.Logs)
 	namespace := o.Block.Transactions()[i].Namespace
-	x.state = machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written}
+	x.state = x.machineState(o, w, namespace)
 	mark := before
 	fault, err := x.c.Table.ApplyBatch(binding, len(of), func(k int) *hook.ApplyRequest {
 		mark = o.overlay.Mark()
@@ -74,7 +72,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	if err == nil && fault == hook.FaultNone {
 		return nil
 	}
-	if err != nil && !errors.Is(err, errWrites) {
+	if err != nil && roomCode(err) == 0 {
 		return local(err, o.IDs[of[0]])
 	}
 	if err := o.overlay.Revert(before); err != nil {

@@ -63,6 +63,9 @@ const (
 	// ResultValidation says that the namespace's validation refused the transaction; the output is
 	// its code (4 bytes, big-endian).
 	ResultValidation = quoin.ResultFault + 1027
+	// ResultQuota says that the namespace held as many keys or bytes as it may, or more, after the
+	// block before, and that the transaction did not only delete.
+	ResultQuota = quoin.ResultFault + 1028
 	// ResultValidationFault and a fault say that the validation faulted.
 	ResultValidationFault = quoin.ResultFault + 2048
 )

@@ -92,50 +92,6 @@ func (w *world) prove(namespace string, key []byte) ([]byte, error) {
 	return p.MarshalBinary()
 }
 
-// machineState is one machine's namespace of an overlay.
-type machineState struct {
-	*world
-	overlay   *state.Overlay
-	namespace string
-	written   *int
-}
-
-func (m *machineState) charge(n int) error {
-	if *m.written+n+writeCost > WritesMax {
-		return errWrites
-	}
-	*m.written += n + writeCost
-	return nil
-}
-
-var (
-	_ plugin.State = (*machineState)(nil)
-	_ plugin.World = (*machineState)(nil)
-)
-
-func (m *machineState) Get(key []byte) ([]byte, bool, error) { return m.overlay.Get(m.namespace, key) }
-
-func (m *machineState) Put(key, value []byte) error {
-	if err := m.charge(len(key) + len(value)); err != nil {
-		return err
-	}
-	return m.overlay.Put(m.namespace, key, value)
-}
-
-func (m *machineState) Delete(key []byte) error {
-	if err := m.charge(len(key)); err != nil {
-		return err
-	}
-	return m.overlay.Delete(m.namespace, key)
-}
-
-func (m *machineState) Scan(start, end []byte, visit func(key, value []byte) bool) error {
-	return m.overlay.ScanKeys(m.namespace, start, end, visit)
-}
-
-// Proof implements plugin.World.
-func (m *machineState) Proof(key []byte) ([]byte, error) { return m.prove(m.namespace, key) }
-
 // stateBefore is a namespace after the block before, as validations and queries see it.
 type stateBefore struct {
 	*world

@@ -193,6 +193,8 @@ func resultText(namespace string, code uint32) (name, meaning string) {
 		return "suspended", "the namespace " + quote(namespace) + " is suspended: its machine gave validators different results"
 	case code == execution.ResultWrites:
 		return "writes", "the machines of the block had written as much as a block may"
+	case code == execution.ResultQuota:
+		return "quota", "the namespace " + quote(namespace) + " holds as many keys or bytes as it may; only deletions are applied"
 	case code == execution.ResultValidation:
 		return "refused-by-validation", "the validation of " + quote(namespace) + " refused it; its code is the result's output"
 	case code > execution.ResultValidationFault && hook.Fault(code-execution.ResultValidationFault).Valid():
