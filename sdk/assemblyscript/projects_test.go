@@ -53,42 +53,14 @@ func TestTesting(t *testing.T) {
 }
 
 // TestProjects builds the project of each hook, runs its own tests, and holds it against the built-in
-// that has the same rule, or else the project in Go.
+// that has the same rule, or else the project in Go. A mistake in it is found.
 func TestProjects(t *testing.T) {
 	s := *seed
 	if s == 0 {
 		s = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay: go test -run TestProjects ./sdk/assemblyscript -seed %d -calls %d", s, *calls)
-	rng := rand.New(rand.NewPCG(s, 11))
-	type message = interface{ Append([]byte) ([]byte, error) }
-	for _, c := range []struct {
-		hook    *hook.Hook
-		builtin plugintest.Answerer
-		request func() (operation string, m message)
-	}{
-		{&hook.Leader, nil, func() (string, message) { return hook.Lead.Name, plugintest.RandomRequest(rng, 30) }},
-		{&hook.Machine, nil, func() (string, message) {
-			if rng.IntN(10) == 0 {
-				return hook.Query.Name, &hook.QueryRequest{Payload: []byte(strings.Repeat("n", rng.IntN(4)))}
-			}
-			words := []string{"claim ", "release ", "claim", "", "steal "}
-			return hook.Apply.Name, &hook.ApplyRequest{Sender: [32]byte{byte(rng.IntN(2))},
-				Payload: []byte(words[rng.IntN(5)*rng.IntN(2)] + strings.Repeat("n", rng.IntN(4)) + strings.Repeat("l", rng.IntN(2)*rng.IntN(80)))}
-		}},
-		{&hook.Validation, plugintest.Native{Validation: hook.ValidationFunc(plugin.Signed)}, func() (string, message) {
-			return hook.Validate.Name, &hook.ValidationRequest{Sender: [32]byte{31: byte(rng.IntN(2))}, Payload: make([]byte, rng.IntN(4)), Params: numbers(rng)}
-		}},
-		{&hook.Finality, plugintest.Native{Finality: hook.FinalityFunc(plugin.Deep)}, func() (string, message) {
-			return hook.Delay.Name, &hook.FinalityRequest{Height: rng.Uint64(), Params: numbers(rng)}
-		}},
-		{&hook.Pacemaker, plugintest.Native{Pacemaker: hook.PacemakerFunc(plugin.Adaptive)}, func() (string, message) {
-			return hook.Timeout.Name, randomPacemaker(rng)
-		}},
-		{&hook.Priority, plugintest.Native{Priority: hook.PriorityFunc(plugin.SmallFirst)}, func() (string, message) {
-			return hook.Prioritize.Name, &hook.PriorityRequest{Namespace: []byte("bank"), Payload: make([]byte, rng.IntN(1000)), Params: numbers(rng)}
-		}},
-	} {
+	for _, c := range projects(rand.New(rand.NewPCG(s, 11))) {
 		t.Run(c.hook.Name, func(t *testing.T) {
 			dir := newProject(t, "assemblyscript", c.hook.Name)
 			module := sandboxtest.Build(t, dir)
@@ -99,30 +71,96 @@ func TestProjects(t *testing.T) {
 				t.Fatal(err)
 			}
 			run(t, dir, "node", "--test")
-			if c.builtin == nil {
-				c.builtin = bound(t, sandboxtest.Build(t, newProject(t, "go", c.hook.Name)), c.hook.Name)
-			}
-			recorder := plugintest.NewRecorder(c.builtin, nil)
-			answers := map[string]bool{}
-			for range *calls {
-				operation, m := c.request()
-				request, err := m.Append(nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				a, err := recorder.Call(operation, request)
-				if err != nil || a.Fault != "" {
-					t.Fatalf("%v, the fault %q", err, a.Fault)
-				}
-				answers[a.String()] = true
-			}
-			if len(answers) < 3 {
-				t.Errorf("only %d different answers: the requests are of little use", len(answers))
-			}
-			if err := recorder.Record.Verify(bound(t, module, c.hook.Name)); err != nil {
+			record := c.record(t)
+			if err := record.Verify(bound(t, module, c.hook.Name)); err != nil {
 				t.Error(err)
 			}
+			if c.file == "" {
+				return
+			}
+			edit(t, filepath.Join(dir, c.file), c.right, c.wrong)
+			if err := record.Verify(bound(t, sandboxtest.Build(t, dir), c.hook.Name)); !errors.Is(err, plugintest.ErrDiffers) {
+				t.Errorf("%q instead of %q in %s was not found: %v", c.wrong, c.right, c.file, err)
+			}
 		})
+	}
+}
+
+type message = interface{ Append([]byte) ([]byte, error) }
+
+// project is what the project of a hook is held against.
+type project struct {
+	hook    *hook.Hook
+	builtin plugintest.Answerer // with the same rule; nil: the project in Go
+	request func() (operation string, m message)
+	// A mistake that the requests find: in the file stands wrong instead of right. Not every project has
+	// one, because compiling takes its time.
+	file, right, wrong string
+}
+
+const index = "assembly/index.ts"
+
+func projects(rng *rand.Rand) []project {
+	return []project{
+		{&hook.Leader, nil, func() (string, message) { return hook.Lead.Name, plugintest.RandomRequest(rng, 30) }, "quoin/leader.ts", "r.view / 4 - 1", "r.view / 4"},
+		{&hook.Machine, nil, func() (string, message) {
+			if rng.IntN(10) == 0 {
+				return hook.Query.Name, &hook.QueryRequest{Payload: []byte(strings.Repeat("n", rng.IntN(4)))}
+			}
+			words := []string{"claim ", "release ", "claim", "", "steal "}
+			return hook.Apply.Name, &hook.ApplyRequest{Sender: [32]byte{byte(rng.IntN(2))},
+				Payload: []byte(words[rng.IntN(5)*rng.IntN(2)] + strings.Repeat("n", rng.IntN(4)) + strings.Repeat("l", rng.IntN(2)*rng.IntN(80)))}
+		}, index, "State.delete(name);", ""},
+		{&hook.Validation, plugintest.Native{Validation: hook.ValidationFunc(plugin.Signed)}, func() (string, message) {
+			return hook.Validate.Name, &hook.ValidationRequest{Sender: [32]byte{31: byte(rng.IntN(2))}, Payload: make([]byte, rng.IntN(4)), Params: numbers(rng)}
+		}, index, "r.payload.length > r.params", "r.payload.length >= r.params"},
+		{&hook.Finality, plugintest.Native{Finality: hook.FinalityFunc(plugin.Deep)}, func() (string, message) {
+			return hook.Delay.Name, &hook.FinalityRequest{Height: rng.Uint64(), Params: numbers(rng)}
+		}, "", "", ""},
+		{&hook.Pacemaker, plugintest.Native{Pacemaker: hook.PacemakerFunc(plugin.Adaptive)}, func() (string, message) {
+			return hook.Timeout.Name, randomPacemaker(rng)
+		}, "", "", ""},
+		{&hook.Priority, plugintest.Native{Priority: hook.PriorityFunc(plugin.SmallFirst)}, func() (string, message) {
+			return hook.Prioritize.Name, &hook.PriorityRequest{Namespace: []byte("bank"), Payload: make([]byte, rng.IntN(1000)), Params: numbers(rng)}
+		}, "", "", ""},
+	}
+}
+
+// record is what the requests' answers are.
+func (c *project) record(t *testing.T) *plugintest.Record {
+	t.Helper()
+	by := c.builtin
+	if by == nil {
+		by = bound(t, sandboxtest.Build(t, newProject(t, "go", c.hook.Name)), c.hook.Name)
+	}
+	recorder := plugintest.NewRecorder(by, nil)
+	answers := map[string]bool{}
+	for range *calls {
+		operation, m := c.request()
+		request, err := m.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := recorder.Call(operation, request)
+		if err != nil || a.Fault != "" {
+			t.Fatalf("%v, the fault %q", err, a.Fault)
+		}
+		answers[a.String()] = true
+	}
+	if len(answers) < 3 {
+		t.Errorf("only %d different answers: the requests are of little use", len(answers))
+	}
+	return &recorder.Record
+}
+
+func edit(t *testing.T, path, old, new string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(b), old) {
+		t.Fatalf("%s: %v, or without %q", path, err, old)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(b), old, new)), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
