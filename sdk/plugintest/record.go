@@ -275,8 +275,8 @@ func (r *Record) readLine(number int, line []byte) error {
 	if err := strict(line, &c); err != nil {
 		return err
 	}
-	if _, known := hook.FindOperation(c.Operation); !known {
-		return fmt.Errorf("there is no operation %q", c.Operation)
+	if o, known := hook.FindOperation(c.Operation); !known || o.Batch {
+		return fmt.Errorf("there is no operation %q of one call", c.Operation)
 	}
 	if c.Request == nil || c.Fault != "" && c.Response != nil {
 		return errors.New("a call has a request, and a response or a fault")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +113,7 @@ func TestARecordHasOneText(t *testing.T) {
 		"white space":       strings.Replace(text.String(), `"request":`, `"request": `, 1),
 		"unknown field":     strings.Replace(text.String(), `{"operation"`, `{"extra":1,"operation"`, 1),
 		"unknown operation": strings.Replace(text.String(), "v1.apply", "v9.apply", 1),
+		"batch operation":   strings.Replace(text.String(), "v1.apply", "v1.apply_batch", 1),
 		"no request":        lines[0] + `{"operation":"machine.v1.apply","request":null}` + "\n",
 		"fault and answer":  lines[0] + `{"operation":"machine.v1.apply","request":"","fault":"trap","response":"AA=="}` + "\n",
 		"keys descend":      lines[0] + lines[2] + lines[1],
@@ -121,6 +123,58 @@ func TestARecordHasOneText(t *testing.T) {
 	} {
 		if _, err := ReadRecord(strings.NewReader(bad)); !errors.Is(err, ErrRecord) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNativeAnswersForEveryHook(t *testing.T) {
+	n := Native{
+		Leader:  hook.LeaderFunc(func(*hook.LeaderRequest) hook.LeaderResponse { return hook.LeaderResponse{Proposer: 1} }),
+		Machine: notes{},
+		Validation: hook.ValidationFunc(func(_ *hook.ValidationRequest, state hook.Reader) hook.ValidationResponse {
+			if _, writes := state.(hook.Access); writes {
+				return hook.ValidationResponse{Code: 1}
+			}
+			return hook.ValidationResponse{Code: 2}
+		}),
+		Finality:  hook.FinalityFunc(func(*hook.FinalityRequest) hook.FinalityResponse { return hook.FinalityResponse{Blocks: 1000} }),
+		Pacemaker: hook.PacemakerFunc(func(*hook.PacemakerRequest) hook.PacemakerResponse { return hook.PacemakerResponse{} }),
+		Priority:  hook.PriorityFunc(func(*hook.PriorityRequest) hook.PriorityResponse { return hook.PriorityResponse{Priority: 3} }),
+	}
+	leader := func(n int) hook.LeaderRequest {
+		return hook.LeaderRequest{View: 1, Validators: slices.Repeat([]hook.Validator{{Weight: 1}}, n)}
+	}
+	one, two := leader(1), leader(2)
+	asked := map[string]bool{}
+	for _, c := range []struct {
+		operation string
+		request   interface{ Append([]byte) ([]byte, error) }
+		want      string
+	}{
+		{hook.Lead.Name, &two, "response 01000000"},
+		{hook.Lead.Name, &one, "fault output"},
+		{hook.Apply.Name, &hook.ApplyRequest{Payload: []byte("k=v")}, "response 00000000, event 6b"},
+		{hook.Query.Name, &hook.QueryRequest{Payload: []byte("k")}, "response 0000000076"},
+		{hook.Validate.Name, &hook.ValidationRequest{}, "response 02000000"},
+		{hook.Delay.Name, &hook.FinalityRequest{}, "response 4000000060ea0000"},
+		{hook.Timeout.Name, &hook.PacemakerRequest{View: 1, BuiltinMS: 40, MaxMS: 100}, "response 0a00000000000000"},
+		{hook.Prioritize.Name, &hook.PriorityRequest{}, "response 0300000000000000"},
+	} {
+		asked[c.operation] = true
+		request, err := c.request.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := NewState([]Pair{{[]byte("k"), []byte("v")}})
+		if got, err := n.Answer(c.operation, request, state); err != nil || got.String() != c.want {
+			t.Errorf("%s: %v, %v; want %s", c.operation, &got, err, c.want)
+		}
+	}
+	for _, h := range hook.All() {
+		for _, o := range h.Operations {
+			if !o.Batch && !asked[o.Name] {
+				t.Errorf("%s is not asked", o.Name)
+			}
 		}
 	}
 }
