@@ -75,12 +75,13 @@ func TestHolesAreSeen(t *testing.T) {
 		missed, other string
 		problem       string
 	}{
-		{HoleLimits, "nesting-bomb", "start-loop", "observed: compiled"},
+		{HoleLimits, "branch-tables", "start-loop", "observed: compiled"},
 		{HoleMemory, "probe-grow", "probe-nan", "interpreted, call 1, differs"},
 		{HoleClock, "probe-ambient", "probe-nan", "differs"},
 		{HoleGrants, "foreign-ungranted", "foreign-other", "observed: answered"},
 		{HoleKeys, "namespace-prefix", "history-outside", "is seen as"},
 		{HoleAuthors, "author-unsigned", "name-taken", "open to approval"},
+		{HoleQuota, "probe-bloat", "probe-batch", "codes 0 and 0"},
 		{HoleLeak, "probe-nan", "", "resident memory grew"},
 		{HoleCrash, "probe-nan", "", "exit status 3"},
 	} {

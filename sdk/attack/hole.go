@@ -21,7 +21,6 @@ const (
 	HoleKeys    Hole = "keys"    // namespaces are plain prefixes of keys
 	HoleAuthors Hole = "authors" // any signature of an author counts
 	HoleQuota   Hole = "quota"   // a namespace may grow without end
-	HoleTrace   Hole = "trace"   // logs are part of results
 	HoleLeak    Hole = "leak"    // a case takes 128 MiB
 	HoleCrash   Hole = "crash"   // a case ends the process
 )
@@ -62,6 +61,13 @@ func (h Hole) environment(env governance.Environment) governance.Environment {
 		env.Verify = func(quoin.PublicKey, []byte, quoin.Signature) bool { return true }
 	}
 	return env
+}
+
+// quota changes the parameters of a chain that limits its namespaces.
+func (h Hole) quota(p *quoin.Parameters) {
+	if h == HoleQuota {
+		p.NamespaceMaxKeys = quoin.DefaultParameters().NamespaceMaxKeys
+	}
 }
 
 var leaked []byte

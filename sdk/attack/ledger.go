@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -16,6 +17,7 @@ import (
 func chainCases() []Case {
 	return []Case{
 		{27, hostile.ProbeBatch, "faults in a batch, to make others pay", contained, batchFault},
+		{31, hostile.ProbeBloat, "writes new keys for as long as it can", contained, bloat},
 		{50, "shadow-mirror", "answers with all that it sees, to proposers, voters, shadows and those who replay", contained, shadow},
 		{58, "proposals-by-strangers", "proposes without holding the role", contained, strangers},
 		{58, "proposals-without-end", "proposes for every slot that it can name", contained, spam},
@@ -73,6 +75,55 @@ func batchFault(s *stage) (string, error) {
 		if chains[0].executor.Tip().Digest() != chains[1].executor.Tip().Digest() {
 			return "answered", fmt.Errorf("block %d: the replicas have different results", block+1)
 		}
+	}
+	return contained, nil
+}
+
+// bloat lets a machine write new keys, block after block: at its quota the namespace takes no more, and
+// the bystander goes on.
+func bloat(s *stage) (string, error) {
+	_, b, err := s.fixture(hostile.ProbeBloat)
+	if err != nil {
+		return "", err
+	}
+	defer s.drop(b.Release)
+	b.Namespace, b.FuelMax = hostileNamespace, hostile.FuelMax
+	config, err := configuration(4, *b)
+	if err != nil {
+		return "", err
+	}
+	const quota, each = 1_000, 100
+	config.Parameters.NamespaceMaxKeys = quota
+	s.hole.quota(&config.Parameters)
+	var chains [2]*chain
+	for i := range chains {
+		if chains[i], err = newChain(s.replicas[2*i].table, config, s.hole); err != nil {
+			return "", err
+		}
+	}
+	var put plugin.KVBatch
+	put.Put([]byte("k"), []byte("v"))
+	for block := range uint32(2 * quota / each) {
+		for _, c := range chains {
+			payload := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, each), block)
+			o, err := c.block(c.transact(hostileNamespace, payload), c.transact(bystanderNamespace, put.Payload()))
+			if err != nil {
+				return "", err
+			}
+			want := uint32(0)
+			if block >= quota/each {
+				want = execution.ResultQuota
+			}
+			if o.Results[0].Code != want || o.Results[1].Code != 0 {
+				return "answered", fmt.Errorf("block %d: codes %d and %d, want %d and 0", block+1, o.Results[0].Code, o.Results[1].Code, want)
+			}
+		}
+		if chains[0].executor.Tip().Digest() != chains[1].executor.Tip().Digest() {
+			return "answered", fmt.Errorf("block %d: the replicas have different results", block+1)
+		}
+	}
+	if keys, _ := chains[0].state.Usage(hostileNamespace); keys != quota {
+		return "answered", fmt.Errorf("the namespace has %d keys, its quota is %d", keys, quota)
 	}
 	return contained, nil
 }
