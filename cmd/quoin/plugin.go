@@ -23,7 +23,7 @@ func newPlugin(t *terminal) *cobra.Command {
 func newPluginNew(t *terminal) *cobra.Command {
 	var hook, language, dir string
 	c := &cobra.Command{
-		Use: "new NAME --hook HOOK", Short: "Write a plugin's project: a small working algorithm with its tests", Args: args(1, 1),
+		Use: "new NAME --hook HOOK --lang LANGUAGE", Short: "Write a plugin's project: a small working algorithm with its tests", Args: args(1, 1),
 		RunE: func(_ *cobra.Command, a []string) error {
 			if dir == "" {
 				dir = a[0]
@@ -41,7 +41,7 @@ func newPluginNew(t *terminal) *cobra.Command {
 			return t.data(v, func(w io.Writer) {
 				fmt.Fprintf(w, "wrote %s: %d files, a plugin for %s in %s\n", dir, len(files), hook, l.Title)
 				if l.Setup != "" {
-					fmt.Fprintf(w, "next: cd %s && %s\n", dir, l.Setup)
+					fmt.Fprintf(w, "next: in %s, once: %s\n", dir, l.Setup)
 				}
 				fmt.Fprintf(w, "next: edit %s, then: quoin plugin build %s\n", filepath.Join(dir, filepath.FromSlash(l.Source)), dir)
 			})
