@@ -18,7 +18,7 @@ type PacemakerRequest struct {
 	BaseMS        uint64 // the chain's parameters
 	MaxMS         uint64
 	BuiltinMS     uint64 // what the built-in rule gives: base × 2^(views since the certified one), at most max
-	// Window holds the views that this node has left, newest first.
+	// Window holds the last views of the epoch in which this node has waited, newest first.
 	Window []PacemakerView
 	Params []byte // the binding's parameters, at most ParamsMax bytes
 }
@@ -26,7 +26,7 @@ type PacemakerRequest struct {
 // PacemakerView is a view as this node saw it.
 type PacemakerView struct {
 	View      uint64
-	MS        uint32 // from entering to leaving, cut off at 2^32-1
+	MS        uint32 // from when there was something to wait for until the view was left, cut off at 2^32-1
 	Notarized bool   // it was left by a block; otherwise given up
 }
 
@@ -56,8 +56,8 @@ func (*PacemakerRequest) Layout() Layout {
 		{"32", "8", "base_ms", "u64", "of the chain's parameters"},
 		{"40", "8", "max_ms", "u64", "of the chain's parameters"},
 		{"48", "8", "builtin_ms", "u64", "what the built-in rule gives"},
-		{"56+16j", "8", "views[j].view", "u64", "that this node has left, newest first, strictly falling; j below m"},
-		{"64+16j", "4", "views[j].ms", "u32", "from entering to leaving"},
+		{"56+16j", "8", "views[j].view", "u64", "in which this node has waited, newest first, strictly falling; j below m"},
+		{"64+16j", "4", "views[j].ms", "u32", "from when there was something to wait for until it was left"},
 		{"68+16j", "4", "views[j].notarized", "u32", "1: left by a block; 0: given up"},
 		{"56+16m", "p", "params", "bytes", "of the binding"},
 	}}

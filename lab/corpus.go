@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -24,13 +25,22 @@ type corpusItem struct {
 }
 
 // leaderFixtures are the names of the hostile leaders.
-var leaderFixtures = func() []string {
+var leaderFixtures = namesOf(hostile.Leaders())
+
+// chainFixtures are the names of the hostile plugins that serve a whole chain: a seed chooses among
+// them.
+var chainFixtures = append(slices.Clone(leaderFixtures), namesOf(slices.DeleteFunc(hostile.Policies(), func(f hostile.Fixture) bool {
+	h, _ := hook.Find(f.Hook)
+	return h.Namespaced
+}))...)
+
+func namesOf(fixtures []hostile.Fixture) []string {
 	var names []string
-	for _, f := range hostile.Leaders() {
+	for _, f := range fixtures {
 		names = append(names, f.Name)
 	}
 	return names
-}()
+}
 
 // NewCorpus compiles fixtures of plugin/hostile, or all of them if none is named.
 func NewCorpus(names ...string) (*Corpus, error) { return newCorpus(plugin.Options{}, names...) }
@@ -85,8 +95,8 @@ func (c *Corpus) find(digest quoin.Hash) *plugin.Release {
 	return nil
 }
 
-// propose returns the proposal that brings a fixture in: a leader for the chain, or a machine for
-// the namespace "hostile".
+// propose returns the proposal that brings a fixture in: for the chain, or a machine for the
+// namespace "hostile".
 func (c *Corpus) propose(name string) governance.Propose {
 	for i := range c.items {
 		x := &c.items[i]
@@ -94,7 +104,8 @@ func (c *Corpus) propose(name string) governance.Propose {
 			continue
 		}
 		b := *x.release.Binding(x.fixture.Hook)
-		b.FuelMax = hostile.FuelMax
+		h, _ := hook.Find(b.Hook)
+		b.FuelMax = min(hostile.FuelMax, h.FuelMax)
 		switch {
 		case x.fixture.Hook == hook.Machine.Name:
 			b.Namespace = hostileNamespace

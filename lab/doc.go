@@ -21,7 +21,7 @@
 // First comes adversity: messages are lost, doubled, delayed and reordered, links are cut in both
 // directions or in one, nodes crash and come back, all of them at once too. Every world sees at least
 // one of each kind. In some a validator is faulty (see Behaviour), in some governance brings in a
-// hostile leader (see Corpus). Meanwhile clients submit signed and unsigned transactions, again and
+// hostile plugin (see Corpus). Meanwhile clients submit signed and unsigned transactions, again and
 // again and to several nodes, and the leader algorithm is changed by proposals, approvals and a
 // schedule on the ledger. When nine tenths of what Options ask for are certified the network
 // becomes a good one, all nodes come back, the rest is certified, and all come to rest.

@@ -31,7 +31,7 @@ func check(t *testing.T, r *Report) {
 // TestSeeds runs whole worlds, with all the adversity that their seeds choose.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	corpus, err := NewCorpus(leaderFixtures...)
+	corpus, err := NewCorpus(chainFixtures...)
 	if err != nil {
 		t.Fatal(err)
 	}

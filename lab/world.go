@@ -75,8 +75,8 @@ func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
 // plan draws what the seed decides once for all.
 func (w *world) plan() error {
 	r := stream(w.o.Seed, "plan")
-	byzantine, hostile := behaviours[r.index(len(behaviours))], leaderFixtures[r.index(len(leaderFixtures))]
-	if kind := r.below(4); kind != 0 { // one world in four has a faulty validator, one a hostile leader
+	byzantine, hostile := behaviours[r.index(len(behaviours))], chainFixtures[r.index(len(chainFixtures))]
+	if kind := r.below(4); kind != 0 { // one world in four has a faulty validator, one a hostile plugin
 		byzantine = None
 		if kind != 1 {
 			hostile = None

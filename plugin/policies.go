@@ -54,7 +54,7 @@ func Exponential(r *hook.PacemakerRequest) hook.PacemakerResponse {
 	return hook.PacemakerResponse{TimeoutMS: r.BuiltinMS}
 }
 
-// Adaptive serves pacemaker.v1: four times the longest of the notarized views in the window, doubled
+// Adaptive serves pacemaker.v1: twice the longest of the notarized views in the window, doubled
 // for each view since the highest certified one. So a fast network gives up a dead leader sooner and
 // a slow one later than the base would. Without a notarized view it is the built-in rule.
 func Adaptive(r *hook.PacemakerRequest) hook.PacemakerResponse {
@@ -67,7 +67,7 @@ func Adaptive(r *hook.PacemakerRequest) hook.PacemakerResponse {
 	if longest == 0 {
 		return Exponential(r)
 	}
-	longest *= 4
+	longest *= 2
 	failed := r.View - r.CertifiedView - 1
 	if failed >= uint64(bits.LeadingZeros64(longest)) {
 		return hook.PacemakerResponse{TimeoutMS: r.MaxMS}

@@ -17,8 +17,8 @@ type pacemaker struct {
 	request hook.PacemakerRequest // its window holds what was measured so far
 	fault   string                // why the last question has no answer; empty: it has one
 
-	timed quoin.View // the view whose timer started last,
-	since quoin.Time // and when it first did
+	waits quoin.View // the view that it waits in, or waited in last,
+	since quoin.Time // since then
 }
 
 var _ simplex.Pacemaker = (*pacemaker)(nil)
@@ -41,9 +41,9 @@ func newPacemaker(r *Replica) *pacemaker {
 }
 
 // Timeout asks for the time-out of view v.
-func (p *pacemaker) Timeout(v, certified quoin.View, builtinMS uint64) uint64 {
-	if v != p.timed {
-		p.timed, p.since = v, p.r.now
+func (p *pacemaker) Timeout(v, certified quoin.View, builtinMS uint64, again bool) uint64 {
+	if p.waits = v; !again {
+		p.since = p.r.now
 	}
 	p.request.View, p.request.CertifiedView, p.request.BuiltinMS = uint64(v), uint64(certified), builtinMS
 	answer, err := p.r.c.Table.Timeout(&p.binding, &p.request)
@@ -59,10 +59,10 @@ func (p *pacemaker) Timeout(v, certified quoin.View, builtinMS uint64) uint64 {
 	return builtinMS
 }
 
-// Left notes how long this node waited in a view, if it did: in an idle chain's last view nobody
-// waits until there is something to wait for.
+// Left notes how long this node waited in a view, if it did: on an idle chain nobody waits until
+// there is something to wait for.
 func (p *pacemaker) Left(v quoin.View, notarized bool) {
-	if v != p.timed {
+	if v != p.waits {
 		return
 	}
 	left := hook.PacemakerView{View: uint64(v), Notarized: notarized}
@@ -77,6 +77,6 @@ func (p *pacemaker) Left(v quoin.View, notarized bool) {
 func (p *pacemaker) report(out *Output) {
 	if p != nil && p.fault != "" {
 		p.r.stats.PacemakerFaults++
-		out.Events = append(out.Events, Event{Kind: PacemakerFaulted, Epoch: p.r.epoch, View: p.timed, Reason: p.fault})
+		out.Events = append(out.Events, Event{Kind: PacemakerFaulted, Epoch: p.r.epoch, View: p.waits, Reason: p.fault})
 	}
 }

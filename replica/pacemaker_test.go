@@ -106,7 +106,7 @@ func TestTimeoutsGrowUnderAnyPacemaker(t *testing.T) {
 		for k := range uint64(20) {
 			builtin := min(p.TimeoutBaseMS<<k, p.TimeoutMaxMS)
 			want := [...]uint64{builtin / 4, min(4*builtin, p.TimeoutMaxMS)}[i]
-			if got := pace.Timeout(quoin.View(100+k), 99, builtin); got != want {
+			if got := pace.Timeout(quoin.View(100+k), 99, builtin, false); got != want {
 				t.Errorf("%d views without a certificate: %d ms, want %d", k, got, want)
 			}
 		}
@@ -171,9 +171,9 @@ func TestPacemakerMeasures(t *testing.T) {
 	p := r.pacemaker
 	measure := func(v quoin.View, took int64) {
 		r.now = 1_000_000
-		p.Timeout(v, 0, 500)
+		p.Timeout(v, 0, 500, false)
 		r.now = quoin.Time(1_000_000 + took/2)
-		p.Timeout(v, 0, 500) // after a time-out of the same view
+		p.Timeout(v, 0, 500, true)
 		r.now = quoin.Time(1_000_000 + took)
 		p.Left(v, v%2 == 0)
 	}

@@ -59,7 +59,9 @@
 //   - Nullify and Finalize do not depend on whether the timer has fired but on what was sent. Finalize
 //     may be sent later than in the paper, Nullify also for a view already left (to follow more than
 //     f): each excludes the other, which is all that the proof uses.
-//   - The timer runs only if there is a reason (K4), so an idle chain is silent. A block that is
+//   - The timer runs only if there is a reason (K4), so an idle chain is silent. It stops when the
+//     reason goes, so that the next one has its whole time; reasons go only when something is
+//     certified, so that nobody can put a time-out off for ever. A block that is
 //     notarized and not certified is a reason for the timer, but for a proposal only in a view that
 //     was opened by a nullification. At once would be safe too, but each block would ask for the next
 //     for ever: in the good case the certificate is one delay behind. In the bad case, this costs

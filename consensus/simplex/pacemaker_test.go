@@ -16,13 +16,45 @@ type diary struct {
 	lines  []string
 }
 
-func (d *diary) Timeout(v, certified quoin.View, builtinMS uint64) uint64 {
-	d.lines = append(d.lines, fmt.Sprintf("view %d after %d: %d", v, certified, builtinMS))
+func (d *diary) Timeout(v, certified quoin.View, builtinMS uint64, again bool) uint64 {
+	d.lines = append(d.lines, fmt.Sprintf("view %d after %d, again %v: %d", v, certified, again, builtinMS))
 	return d.answer
 }
 
 func (d *diary) Left(v quoin.View, notarized bool) {
 	d.lines = append(d.lines, fmt.Sprintf("left %d, notarized %v", v, notarized))
+}
+
+// The reason for which a timer was set can go, and come again: then it gets its whole time.
+func TestTimerStopsWhenItsReasonGoes(t *testing.T) {
+	z := newFuzzed(t, nil)
+	d := &diary{answer: 41}
+	z.config.Pacemaker = d
+	z.machine = simplex.New(z.config)
+	step := func(in consensus.Input) *consensus.Output {
+		var out consensus.Output
+		z.machine.Step(scenarioStart, in, &out)
+		return &out
+	}
+	step(consensus.Started{})
+	first := step(consensus.Wanted{Wanted: true}).Timer
+	step(consensus.Wanted{Wanted: false})
+	if out := step(consensus.TimedOut{Timer: first.ID}); len(out.Reports) > 0 || len(out.Send) > 0 || out.Timer != nil {
+		t.Errorf("a timer without a reason: %+v", out)
+	}
+	second := step(consensus.Wanted{Wanted: true}).Timer
+	if second == nil || second.ID == first.ID {
+		t.Fatalf("the first timer is %v, the second %v", first, second)
+	}
+	if out := step(consensus.TimedOut{Timer: first.ID}); len(out.Send) > 0 {
+		t.Error("the timer that was stopped gives the view up")
+	}
+	if out := step(consensus.TimedOut{Timer: second.ID}); len(out.Send) == 0 {
+		t.Error("the view is not given up")
+	}
+	if want := []string{"view 1 after 0, again false: 500", "view 1 after 0, again false: 500", "view 1 after 0, again true: 500"}; !slices.Equal(d.lines, want) {
+		t.Errorf("the pacemaker heard %q, want %q", d.lines, want)
+	}
 }
 
 // A pacemaker is asked for every timer that starts, and for none on an idle chain; it hears how each
@@ -63,11 +95,11 @@ func TestPacemakerIsAskedForEveryTimer(t *testing.T) {
 	receive(&simplex.Certificate{Certificate: quoin.Certificate{Checkpoint: c, Signers: signers, Signatures: signatures}})
 
 	want := []string{
-		"view 1 after 0: 500", "view 1 after 0: 500",
-		"left 1, notarized false", "view 2 after 0: 1000",
-		"left 2, notarized true", "view 3 after 0: 2000",
-		"left 3, notarized false", "view 6 after 0: 16000",
-		"left 6, notarized true", "view 7 after 6: 500",
+		"view 1 after 0, again false: 500", "view 1 after 0, again true: 500",
+		"left 1, notarized false", "view 2 after 0, again false: 1000",
+		"left 2, notarized true", "view 3 after 0, again false: 2000",
+		"left 3, notarized false", "view 6 after 0, again false: 16000",
+		"left 6, notarized true", "view 7 after 6, again false: 500",
 	}
 	if !slices.Equal(d.lines, want) {
 		t.Errorf("the pacemaker heard %q, want %q", d.lines, want)

@@ -93,6 +93,7 @@ type Simplex struct {
 	stirred  quoin.View
 	timer    uint64
 	armed    bool
+	overdue  bool // the view has timed out, and is still waited for
 	building *consensus.Build
 	ticks    uint64 // opportunities to ask again: time-outs, and every tickViews views
 	peers    []peer
@@ -266,7 +267,7 @@ func (m *Simplex) enter(v quoin.View, by consensus.Message, out *consensus.Outpu
 		p.Left(m.view, m.view == v-1 && !nullified)
 	}
 	m.view, m.enteredBy = v, by
-	m.armed, m.building, m.nothing = false, nil, false
+	m.armed, m.overdue, m.building, m.nothing = false, false, nil, false
 	m.dropCandidates(func(p *Proposal) bool { return p.Block.Header().View < v })
 	for i := range m.peers {
 		m.peers[i].earn(answerCreditView)

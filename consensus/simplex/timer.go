@@ -12,24 +12,30 @@ import (
 // built-in rule's, so that they grow while nothing is certified; whoever implements it sees to that.
 type Pacemaker interface {
 	// Timeout returns the milliseconds after which view v is given up, at least 1. It is asked each
-	// time that the view's timer starts: when there is a reason to wait, and after every time-out.
-	// builtinMS is what the built-in rule gives, certified the highest view with a certificate.
-	Timeout(v, certified quoin.View, builtinMS uint64) uint64
+	// time that the view's timer starts: when there is a reason to wait, and again when the view has
+	// timed out. builtinMS is what the built-in rule gives, certified the highest view with a
+	// certificate.
+	Timeout(v, certified quoin.View, builtinMS uint64, again bool) uint64
 	// Left says that view v is over: notarized if by a block of that view, as far as this replica
 	// knows when it leaves.
 	Left(v quoin.View, notarized bool)
 }
 
-// arm starts the view's timer if there is a reason (K4).
+// arm starts the view's timer if there is a reason, and stops it if there is none any more (K4): the
+// next reason gets its whole time.
 func (m *Simplex) arm(out *consensus.Output) {
-	if m.armed || !m.busy() {
+	busy := m.busy()
+	if busy == m.armed {
 		return
 	}
-	m.armed = true
+	if m.armed = busy; !busy {
+		m.overdue = false
+		return
+	}
 	m.timer++
 	after := m.timeout()
 	if p := m.c.Pacemaker; p != nil {
-		after = p.Timeout(m.view, m.certified(), after)
+		after = p.Timeout(m.view, m.certified(), after, m.overdue)
 	}
 	out.Timer = &consensus.Timer{ID: m.timer, AfterMS: after}
 }
@@ -60,10 +66,7 @@ func (m *Simplex) timedOut(out *consensus.Output) {
 		return
 	}
 	m.ticks++
-	m.armed = false
-	if !m.busy() {
-		return // the chain is idle: the reason for which the timer was set has gone
-	}
+	m.armed, m.overdue = false, true
 	m.report(out, consensus.TimedOutView, m.view, quoin.Hash{})
 	if r := m.rounds[m.view]; r != nil {
 		m.split(m.view, r, true, out)

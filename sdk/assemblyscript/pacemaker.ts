@@ -16,7 +16,7 @@ export const observer = -1;
 @final
 export class Request {
   private paramsLength: i32;
-  /** Views in the window, 0 to 32: those that this node has left, newest first. */
+  /** Views in the window, 0 to 32: those in which this node has waited, newest first. */
   readonly views: i32;
   readonly validators: i32;
   /** The index of this node, or observer. */

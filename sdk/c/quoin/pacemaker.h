@@ -21,7 +21,7 @@ enum {
 // quoin_pacemaker_view is a view as this node saw it.
 typedef struct QUOIN_OVERLAY quoin_pacemaker_view {
 	uint64_t view;
-	uint32_t ms;        // from entering to leaving
+	uint32_t ms;        // from when there was something to wait for until it was left
 	uint32_t notarized; // 1: left by a block; 0: given up
 } quoin_pacemaker_view;
 
@@ -35,7 +35,7 @@ typedef struct QUOIN_OVERLAY quoin_pacemaker_request {
 	uint64_t certified_view; // the highest that has a certificate, below view
 	uint64_t base_ms, max_ms; // the chain's parameters
 	uint64_t builtin_ms;      // what the built-in rule gives
-	quoin_pacemaker_view views[]; // that this node has left, newest first, strictly falling
+	quoin_pacemaker_view views[]; // in which this node has waited, newest first, strictly falling
 } quoin_pacemaker_request;
 
 _Static_assert(sizeof(quoin_pacemaker_view) == 16, "layout of pacemaker.v1");
