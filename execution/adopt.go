@@ -37,7 +37,7 @@ func (o *Outcome) AppendAccount(b []byte) ([]byte, error) {
 }
 
 // Forget drops the outcome of an uncertified block and those that stand on it, so that the block
-// can be executed again.
+// can be executed again: then in doubt of the engine, see plugin.Table.
 func (x *Executor) Forget(id quoin.Hash) bool {
 	o, ok := x.parents[id]
 	if !ok || o.Tail() {
@@ -45,6 +45,7 @@ func (x *Executor) Forget(id quoin.Hash) bool {
 	}
 	o.overlay.Drop()
 	x.drop(o)
+	x.doubted = id
 	return true
 }
 

@@ -102,6 +102,7 @@ type Executor struct {
 	served   served
 	request  hook.ApplyRequest // these two serve one transaction after the other
 	state    machineState
+	doubted  quoin.Hash // the block that was forgotten last
 }
 
 // New returns an executor at the certified tip.
@@ -153,6 +154,12 @@ func (x *Executor) Execute(b *quoin.Block) (*Outcome, error) {
 	var err error
 	if o.overlay, err = x.c.State.NewOverlay(parent.state()); err != nil {
 		return nil, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	if x.doubted == b.ID() {
+		x.doubted = quoin.Hash{}
+		delete(x.leads, leadKey{h.View, h.Parent}) // the leader's answer may be what is wrong
+		x.c.Table.Doubt(true)
+		defer x.c.Table.Doubt(false)
 	}
 	if err := x.run(o); err != nil {
 		o.overlay.Drop()

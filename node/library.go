@@ -70,11 +70,14 @@ type library struct {
 	answered map[transport.Key]int
 	work     chan struct{} // there may be something to compile
 	nudge    chan struct{} // there may be something to ask for
+	doubt    chan struct{} // results differ from the others': seconds are needed
+	seconds  map[quoin.Hash]bool
 }
 
 func openLibrary(n *Node) (*library, error) {
 	l := &library{n: n, releases: map[quoin.Hash]*ReleaseStatus{}, named: map[quoin.Hash]bool{},
-		answered: map[transport.Key]int{}, work: make(chan struct{}, 1), nudge: make(chan struct{}, 1)}
+		answered: map[transport.Key]int{}, work: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
+		doubt: make(chan struct{}, 1), seconds: map[quoin.Hash]bool{}}
 	if err := n.fs.MkdirAll(libraryDir); err != nil {
 		return nil, err
 	}
@@ -271,6 +274,8 @@ func (l *library) compile(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+		case <-l.doubt:
+			l.second(ctx)
 		case <-l.work:
 		case <-tick.C: // for one that is to be tried again
 		}
@@ -356,6 +361,31 @@ func (l *library) interpret(ctx context.Context, digest quoin.Hash, file []byte)
 		l.mu.Lock()
 		r.Interpreted = true
 		l.mu.Unlock()
+	}
+}
+
+// second readies the interpreter for the releases that the chain is bound to. A replica whose result
+// differs from a quorum's executes the block once more, on these (KERNEL K7). They take time and
+// memory, so that they are only made when there is reason for doubt: the first block that differs is
+// executed again by the compiler.
+func (l *library) second(ctx context.Context) {
+	for _, b := range l.n.Status().Configuration.Bindings {
+		if b.Release.IsZero() || l.seconds[b.Release] {
+			continue
+		}
+		file, err := l.file(b.Release)
+		if err != nil {
+			continue // compile finds it too
+		}
+		r, err := l.n.interpreter.Compile(file)
+		if err != nil {
+			l.n.log.Warn("a release cannot be interpreted", "release", b.Release, "error", err)
+			continue
+		}
+		if l.n.loop.post(ctx, l.n.loop.own, task{second: r}) == nil {
+			l.n.log.Warn("a release can be executed by the interpreter too, for results differ from the others'", "release", b.Release)
+			l.seconds[b.Release] = true
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"context"
 	"crypto/ed25519"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
+	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/transport"
 )
 
@@ -254,4 +257,34 @@ func TestDamagedReleaseIsFetchedAgain(t *testing.T) {
 	w.connect(t)
 	w.await(t, 2, digest, "ready", isReady)
 	w.put(t, 2, "b", "2")
+}
+
+// TestDoubtReadiesTheInterpreter: a replica that diverges gets a second engine for what it is bound to.
+func TestDoubtReadiesTheInterpreter(t *testing.T) {
+	digest, file := leaderRelease(t)
+	logged := make(lines, 64)
+	w := bound(t, digest, file, "work", slog.New(slog.NewTextHandler(logged, nil)))
+	w.put(t, 0, "a", "1")
+	l := w.nodes[1].loop
+	err := w.nodes[1].Do(context.Background(), func(*replica.Replica) { l.event(&replica.Event{Kind: replica.HasDiverged}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range logged {
+		if strings.Contains(line, "by the interpreter too") && strings.Contains(line, digest.String()) {
+			break
+		}
+	}
+	w.put(t, 1, "b", "2")
+}
+
+// lines are what is logged; those that nobody reads are dropped.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
 }

@@ -26,6 +26,7 @@ type task struct {
 	admissions chan<- []replica.Admission // of a Submit
 	do         func(*replica.Replica)
 	release    *plugin.Release // for the table
+	second     *plugin.Release // for the table, when there is doubt
 }
 
 // loop is the goroutine that owns the replica.
@@ -146,8 +147,10 @@ func (l *loop) step(t task) {
 		t.do(l.r)
 		return
 	case t.release != nil:
-		l.n.table.Remove(t.release.Digest()) // an interpreted one
 		l.n.table.Add(t.release)
+	case t.second != nil:
+		l.n.table.AddSecond(t.second)
+		return
 	}
 	before := len(l.out.Admissions)
 	l.r.Step(quoin.Time(time.Now().UnixMilli()), t.input, &l.out)
@@ -235,6 +238,9 @@ func (l *loop) stopTimers() {
 
 func (l *loop) event(e *replica.Event) {
 	l.n.feed.publish(Item{Event: e})
+	if e.Kind == replica.HasDiverged {
+		wake(l.n.library.doubt)
+	}
 	switch e.Kind {
 	case replica.EnteredView, replica.BlockNotarized:
 	case replica.MessageRefused, replica.ViewTimedOut, replica.ViewNullified:

@@ -21,7 +21,7 @@ func (g *guest) close() {
 // prepare returns the restored instance of the binding's release, ready for the operation. A
 // fault ends the call before it begins.
 func (t *Table) prepare(h *hook.Hook, o hook.Operation, b *quoin.Binding, sc scene) (i *instance, fuel uint64, fault hook.Fault, err error) {
-	g := t.guests[b.Release]
+	g := t.guest(b.Release)
 	if g == nil {
 		return nil, 0, hook.FaultNone, t.Ready(b)
 	}

@@ -12,6 +12,8 @@ import (
 type Table struct {
 	builtins map[string]*Builtin
 	guests   map[quoin.Hash]*guest
+	seconds  map[quoin.Hash]*guest // serve while there is doubt
+	doubt    bool
 	native   nativeCall
 	observer Observer // nil: none
 
@@ -28,7 +30,7 @@ type Table struct {
 // NewTable returns a table of the built-ins, usually Builtins(). Two of one name, or a name
 // beyond the rules, are a mistake of the program's and refused.
 func NewTable(builtins []Builtin) (*Table, error) {
-	t := &Table{builtins: map[string]*Builtin{}, guests: map[quoin.Hash]*guest{}}
+	t := &Table{builtins: map[string]*Builtin{}, guests: map[quoin.Hash]*guest{}, seconds: map[quoin.Hash]*guest{}}
 	for i := range builtins {
 		b := builtins[i]
 		if p := nameProblem(b.Name); p != "" {
@@ -42,19 +44,44 @@ func NewTable(builtins []Builtin) (*Table, error) {
 	return t, nil
 }
 
-// Add makes a compiled release available to bindings.
-func (t *Table) Add(r *Release) {
-	if t.guests[r.Digest()] == nil {
-		t.guests[r.Digest()] = &guest{release: r}
+// Add makes a compiled release available to bindings, in place of an earlier one of its digest.
+func (t *Table) Add(r *Release) { put(t.guests, r) }
+
+// AddSecond adds a release once more, from a host with another engine, for when there is Doubt.
+func (t *Table) AddSecond(r *Release) { put(t.seconds, r) }
+
+// Doubt, when on, has second releases serve where there are any: a result that others do not share
+// may be an error of the engine. All results and fuel are the same, or one of the engines is wrong.
+func (t *Table) Doubt(on bool) { t.doubt = on }
+
+func put(guests map[quoin.Hash]*guest, r *Release) {
+	old := guests[r.Digest()]
+	if old != nil && old.release == r {
+		return
+	}
+	if old != nil {
+		old.close()
+	}
+	guests[r.Digest()] = &guest{release: r}
+}
+
+// Remove drops a release and frees its instances; the release itself stays open.
+func (t *Table) Remove(digest quoin.Hash) {
+	for _, guests := range []map[quoin.Hash]*guest{t.guests, t.seconds} {
+		if g := guests[digest]; g != nil {
+			g.close()
+			delete(guests, digest)
+		}
 	}
 }
 
-// Remove drops a release and frees its instance; the release itself stays open.
-func (t *Table) Remove(digest quoin.Hash) {
-	if g := t.guests[digest]; g != nil {
-		g.close()
-		delete(t.guests, digest)
+// guest returns what serves a release now, or nil.
+func (t *Table) guest(digest quoin.Hash) *guest {
+	g := t.guests[digest]
+	if second := t.seconds[digest]; g != nil && second != nil && t.doubt {
+		return second
 	}
+	return g
 }
 
 // Release returns a release that is here.
@@ -115,7 +142,7 @@ func (t *Table) Apply(b *quoin.Binding, q *hook.ApplyRequest, state State) (Appl
 func (t *Table) applied(b *quoin.Binding, o Outcome) ApplyResult {
 	r := ApplyResult{Code: t.apply.Code, Output: t.apply.Output, Outcome: o}
 	events := t.native.events
-	if g := t.guests[b.Release]; g != nil {
+	if g := t.guest(b.Release); g != nil {
 		r.Output, events = owned(r.Output), g.instance.call.events
 	}
 	if r.Code == 0 {
