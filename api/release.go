@@ -206,6 +206,7 @@ func describeNode(x *node.Status) *quoinv1.Status {
 		Pending: uint32(x.Pending), Uncertified: uint32(x.Consensus.Uncertified), Blocks: x.Stats.Blocks, Transactions: x.Stats.Transactions,
 		Timeouts: x.Stats.Timeouts, Nullified: x.Stats.Nullified, LeaderFaults: x.Stats.LeaderFaults, MachineFaults: x.Stats.MachineFaults,
 		FinalityFaults: x.Stats.FinalityFaults, BatchFaults: x.Stats.BatchFaults,
+		PacemakerFaults: x.Stats.PacemakerFaults, PriorityFaults: x.Stats.PriorityFaults,
 		Diverged: x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
 		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
 	for _, v := range c.Validators.All() {

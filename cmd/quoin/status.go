@@ -47,7 +47,8 @@ func statusView(s *quoinv1.Status) any {
 		"ledger_size": s.GetLedgerSize(), "time_ms": s.GetTimeMs(), "leader": s.GetLeader(), "leader_release": s.GetLeaderRelease(),
 		"validators": validators, "pending": s.GetPending(), "uncertified": s.GetUncertified(), "blocks": s.GetBlocks(),
 		"transactions": s.GetTransactions(), "timeouts": s.GetTimeouts(), "nullified": s.GetNullified(),
-		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "finality_faults": s.GetFinalityFaults(), "batch_faults": s.GetBatchFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
+		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "finality_faults": s.GetFinalityFaults(), "batch_faults": s.GetBatchFaults(),
+		"pacemaker_faults": s.GetPacemakerFaults(), "priority_faults": s.GetPriorityFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
 		"messages_refused": s.GetMessagesRefused(), "fsyncs": s.GetFsyncs(), "diverges": s.GetDiverges(),
 		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()),
 	}
@@ -82,6 +83,7 @@ func writeStatus(w io.Writer, s *quoinv1.Status) {
 		row("pending", fmt.Sprintf("%d transactions, %d uncertified blocks", s.GetPending(), s.GetUncertified()))
 		row("since start", fmt.Sprintf("%d blocks, %d transactions, %d time-outs, %d nullified views", s.GetBlocks(), s.GetTransactions(), s.GetTimeouts(), s.GetNullified()))
 		row("faults", fmt.Sprintf("%d of leaders, %d of machines, %d of finality, %d of batches, %d splits, %d messages refused", s.GetLeaderFaults(), s.GetMachineFaults(), s.GetFinalityFaults(), s.GetBatchFaults(), s.GetSplits(), s.GetMessagesRefused()))
+		row("its own faults", fmt.Sprintf("%d of the pacemaker, %d of priorities", s.GetPacemakerFaults(), s.GetPriorityFaults()))
 		if len(s.GetSuspended()) > 0 {
 			row("suspended", strings.Join(s.GetSuspended(), ", "))
 		}

@@ -91,7 +91,9 @@ type Status struct {
 	UnsignedTransactions bool                   `protobuf:"varint,30,opt,name=unsigned_transactions,json=unsignedTransactions,proto3" json:"unsigned_transactions,omitempty"` // are allowed
 	LeaderRelease        string                 `protobuf:"bytes,31,opt,name=leader_release,json=leaderRelease,proto3" json:"leader_release,omitempty"`                       // "builtin:<name>" or the digest
 	FinalityFaults       uint64                 `protobuf:"varint,32,opt,name=finality_faults,json=finalityFaults,proto3" json:"finality_faults,omitempty"`
-	BatchFaults          uint64                 `protobuf:"varint,33,opt,name=batch_faults,json=batchFaults,proto3" json:"batch_faults,omitempty"` // batches that faulted although none of their transactions did
+	BatchFaults          uint64                 `protobuf:"varint,33,opt,name=batch_faults,json=batchFaults,proto3" json:"batch_faults,omitempty"`             // batches that faulted although none of their transactions did
+	PacemakerFaults      uint64                 `protobuf:"varint,34,opt,name=pacemaker_faults,json=pacemakerFaults,proto3" json:"pacemaker_faults,omitempty"` // this node's own: the built-in rule held
+	PriorityFaults       uint64                 `protobuf:"varint,35,opt,name=priority_faults,json=priorityFaults,proto3" json:"priority_faults,omitempty"`    // this node's own: transactions that got no priority
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -353,6 +355,20 @@ func (x *Status) GetFinalityFaults() uint64 {
 func (x *Status) GetBatchFaults() uint64 {
 	if x != nil {
 		return x.BatchFaults
+	}
+	return 0
+}
+
+func (x *Status) GetPacemakerFaults() uint64 {
+	if x != nil {
+		return x.PacemakerFaults
+	}
+	return 0
+}
+
+func (x *Status) GetPriorityFaults() uint64 {
+	if x != nil {
+		return x.PriorityFaults
 	}
 	return 0
 }
@@ -1163,7 +1179,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\x93\b\n" +
+	"\x10GetStatusRequest\"\xe7\b\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -1202,7 +1218,9 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x15unsigned_transactions\x18\x1e \x01(\bR\x14unsignedTransactions\x12%\n" +
 	"\x0eleader_release\x18\x1f \x01(\tR\rleaderRelease\x12'\n" +
 	"\x0ffinality_faults\x18  \x01(\x04R\x0efinalityFaults\x12!\n" +
-	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\"\x19\n" +
+	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\x12)\n" +
+	"\x10pacemaker_faults\x18\" \x01(\x04R\x0fpacemakerFaults\x12'\n" +
+	"\x0fpriority_faults\x18# \x01(\x04R\x0epriorityFaults\"\x19\n" +
 	"\x17GetCompatibilityRequest\"\xbd\x02\n" +
 	"\rCompatibility\x12!\n" +
 	"\fnode_version\x18\x01 \x01(\rR\vnodeVersion\x12%\n" +
