@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/sdk/conformance/measure"
 )
 
@@ -72,23 +70,9 @@ func benchPlugins(ctx context.Context, paths []string, f *questionFlags, rounds 
 	return r, nil
 }
 
-// toolFault is the error of a tool that compiles and calls releases.
-func toolFault(ctx context.Context, what string, err error) error {
-	var refusal *plugin.Refusal
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &refusal):
-		return refusalFault("the release", refusal)
-	case errors.Is(err, plugin.ErrInit):
-		return &fault{exit: exitRefused, code: "initialisation", what: what, cause: err, todo: "correct what the plugin does before its first call"}
-	}
-	return failure(what, err, "")
-}
-
 func printBench(w io.Writer, r *measure.Report) {
 	table(w, func(row func(...any)) {
-		row("OPERATION", "BY", "ACCEPTED", "FUEL", "NS A CALL", "CALLS A SECOND", "NS PER FUEL", "OF THE BUILT-IN", "PAGES", "RESTORE NS", "ALLOCATIONS")
+		row("OPERATION", "BY", "ACCEPTED", "FUEL", "NS A CALL", "CALLS A SECOND", "NS PER FUEL", "TIMES THE BUILT-IN", "PAGES", "RESTORE NS", "ALLOCATIONS")
 		for _, m := range r.Operations {
 			ratio, restore := "", ""
 			if m.Ratio != nil {

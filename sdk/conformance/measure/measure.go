@@ -96,7 +96,7 @@ func Run(ctx context.Context, files [][]byte, o Options) (*Report, error) {
 	if o.Round == 0 {
 		o.Round = 2 * time.Millisecond
 	}
-	r := &Report{Confidence: 95, Rounds: o.Rounds, Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	r := &Report{Confidence: 95, Rounds: o.Rounds, Platform: runtime.GOOS + "/" + runtime.GOARCH, Releases: []Release{}, Operations: []Operation{}}
 	var guests []*trial.Guest
 	defer func() {
 		for _, g := range guests {

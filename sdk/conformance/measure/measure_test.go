@@ -10,6 +10,7 @@ import (
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
+	"quoin.dev/quoin/sdk/plugintest"
 )
 
 // The ranks of the classic table (Conover 1999, table A3 gives the binomial it comes from).
@@ -90,12 +91,40 @@ func TestMeasures(t *testing.T) {
 	if m := seen[hook.Apply.Name+" machine-selective 6.6.6"]; m.Accepted == 0 {
 		t.Errorf("a machine: %+v", m)
 	}
-	if m := seen[hook.Apply.Name+" kv"]; m.Accepted != m.Requests || !m.Builtin {
-		t.Errorf("the built-in store: %+v", m)
+	for _, op := range []string{hook.Apply.Name, hook.Query.Name} {
+		if m := seen[op+" kv"]; m.Accepted != m.Requests || !m.Builtin {
+			t.Errorf("the built-in store: %+v", m)
+		}
 	}
 	again, err := Run(context.Background(), files[:1], o)
 	if err != nil || again.Operations[0].Fuel != zero.Fuel || again.Operations[0].Pages != zero.Pages {
 		t.Errorf("fuel and pages of another run: %+v, %v", again.Operations, err)
+	}
+}
+
+func TestRecordedRequestsAreMeasured(t *testing.T) {
+	apply, err := hook.Apply.EncodeRequest(nil, &hook.ApplyRequest{Height: 1, Payload: []byte{hostile.SelectiveRefuse}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, err := hook.Query.EncodeRequest(nil, &hook.QueryRequest{Height: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := &plugintest.Record{Calls: []plugintest.Call{{Operation: hook.Query.Name, Request: query}, {Operation: hook.Apply.Name, Request: apply}}}
+	o := Options{Rounds: 6, Round: time.Microsecond, Records: []*plugintest.Record{{}, record}}
+	r, err := Run(context.Background(), [][]byte{release(t, "machine-selective")}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range r.Operations {
+		if m.Builtin != (m.Requests > 1) || m.Operation == hook.Apply.Name && !m.Builtin && m.Accepted != 0 {
+			t.Errorf("%+v", m)
+		}
+	}
+	record.Calls[1].Request = []byte("junk")
+	if _, err := Run(context.Background(), [][]byte{release(t, "machine-selective")}, o); err == nil {
+		t.Error("a request that is none was measured")
 	}
 }
 

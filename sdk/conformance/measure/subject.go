@@ -37,10 +37,12 @@ type asked struct {
 const passFuelMax = 30_000_000
 
 // exploreCalls is how much is asked to find requests that a plugin does something with, and drawn how
-// many requests those that are measured are taken from.
+// many requests those that are measured are taken from. filling is how many transactions come before
+// queries.
 const (
 	exploreCalls = 5_000
 	drawn        = 400
+	filling      = 100
 )
 
 // newSubject finds the requests and how each ends.
@@ -82,32 +84,21 @@ func newSubject(ctx context.Context, g *trial.Guest, op hook.Operation, o *Optio
 	return s, nil
 }
 
-// requests returns those of the records, or some at random, accepted ones if there are.
+// requests returns those of a record, or some at random, accepted ones if there are.
 func (s *subject) requests(ctx context.Context, o *Options) (list [][]byte, err error) {
 	op := s.operation
-	if s.guest.Release != nil || op.Hook != hook.Machine.Name {
-		for _, r := range o.Records {
-			for i := range r.Calls {
-				if c := &r.Calls[i]; c.Operation == op.Name && len(list) < drawn {
-					if len(list) == 0 {
-						s.state = trial.NewState(r.State)
-					}
-					list = append(list, c.Request)
-				}
-			}
-		}
-		if len(list) > 0 {
-			return list, nil
+	if s.guest.Release != nil || op.Hook != hook.Machine.Name { // the store's payloads are its own
+		if list, err = s.recorded(ctx, o); err != nil || len(list) > 0 {
+			return list, err
 		}
 	}
 	source := trial.NewSource(o.Seed, o.Params)
-	examples := o.Payloads
-	if s.guest.Builtin == "kv" {
-		examples = kvPayloads(op)
+	if op.Name == hook.Query.Name {
+		if err := s.fill(ctx, source, o); err != nil {
+			return nil, err
+		}
 	}
-	for _, p := range examples {
-		source.Teach(op.Name, 0, p)
-	}
+	s.teach(source, op, o)
 	if err := source.Explore(ctx, s.guest, op.Name, s.state, exploreCalls); err != nil {
 		return nil, err
 	}
@@ -129,10 +120,75 @@ func (s *subject) requests(ctx context.Context, o *Options) (list [][]byte, err 
 		}
 	}
 	s.state.Rollback(0)
-	if len(list) < o.Requests/4 {
+	if len(list) < max(1, o.Requests/4) {
 		list = append(list, others[:min(len(others), o.Requests-len(list))]...)
 	}
 	return list, nil
+}
+
+// recorded returns the requests of the first record that has any. Queries are asked of the namespace as
+// its transactions leave it.
+func (s *subject) recorded(ctx context.Context, o *Options) (list [][]byte, err error) {
+	for _, r := range o.Records {
+		s.state = trial.NewState(r.State)
+		for i := range r.Calls {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			switch c := &r.Calls[i]; {
+			case c.Operation == s.operation.Name && len(list) < drawn:
+				list = append(list, c.Request)
+			case c.Operation == hook.Apply.Name && s.operation.Name == hook.Query.Name:
+				if err := s.ask(c.Request); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if len(list) > 0 {
+			break
+		}
+	}
+	s.state = s.state.Clone() // what is undone ends here
+	return list, nil
+}
+
+// ask lets a transaction write.
+func (s *subject) ask(request []byte) error {
+	q, err := trial.NewQuestion(hook.Apply.Name, request)
+	if err != nil {
+		return fmt.Errorf("measure: a recorded request of %s is none: %w", hook.Apply.Name, err)
+	}
+	_, err = s.guest.Ask(q, s.state)
+	return err
+}
+
+// teach gives the source the examples of payloads.
+func (s *subject) teach(source *trial.Source, op hook.Operation, o *Options) {
+	examples := o.Payloads
+	if s.guest.Builtin == "kv" {
+		examples = kvPayloads(op)
+	}
+	for _, p := range examples {
+		source.Teach(op.Name, 0, p)
+	}
+}
+
+// fill lets transactions write what queries can ask about.
+func (s *subject) fill(ctx context.Context, source *trial.Source, o *Options) error {
+	s.teach(source, hook.Apply.Operation, o)
+	if err := source.Explore(ctx, s.guest, hook.Apply.Name, s.state, exploreCalls); err != nil {
+		return err
+	}
+	for n := 0; n < filling; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.ask(source.Request(hook.Apply.Name)); err != nil {
+			return err
+		}
+	}
+	s.state = s.state.Clone() // what is undone ends here
+	return nil
 }
 
 // accepted reports whether a call ended as it should: without a fault, and with the code 0 if it is
