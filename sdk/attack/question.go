@@ -12,8 +12,9 @@ import (
 // questions draws requests that are valid and as bad as the hooks' limits allow. Equal generators draw
 // equal requests.
 type questions struct {
-	rng    *rand.Rand
-	params []byte // of the binding; nil: drawn
+	rng      *rand.Rand
+	params   []byte   // of the binding; nil: drawn
+	payloads [][]byte // examples
 }
 
 // number draws a number that is often at the end of a range.
@@ -133,29 +134,48 @@ func (q *questions) leader() *hook.LeaderRequest {
 	return r
 }
 
+// payload draws a payload: bytes at random, an example, or a changed example.
+func (q *questions) payload() []byte {
+	if len(q.payloads) == 0 || q.rng.IntN(3) == 0 {
+		return q.bytes(hook.PayloadMax)
+	}
+	example := q.payloads[q.rng.IntN(len(q.payloads))]
+	if q.rng.IntN(2) == 0 {
+		example = mutate(q.rng, example)
+	}
+	return example[:min(len(example), hook.PayloadMax)]
+}
+
 func (q *questions) apply() *hook.ApplyRequest {
 	return &hook.ApplyRequest{Height: q.number(), Time: q.number(), Index: uint32(q.number()), Transaction: q.hash(), Sender: q.hash(),
-		Payload: q.bytes(hook.PayloadMax), Params: q.parameters()}
+		Payload: q.payload(), Params: q.parameters()}
 }
 
 func (q *questions) query() *hook.QueryRequest {
-	return &hook.QueryRequest{Height: q.number(), Time: q.number(), Payload: q.bytes(hook.PayloadMax), Params: q.parameters()}
+	return &hook.QueryRequest{Height: q.number(), Time: q.number(), Payload: q.payload(), Params: q.parameters()}
 }
 
 func (q *questions) validation() *hook.ValidationRequest {
 	return &hook.ValidationRequest{Height: q.number(), Time: q.number(), Transaction: q.hash(), Sender: q.hash(),
-		Payload: q.bytes(hook.PayloadMax), Params: q.parameters()}
+		Payload: q.payload(), Params: q.parameters()}
 }
 
 func (q *questions) finality() *hook.FinalityRequest {
-	return &hook.FinalityRequest{Transactions: uint32(q.number()), Bytes: uint32(q.number()), Proposer: uint32(q.number()), Validators: uint32(q.number()),
-		Height: q.number(), Time: q.number(), ParentTime: q.number(), Epoch: q.number(), View: q.number(), ViewGap: q.number(), Params: q.parameters()}
+	n := 1 + q.rng.IntN(hook.ValidatorsMax)
+	r := &hook.FinalityRequest{Transactions: uint32(q.number()), Bytes: uint32(q.number()), Proposer: uint32(q.rng.IntN(n)), Validators: uint32(n),
+		Height: max(1, q.number()), Time: q.number(), Epoch: q.number(), View: max(1, q.number()), Params: q.parameters()}
+	r.ParentTime, r.ViewGap = min(q.number(), r.Time), min(q.number(), r.View-1)
+	return r
 }
 
+// pacemaker draws requests of chains whose time-outs are at the ends of what a configuration may say.
 func (q *questions) pacemaker() *hook.PacemakerRequest {
-	r := &hook.PacemakerRequest{Validators: uint32(q.number()), Self: uint32(q.number()), View: max(1, q.number()),
-		BaseMS: q.number(), MaxMS: q.number(), BuiltinMS: q.number(), Params: q.parameters()}
+	n := 1 + q.rng.IntN(hook.ValidatorsMax)
+	r := &hook.PacemakerRequest{Validators: uint32(n), Self: []uint32{0, uint32(n - 1), hook.PacemakerObserver}[q.rng.IntN(3)], View: max(1, q.number()),
+		BaseMS: []uint64{10, 500, 60_000}[q.rng.IntN(3)], Params: q.parameters()}
+	r.MaxMS = max(r.BaseMS, []uint64{10, 20_000, 600_000}[q.rng.IntN(3)])
 	r.CertifiedView = min(q.number(), r.View-1)
+	r.BuiltinMS = min(r.MaxMS, r.BaseMS<<min(r.View-r.CertifiedView-1, 16))
 	view := r.View
 	for range q.rng.IntN(hook.PacemakerWindowMax + 1) {
 		if view == 0 {
@@ -169,7 +189,7 @@ func (q *questions) pacemaker() *hook.PacemakerRequest {
 
 func (q *questions) priority() *hook.PriorityRequest {
 	return &hook.PriorityRequest{Pending: uint32(q.number()), Capacity: uint32(q.number()), Local: q.rng.IntN(2) == 0, Height: q.number(), Expiry: q.number(),
-		Transaction: q.hash(), Sender: q.hash(), Namespace: q.bytes(hook.NamespaceMax), Payload: q.bytes(hook.PayloadMax), Params: q.parameters()}
+		Transaction: q.hash(), Sender: q.hash(), Namespace: q.bytes(hook.NamespaceMax), Payload: q.payload(), Params: q.parameters()}
 }
 
 // space draws a namespace full of values that nobody meant: of every length and form, under keys at the

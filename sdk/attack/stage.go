@@ -32,11 +32,24 @@ type stage struct {
 var author = personKey("author")
 
 func newStage(h Hole) (*stage, error) {
-	s := &stage{hole: h}
+	s, err := newStageOf(h.limits(0), h.limits(1))
+	if err != nil {
+		return nil, err
+	}
+	s.hole = h
+	f, _ := hostile.Find(hostile.MachineSelective)
+	if _, err := s.load(f.Release(author.public)); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// newStageOf returns an empty stage; compiler and interpreter have limits of their own.
+func newStageOf(limits ...plugin.Limits) (*stage, error) {
+	s := &stage{}
 	for i := range s.hosts {
-		limits := h.limits(i)
 		var err error
-		if s.hosts[i], err = plugin.NewHost(plugin.Options{Interpreter: i == 1, Limits: &limits}); err != nil {
+		if s.hosts[i], err = plugin.NewHost(plugin.Options{Interpreter: i == 1, Limits: &limits[i]}); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
@@ -47,9 +60,7 @@ func newStage(h Hole) (*stage, error) {
 		}
 		s.replicas[i] = replica{name, s.hosts[i/2], table}
 	}
-	f, _ := hostile.Find(hostile.MachineSelective)
-	_, err := s.load(f.Release(author.public))
-	return s, err
+	return s, nil
 }
 
 func (s *stage) close() (err error) {
@@ -96,6 +107,8 @@ type answer struct {
 	fuel  uint64
 	code  uint32
 	text  string // output, events and writes
+	// clamped says what the host cut down, for people.
+	clamped string
 }
 
 func (a answer) String() string {
@@ -139,7 +152,7 @@ func (s *stage) apply(b *quoin.Binding, q *hook.ApplyRequest, before *space) (an
 		if err != nil {
 			return answer{}, err
 		}
-		return answer{got.Fault, got.Fuel, got.Code, fmt.Sprintf("%x %x %v", got.Output, got.Events, sp.text())}, logs(&got.Outcome)
+		return answered(&got.Outcome, got.Code, fmt.Sprintf("%x %x %v", got.Output, got.Events, sp.text())), logs(&got.Outcome)
 	})
 }
 
