@@ -17,7 +17,7 @@ import (
 
 func newPlugin(t *terminal) *cobra.Command {
 	return group(&cobra.Command{Use: "plugin", Short: "Write, build, check, sign and inspect plugins"},
-		newPluginNew(t), newPluginBuild(t), newPluginCheck(t), newPluginSign(t), newPluginInspect(t), newPluginHooks(t), newPluginTest(t), newPluginBench(t), newPluginDiff(t))
+		newPluginNew(t), newPluginBuild(t), newPluginCheck(t), newPluginSign(t), newPluginInspect(t), newPluginHooks(t), newPluginTest(t), newPluginBench(t), newPluginDiff(t), newPluginAttack(t))
 }
 
 func newPluginNew(t *terminal) *cobra.Command {
