@@ -190,3 +190,11 @@ func TestCasesAreWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestToolsSession runs what the tools' page tells.
+func TestToolsSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds plugins")
+	}
+	runSession(t, session(t, "plugin-tools.md"))
+}

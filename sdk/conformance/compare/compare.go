@@ -14,7 +14,6 @@
 //	sequence          the sequence must grow, by at most governance.SequenceIncreaseMax
 //	hook-removed      a hook is no longer served
 //	capability-unused the binding grants what the new release no longer asks for
-//	version           the new release needs a newer node or engine than this program's
 //
 // And these are for whoever approves it to judge:
 //
@@ -158,9 +157,6 @@ func (r *Report) bindings(a, b *plugin.Manifest) {
 	}
 	for _, name := range without(b.Capabilities, a.Capabilities) {
 		r.add("capability-added", false, "", name, "the old binding does not grant it; the release runs without, or is bound anew")
-	}
-	if b.NodeMin > plugin.NodeVersion || b.EngineMin > plugin.EngineVersion {
-		r.add("version", true, fmt.Sprintf("node %d, engine %d", plugin.NodeVersion, plugin.EngineVersion), fmt.Sprintf("node %d, engine %d", b.NodeMin, b.EngineMin), "this program's nodes are too old for it")
 	}
 	for _, f := range []struct {
 		code     string

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"quoin.dev/quoin/hook"
@@ -80,6 +83,10 @@ func TestEachDifferenceHasItsCode(t *testing.T) {
 	with := func(change func(m *plugin.Manifest)) []byte {
 		return release(t, variant{manifest: func(m *plugin.Manifest) { next(m); change(m) }})
 	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "plugin-tools.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		file   []byte
@@ -111,6 +118,11 @@ func TestEachDifferenceHasItsCode(t *testing.T) {
 		r, err := Releases(context.Background(), old, c.file, Options{Seed: 2, Calls: 20})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
+		}
+		for _, code := range slices.Concat(c.blocks, c.notes) {
+			if !strings.Contains(string(page), "`"+code+"`") {
+				t.Errorf("%s is not in docs/plugin-tools.md", code)
+			}
 		}
 		var blocks, notes []string
 		for _, d := range r.Differences {
