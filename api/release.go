@@ -207,6 +207,8 @@ func describeNode(x *node.Status) *quoinv1.Status {
 		Timeouts: x.Stats.Timeouts, Nullified: x.Stats.Nullified, LeaderFaults: x.Stats.LeaderFaults, MachineFaults: x.Stats.MachineFaults,
 		FinalityFaults: x.Stats.FinalityFaults, BatchFaults: x.Stats.BatchFaults,
 		PacemakerFaults: x.Stats.PacemakerFaults, PriorityFaults: x.Stats.PriorityFaults,
+		GuestCalls: x.Samples.Calls, GuestCallsSlow: x.Samples.Slow, SamplesReplayed: x.Samples.Replayed, SamplesDiffered: x.Samples.Differed,
+		SamplesDropped: x.Samples.Dropped + x.Samples.Unrecorded + x.Samples.Failed,
 		Diverged: x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
 		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
 	for _, v := range c.Validators.All() {

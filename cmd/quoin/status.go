@@ -48,7 +48,9 @@ func statusView(s *quoinv1.Status) any {
 		"validators": validators, "pending": s.GetPending(), "uncertified": s.GetUncertified(), "blocks": s.GetBlocks(),
 		"transactions": s.GetTransactions(), "timeouts": s.GetTimeouts(), "nullified": s.GetNullified(),
 		"leader_faults": s.GetLeaderFaults(), "machine_faults": s.GetMachineFaults(), "finality_faults": s.GetFinalityFaults(), "batch_faults": s.GetBatchFaults(),
-		"pacemaker_faults": s.GetPacemakerFaults(), "priority_faults": s.GetPriorityFaults(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
+		"pacemaker_faults": s.GetPacemakerFaults(), "priority_faults": s.GetPriorityFaults(),
+		"guest_calls": s.GetGuestCalls(), "guest_calls_slow": s.GetGuestCallsSlow(), "samples_replayed": s.GetSamplesReplayed(),
+		"samples_differed": s.GetSamplesDiffered(), "samples_dropped": s.GetSamplesDropped(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
 		"messages_refused": s.GetMessagesRefused(), "fsyncs": s.GetFsyncs(), "diverges": s.GetDiverges(),
 		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()),
 	}
@@ -84,6 +86,9 @@ func writeStatus(w io.Writer, s *quoinv1.Status) {
 		row("since start", fmt.Sprintf("%d blocks, %d transactions, %d time-outs, %d nullified views", s.GetBlocks(), s.GetTransactions(), s.GetTimeouts(), s.GetNullified()))
 		row("faults", fmt.Sprintf("%d of leaders, %d of machines, %d of finality, %d of batches, %d splits, %d messages refused", s.GetLeaderFaults(), s.GetMachineFaults(), s.GetFinalityFaults(), s.GetBatchFaults(), s.GetSplits(), s.GetMessagesRefused()))
 		row("its own faults", fmt.Sprintf("%d of the pacemaker, %d of priorities", s.GetPacemakerFaults(), s.GetPriorityFaults()))
+		if s.GetSamplesReplayed()+s.GetSamplesDropped()+s.GetGuestCallsSlow() > 0 {
+			row("sandbox", fmt.Sprintf("%d calls, %d of them replayed, %d of these differed; %d calls were slow", s.GetGuestCalls(), s.GetSamplesReplayed(), s.GetSamplesDiffered(), s.GetGuestCallsSlow()))
+		}
 		if len(s.GetSuspended()) > 0 {
 			row("suspended", strings.Join(s.GetSuspended(), ", "))
 		}

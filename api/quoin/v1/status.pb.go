@@ -94,6 +94,11 @@ type Status struct {
 	BatchFaults          uint64                 `protobuf:"varint,33,opt,name=batch_faults,json=batchFaults,proto3" json:"batch_faults,omitempty"`             // batches that faulted although none of their transactions did
 	PacemakerFaults      uint64                 `protobuf:"varint,34,opt,name=pacemaker_faults,json=pacemakerFaults,proto3" json:"pacemaker_faults,omitempty"` // this node's own: the built-in rule held
 	PriorityFaults       uint64                 `protobuf:"varint,35,opt,name=priority_faults,json=priorityFaults,proto3" json:"priority_faults,omitempty"`    // this node's own: transactions that got no priority
+	GuestCalls           uint64                 `protobuf:"varint,36,opt,name=guest_calls,json=guestCalls,proto3" json:"guest_calls,omitempty"`                // of releases, by this node
+	GuestCallsSlow       uint64                 `protobuf:"varint,37,opt,name=guest_calls_slow,json=guestCallsSlow,proto3" json:"guest_calls_slow,omitempty"`  // that the watchdog has reported
+	SamplesReplayed      uint64                 `protobuf:"varint,38,opt,name=samples_replayed,json=samplesReplayed,proto3" json:"samples_replayed,omitempty"` // of the calls, on the interpreter
+	SamplesDiffered      uint64                 `protobuf:"varint,39,opt,name=samples_differed,json=samplesDiffered,proto3" json:"samples_differed,omitempty"` // of these: the compiler, the interpreter or the machine is wrong
+	SamplesDropped       uint64                 `protobuf:"varint,40,opt,name=samples_dropped,json=samplesDropped,proto3" json:"samples_dropped,omitempty"`    // chosen, but not replayed
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -369,6 +374,41 @@ func (x *Status) GetPacemakerFaults() uint64 {
 func (x *Status) GetPriorityFaults() uint64 {
 	if x != nil {
 		return x.PriorityFaults
+	}
+	return 0
+}
+
+func (x *Status) GetGuestCalls() uint64 {
+	if x != nil {
+		return x.GuestCalls
+	}
+	return 0
+}
+
+func (x *Status) GetGuestCallsSlow() uint64 {
+	if x != nil {
+		return x.GuestCallsSlow
+	}
+	return 0
+}
+
+func (x *Status) GetSamplesReplayed() uint64 {
+	if x != nil {
+		return x.SamplesReplayed
+	}
+	return 0
+}
+
+func (x *Status) GetSamplesDiffered() uint64 {
+	if x != nil {
+		return x.SamplesDiffered
+	}
+	return 0
+}
+
+func (x *Status) GetSamplesDropped() uint64 {
+	if x != nil {
+		return x.SamplesDropped
 	}
 	return 0
 }
@@ -1179,7 +1219,8 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xe7\b\n" +
+	"\x10GetStatusRequest\"\xb1\n" +
+	"\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -1220,7 +1261,13 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x0ffinality_faults\x18  \x01(\x04R\x0efinalityFaults\x12!\n" +
 	"\fbatch_faults\x18! \x01(\x04R\vbatchFaults\x12)\n" +
 	"\x10pacemaker_faults\x18\" \x01(\x04R\x0fpacemakerFaults\x12'\n" +
-	"\x0fpriority_faults\x18# \x01(\x04R\x0epriorityFaults\"\x19\n" +
+	"\x0fpriority_faults\x18# \x01(\x04R\x0epriorityFaults\x12\x1f\n" +
+	"\vguest_calls\x18$ \x01(\x04R\n" +
+	"guestCalls\x12(\n" +
+	"\x10guest_calls_slow\x18% \x01(\x04R\x0eguestCallsSlow\x12)\n" +
+	"\x10samples_replayed\x18& \x01(\x04R\x0fsamplesReplayed\x12)\n" +
+	"\x10samples_differed\x18' \x01(\x04R\x0fsamplesDiffered\x12'\n" +
+	"\x0fsamples_dropped\x18( \x01(\x04R\x0esamplesDropped\"\x19\n" +
 	"\x17GetCompatibilityRequest\"\xbd\x02\n" +
 	"\rCompatibility\x12!\n" +
 	"\fnode_version\x18\x01 \x01(\rR\vnodeVersion\x12%\n" +
