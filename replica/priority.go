@@ -9,8 +9,8 @@ import (
 // Limits of one step's questions about priorities. What is left over is asked for in later steps, and
 // has priority 0 until then.
 const (
-	priorityCallsMax = 4096
-	priorityFuelMax  = 8_000_000 // after which there is no further call
+	priorityCallsMax = 2048
+	priorityFuelMax  = 4_000_000 // after which there is no further call
 )
 
 // rank says whether transactions have priorities from now on. All that are pending are asked about

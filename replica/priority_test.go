@@ -111,7 +111,7 @@ func TestPriorityQuestionsAreBounded(t *testing.T) {
 		name         string
 		faulty       bool
 		submit, want int
-	}{{"calls", false, 5000, 4096}, {"fuel", true, 50, 16}} {
+	}{{"calls", false, 5000, 2048}, {"fuel", true, 50, 8}} {
 		t.Run(c.name, func(t *testing.T) {
 			asked := 0
 			w := priorities(t, func(*hook.PriorityRequest) uint64 {
