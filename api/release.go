@@ -209,7 +209,7 @@ func describeNode(x *node.Status) *quoinv1.Status {
 		PacemakerFaults: x.Stats.PacemakerFaults, PriorityFaults: x.Stats.PriorityFaults,
 		GuestCalls: x.Samples.Calls, GuestCallsSlow: x.Samples.Slow, SamplesReplayed: x.Samples.Replayed, SamplesDiffered: x.Samples.Differed,
 		SamplesDropped: x.Samples.Dropped + x.Samples.Unrecorded + x.Samples.Failed,
-		Diverged: x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
+		Diverged:       x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
 		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
 	for _, v := range c.Validators.All() {
 		m.Validators = append(m.Validators, &quoinv1.Validator{Name: v.Name, Key: v.Key[:], Weight: v.Weight})
