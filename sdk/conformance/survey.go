@@ -39,9 +39,6 @@ const (
 func (s *suite) survey(o hook.Operation, source *trial.Source, state *trial.State) (*survey, error) {
 	v := &survey{operation: o, source: source, before: state.Pairs(), after: state, limit: s.guest.FuelMax(o.Hook)}
 	var requests [][]byte
-	for _, p := range s.o.Payloads {
-		source.Teach(o.Name, 0, p)
-	}
 	for _, r := range s.o.Records {
 		for i := range r.Calls {
 			if c := &r.Calls[i]; c.Operation == o.Name && len(requests) < recordedCallsMax {
@@ -49,6 +46,7 @@ func (s *suite) survey(o hook.Operation, source *trial.Source, state *trial.Stat
 			}
 		}
 	}
+	requests = append(requests, source.Examples(o.Name, s.o.Payloads)...)
 	if o.Name == hook.Query.Name {
 		teachKeys(source, state)
 	}

@@ -114,9 +114,7 @@ func (t *tallies) atRandom(ctx context.Context, old, new *trial.Guest, o *Option
 			p = &pair{old, new, trial.NewState(nil), trial.NewState(nil)}
 			pairs[op.Hook] = p
 		}
-		for _, payload := range o.Payloads {
-			source.Teach(op.Name, 0, payload)
-		}
+		requests := source.Examples(op.Name, o.Payloads)
 		for _, g := range []*trial.Guest{old, new} {
 			state := p.oldState
 			if g == new {
@@ -126,7 +124,7 @@ func (t *tallies) atRandom(ctx context.Context, old, new *trial.Guest, o *Option
 				return false, err
 			}
 		}
-		requests := trial.Edges(op.Name, o.Params)
+		requests = append(requests, trial.Edges(op.Name, o.Params)...)
 		for n := 0; n < len(requests)+o.Calls && t.of(op.Name).spent() < askFuelMax; n++ {
 			request := []byte(nil)
 			if n < len(requests) {

@@ -98,13 +98,18 @@ func (s *subject) requests(ctx context.Context, o *Options) (list [][]byte, err 
 			return nil, err
 		}
 	}
-	s.teach(source, op, o)
+	examples := source.Examples(op.Name, s.payloads(op, o))
 	if err := source.Explore(ctx, s.guest, op.Name, s.state, exploreCalls); err != nil {
 		return nil, err
 	}
 	var others [][]byte
 	for n := 0; n < drawn && len(list) < o.Requests; n++ {
-		r := source.Request(op.Name)
+		r := []byte(nil)
+		if n < len(examples) {
+			r = examples[n]
+		} else {
+			r = source.Request(op.Name)
+		}
 		q, err := trial.NewQuestion(op.Name, r)
 		if err != nil {
 			return nil, err
@@ -162,28 +167,28 @@ func (s *subject) ask(request []byte) error {
 	return err
 }
 
-// teach gives the source the examples of payloads.
-func (s *subject) teach(source *trial.Source, op hook.Operation, o *Options) {
-	examples := o.Payloads
+// payloads returns the examples for an operation.
+func (s *subject) payloads(op hook.Operation, o *Options) [][]byte {
 	if s.guest.Builtin == "kv" {
-		examples = kvPayloads(op)
+		return kvPayloads(op)
 	}
-	for _, p := range examples {
-		source.Teach(op.Name, 0, p)
-	}
+	return o.Payloads
 }
 
 // fill lets transactions write what queries can ask about.
 func (s *subject) fill(ctx context.Context, source *trial.Source, o *Options) error {
-	s.teach(source, hook.Apply.Operation, o)
+	requests := source.Examples(hook.Apply.Name, s.payloads(hook.Apply.Operation, o))
 	if err := source.Explore(ctx, s.guest, hook.Apply.Name, s.state, exploreCalls); err != nil {
 		return err
 	}
-	for n := 0; n < filling; n++ {
+	for range filling {
+		requests = append(requests, source.Request(hook.Apply.Name))
+	}
+	for _, r := range requests {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.ask(source.Request(hook.Apply.Name)); err != nil {
+		if err := s.ask(r); err != nil {
 			return err
 		}
 	}

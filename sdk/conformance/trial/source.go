@@ -18,6 +18,7 @@ type Source struct {
 	corpus map[string]*corpus // payloads worth changing, by operation
 	height uint64
 	index  uint32
+	given  []byte // the payload of the next request
 }
 
 // NewSource returns a source.
@@ -77,6 +78,23 @@ func encode(m message) []byte {
 		panic(fmt.Sprintf("trial: a request of its own is invalid: %v", err))
 	}
 	return b
+}
+
+// Examples returns requests that have the payloads, in their order and by one sender; none of an
+// operation without payloads. The payloads are taught as well.
+func (s *Source) Examples(operation string, payloads [][]byte) (list [][]byte) {
+	switch operation {
+	case hook.Apply.Name, hook.Query.Name, hook.Validate.Name, hook.Prioritize.Name:
+	default:
+		return nil
+	}
+	for _, p := range payloads {
+		s.Teach(operation, 0, p)
+		s.given = append([]byte{}, p...)
+		list = append(list, s.Request(operation))
+	}
+	s.given = nil
+	return list
 }
 
 // Request returns a valid request of the operation.
@@ -150,7 +168,11 @@ func (s *Source) bytes32() (b [32]byte) {
 
 // sender is one of a few, or nobody.
 func (s *Source) sender() (key [32]byte) {
-	if n := s.rng.IntN(9); n > 0 {
+	n := s.rng.IntN(9)
+	if s.given != nil {
+		n = 1
+	}
+	if n > 0 {
 		key = madeUp("sender", []byte{byte(n)})
 	}
 	return key
@@ -158,6 +180,9 @@ func (s *Source) sender() (key [32]byte) {
 
 // payload returns a new payload, or one made from those that the source was taught.
 func (s *Source) payload(operation string) []byte {
+	if s.given != nil {
+		return s.given
+	}
 	if c := s.corpus[operation]; c != nil && s.rng.IntN(4) > 0 {
 		return s.changed(c.payloads[c.classes[s.rng.IntN(len(c.classes))]])
 	}
