@@ -8,8 +8,8 @@ import (
 	"quoin.dev/quoin/sdk/plugintest"
 )
 
-// TestTheWorldAgrees: what the host tells of the chain reaches a plugin in C whole, as module and natively,
-// and what is not granted ends the call.
+// TestTheWorldAgrees: what the host tells of the chain reaches a plugin in C whole, as module and natively;
+// what is not granted ends the call; and what a call leaves in memory is not there in the next.
 func TestTheWorldAgrees(t *testing.T) {
 	sandboxed, process := open(t, "testdata/world")
 	ancestor := hook.Ancestor{Height: 7, Time: 8, Epoch: 9, View: 10, Size: 11, Block: [32]byte{12}, State: [32]byte{13}, Ledger: [32]byte{31: 14}}
@@ -38,6 +38,8 @@ func TestTheWorldAgrees(t *testing.T) {
 		{"gforeign.bank", 1, ""},
 		{"gforeign.other", 0, ""},
 		{"gstate", 0, ""},
+		{"c", 41, ""},
+		{"c", 41, ""}, // every call begins with the memory after initialisation
 	} {
 		want := plugintest.Answer{Response: encoded(t, &hook.QueryResponse{Code: c.code, Output: []byte(c.output)})}
 		for name, by := range map[string]plugintest.Answerer{"sandbox": sandboxed, "native": process} {

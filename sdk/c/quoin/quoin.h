@@ -13,7 +13,8 @@
 // A call starts from the memory as it was after initialisation. It ends when the handler
 // returns, or in a fault: a trap, a limit, no fuel left. Where this header says "fault", the
 // function does not return. Everything a handler does must follow from its request and what
-// the host functions give: undefined behaviour is a difference between two replicas.
+// the host functions give. All nodes run one module and so agree even on what C leaves undefined,
+// but another compiler, or a native test, may decide it differently.
 //
 // # Two builds
 //
@@ -60,16 +61,16 @@ void quoin_register(quoin_operation *o, const char *name, int32_t (*call)(void))
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "messages are laid over memory as they are, little-endian");
 
-// Limits of the host. Whatever breaks one of them is a fault.
+// Limits of the host, in bytes where nothing else is said. To break one is a fault, but for the log's.
 enum {
-	QUOIN_KEY_MAX = 256,     // bytes of a key, which has at least 1
-	QUOIN_VALUE_MAX = 65536, // bytes of a value
-	QUOIN_EVENT_MAX = 4096,  // bytes of an event
-	QUOIN_EVENTS_MAX = 64,   // events of a transaction
-	QUOIN_LOG_MAX = 4096,    // bytes that a call may log; the rest is dropped
-	QUOIN_PARAMS_MAX = 4096, // bytes of a binding's parameters
-	QUOIN_PAYLOAD_MAX = 65536, // bytes of a transaction's or query's payload
-	QUOIN_PROOF_MAX = 16384,  // bytes of a proof
+	QUOIN_KEY_MAX = 256,       // of a key, which has at least 1
+	QUOIN_VALUE_MAX = 65536,   // of a value
+	QUOIN_EVENT_MAX = 4096,    // of an event
+	QUOIN_EVENTS_MAX = 64,     // events of a transaction
+	QUOIN_LOG_MAX = 4096,      // that a call may log; the rest is dropped
+	QUOIN_PARAMS_MAX = 4096,   // of a binding's parameters
+	QUOIN_PAYLOAD_MAX = 65536, // of a transaction's or query's payload
+	QUOIN_PROOF_MAX = 16384,   // of a proof
 };
 
 // The host functions. One that fills a buffer writes nothing if the capacity is too small, and
