@@ -15,6 +15,11 @@ func TestDocumentedCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hooks, err := filepath.Glob(filepath.Join("..", "..", "docs", "hooks", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, hooks...)
 	pages = append(pages, filepath.Join("..", "..", "README.md"), filepath.Join("..", "..", "plugins", "README.md"))
 	found := 0
 	for _, page := range pages {
