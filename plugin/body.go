@@ -381,7 +381,7 @@ func (p *bodyPass) memorySize(op byte, at int, dead bool) {
 	p.pop(typeI32)
 	p.push(typeI32)
 	if p.inject != nil && !dead {
-		p.inject.chargeBySize(costPage, 0, p.depth())
+		p.inject.chargeBySize(p.inject.memory.page, 0)
 	}
 	p.keep(at, dead, costGrow)
 }
@@ -410,10 +410,14 @@ func (p *bodyPass) prefixed(at int, dead bool) {
 		p.pop(typeI32)
 		p.pop(typeI32)
 		if p.inject != nil && !dead {
-			p.inject.chargeBySize(1, costBulkShift, p.depth())
-			p.inject.beforeBulk()
+			p.inject.chargeBySize(1, p.inject.memory.bulkShift)
+			p.inject.noteBulk()
 		}
-		p.keep(at, dead, costBulk)
+		cost := costBulk
+		if p.inject != nil {
+			cost += 2 * p.inject.memory.load
+		}
+		p.keep(at, dead, cost)
 	default:
 		p.r.fail(CodeFeature, "instruction 0xfc %d is not accepted", sub)
 	}
@@ -444,7 +448,7 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 	if p.inject == nil || p.r.failed() {
 		return
 	}
-	p.inject.cost(int(o.cost), dead)
+	p.inject.cost(p.inject.priceOf(o), dead)
 	if dead {
 		p.inject.copy(p.m.file[at:p.r.at])
 		return
@@ -456,7 +460,7 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 	case o.quirk == ordered32 || o.quirk == ordered64:
 		p.inject.barrier(o.quirk, p.last)
 	case o.store:
-		p.inject.beforeStore(o.second, offset)
+		p.inject.noteStore(o.second, offset)
 	}
 	p.inject.copy(p.m.file[at:p.r.at])
 	if o.quirk == makesNaN32 || o.quirk == makesNaN64 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -17,8 +18,10 @@ import (
 // instrumentation puts after every call of a host function leaves the guest.
 type call struct {
 	context.Context
-	fuelGlobal api.MutableGlobal
-	memory     api.Memory
+	fuelGlobal  api.MutableGlobal
+	dirtyGlobal api.MutableGlobal
+	memory      api.Memory
+	charges     memoryCharges
 
 	operation hook.Operation
 	request   []byte
@@ -31,18 +34,17 @@ type call struct {
 	timeNS    uint64 // the clock
 	random    randomBytes
 
-	left    int64      // fuel, while a host function runs
-	touched dirtyPages // by host functions
-	calls   int
-	fault   hook.Fault
-	err     error // local
-	events  [][]byte
-	log     logBudget
+	left   int64 // fuel, while a host function runs
+	calls  int
+	fault  hook.Fault
+	err    error // local
+	events [][]byte
+	log    logBudget
 }
 
 // begin clears what the last call left; the caller sets what the call is about.
 func (c *call) begin(fuel uint64) {
-	c.fault, c.err, c.touched = hook.FaultNone, nil, 0
+	c.fault, c.err = hook.FaultNone, nil
 	c.renew()
 	c.fuelGlobal.Set(fuel)
 }
@@ -130,12 +132,11 @@ func (c *call) deliver(b []byte, pointer, capacity uint64) uint64 {
 	if uint64(len(b)) > uint64(uint32(capacity)) {
 		return uint64(len(b))
 	}
-	if !c.memory.Write(uint32(pointer), b) {
-		c.stop(hook.FaultBounds)
+	to, ok := c.buffer(pointer, uint64(len(b)))
+	if !ok {
 		return 0
 	}
-	c.touched.add(uint64(uint32(pointer)), uint64(len(b)))
-	return uint64(len(b))
+	return uint64(copy(to, b))
 }
 
 // buffer returns the guest's bytes at a pointer to be written. Whoever writes to a guest's
@@ -146,8 +147,15 @@ func (c *call) buffer(pointer, length uint64) ([]byte, bool) {
 		c.stop(hook.FaultBounds)
 		return nil, false
 	}
-	c.touched.add(uint64(uint32(pointer)), uint64(uint32(length)))
-	return b, true
+	return b, c.touch(pointer, len(b))
+}
+
+// touch notes and charges for n bytes at a pointer that will be written.
+func (c *call) touch(pointer uint64, n int) bool {
+	dirty := dirtyRegions(c.dirtyGlobal.Get())
+	fresh := regionsOf(uint64(uint32(pointer)), uint64(n), c.charges.regionShift) &^ dirty
+	c.dirtyGlobal.Set(uint64(dirty | fresh))
+	return fresh == 0 || c.charge(int64(bits.OnesCount64(uint64(fresh)))<<c.charges.regionCharge)
 }
 
 func (c *call) write32(pointer uint64, v uint32) {

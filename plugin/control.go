@@ -26,7 +26,7 @@ func (p *bodyPass) controlInstruction(op byte, at int, dead bool) {
 	case opBr:
 		p.popAll(p.label(p.r.u32()))
 		p.unreachable()
-		p.branchOff(at, dead, costBranch)
+		p.branchOff(at, dead, costJump)
 	case opBrIf:
 		p.pop(typeI32)
 		ts := p.label(p.r.u32())
@@ -42,9 +42,9 @@ func (p *bodyPass) controlInstruction(op byte, at int, dead bool) {
 		p.popAll(p.blocks[0].results)
 		p.unreachable()
 		if p.inject != nil {
-			p.inject.cost(costBranch, dead)
+			p.inject.cost(costJump, dead)
 			p.inject.branch(p.depth())
-			p.inject.flush(p.depth(), false)
+			p.inject.flush(false)
 		}
 	case opCall, opCallIndirect:
 		p.call(op, at, dead)
@@ -66,7 +66,7 @@ func (p *bodyPass) openBlock(op byte, at int, dead bool) {
 	if p.inject == nil || op == opBlock {
 		return
 	}
-	p.inject.flush(p.depth(), op == opLoop && !dead)
+	p.inject.flush(op == opLoop && !dead)
 	if op == opLoop {
 		p.inject.cost(costLoop, dead)
 	}
@@ -76,7 +76,7 @@ func (p *bodyPass) openBlock(op byte, at int, dead bool) {
 func (p *bodyPass) meet(at int) {
 	if p.inject != nil && !p.r.failed() {
 		p.inject.copy(p.m.file[at:p.r.at])
-		p.inject.flush(p.depth(), false)
+		p.inject.flush(false)
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *bodyPass) end(at int) {
 	}
 	if len(p.blocks) == 0 {
 		if p.inject != nil {
-			p.inject.flush(0, false)
+			p.inject.flush(false)
 		}
 		return
 	}
@@ -99,7 +99,7 @@ func (p *bodyPass) end(at int) {
 func (p *bodyPass) branchOff(at int, dead bool, cost int) {
 	p.keep(at, dead, cost)
 	if p.inject != nil {
-		p.inject.flush(p.depth(), false)
+		p.inject.flush(false)
 	}
 }
 
@@ -184,7 +184,7 @@ func (p *bodyPass) call(op byte, at int, dead bool) {
 	}
 	p.inject.spill()
 	p.inject.copy(p.m.file[at:p.r.at])
-	p.inject.reload(imported, p.depth())
+	p.inject.reload(imported)
 }
 
 func sameTypes(a, b []valueType) bool {

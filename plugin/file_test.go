@@ -209,6 +209,6 @@ func sum(b []byte) [32]byte { return sha256.Sum256(b) }
 const (
 	pinnedDigest          = "4e54d6e5bbc8aedc5ace8d3c4814c3bf184d0076f72efac9fede36cbd584908b"
 	pinnedManifest        = "decf1aa334fc71abfd228ab458dc89def5ca4fe83dd90045a35e9a9f0a3a7d7e"
-	pinnedInstrumentation = "2300cd6e337e2c15b76ad420efd15a539ae8e31e130d1d95a2ca56863095c43e"
+	pinnedInstrumentation = "fb562b72d010acda38448af1bc24b0440a108f943d25e3d833b3daefbb5cdaf7"
 	pinnedWeighted        = "[3 2 1 2 3 3 1 3 3 2 2 3]"
 )

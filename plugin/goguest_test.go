@@ -27,7 +27,7 @@ func goGuest(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	m := testManifest("leader.v1", "machine.v1")
-	m.FuelMax, m.PagesMax = FuelMax, 256
+	m.FuelMax, m.PagesMax = FuelMax, 64
 	return release(t, module, m)
 }
 
@@ -89,7 +89,7 @@ func TestGoGuest(t *testing.T) {
 				t.Fatal(err)
 			}
 			i := e.table[k].guests[b.Release].instance
-			if i.touched == allPages || !i.restore() || !restored(i) {
+			if i.touched == allRegions || !i.restore() || !restored(i) {
 				t.Error("something of a good call is left in the memory, or all of it was restored")
 			}
 		}
@@ -163,7 +163,7 @@ func BenchmarkGoGuest(b *testing.B) {
 		defer i.close()
 		b.SetBytes(int64(r.image.pages) * pageBytes)
 		for b.Loop() {
-			i.touched = allPages
+			i.touched = allRegions
 			i.restore()
 		}
 	})

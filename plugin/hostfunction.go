@@ -325,7 +325,7 @@ func hostProofGet(c *call, s []uint64) {
 // beacon(pointer): 32 bytes
 func hostBeacon(c *call, s []uint64) {
 	w, ok := c.outer()
-	if !ok {
+	if !ok || !c.charge(chargeBeacon) {
 		return
 	}
 	random := w.Beacon()

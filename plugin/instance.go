@@ -22,7 +22,8 @@ type instance struct {
 	fuel      api.MutableGlobal
 	stack     api.MutableGlobal
 	dirty     api.MutableGlobal
-	touched   dirtyPages // since the last restore
+	region    api.MutableGlobal
+	touched   dirtyRegions // since the last restore
 	globals   []api.MutableGlobal
 	functions map[string]api.Function
 	call      call
@@ -52,11 +53,12 @@ func (r *Release) start() (*instance, error) {
 	i.fuel = i.global(fuelExport)
 	i.stack = i.global(stackExport)
 	i.dirty = i.global(dirtyExport)
-	i.touched = allPages
+	i.region = i.global(regionExport)
+	i.touched = allRegions
 	for _, g := range r.mutable {
 		i.globals = append(i.globals, i.global(globalExport+strconv.Itoa(g)))
 	}
-	i.call = call{Context: context.Background(), fuelGlobal: i.fuel, memory: i.memory}
+	i.call = call{Context: context.Background(), fuelGlobal: i.fuel, dirtyGlobal: i.dirty, memory: i.memory, charges: memoryChargesFor(r.report.PagesMax)}
 	i.call.random.digest = r.Digest()
 	return i, nil
 }
@@ -96,7 +98,7 @@ func (i *instance) restore() bool {
 	if len(i.paged.bytes) != size || int(i.memory.Size()) != size {
 		return false
 	}
-	i.touched.restore(i.paged.bytes, m.bytes)
+	i.touched.restore(i.paged.bytes, m.bytes, i.call.charges.regionShift)
 	i.touched = 0
 	for k, g := range i.globals {
 		g.Set(m.globals[k])
@@ -126,12 +128,12 @@ func (i *instance) run(name string, fuel uint64) (Outcome, error) {
 	c.begin(fuel)
 	i.stack.Set(StackBytesMax)
 	i.dirty.Set(0)
+	i.region.Set(noRegion)
 	i.results[0] = 0
 	err := f.CallWithStack(c, i.results[:])
 	left := int64(i.fuel.Get())
-	i.touched |= dirtyPages(i.dirty.Get()) | c.touched
+	i.touched |= dirtyRegions(i.dirty.Get())
 	if err != nil {
-		i.touched = allPages
 		delete(i.functions, name)
 		if c.fault == hook.FaultNone && c.err == nil {
 			switch {

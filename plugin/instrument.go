@@ -10,6 +10,7 @@ const (
 	fuelExport   = "quoin.fuel"
 	stackExport  = "quoin.stack"
 	dirtyExport  = "quoin.dirty"
+	regionExport = "quoin.region"
 	globalExport = "quoin.global." // and the number of a mutable global
 )
 
@@ -19,7 +20,8 @@ const (
 func (c *checked) instrument() (out []byte, mutable []int, refusal *Refusal) {
 	m := c.module
 	globals := uint32(len(m.globals))
-	j := &injector{fuelGlobal: globals, stackGlobal: globals + 1, dirtyGlobal: globals + 2}
+	j := &injector{fuelGlobal: globals, stackGlobal: globals + 1, dirtyGlobal: globals + 2, regionGlobal: globals + 3,
+		memory: memoryChargesFor(c.report.PagesMax)}
 	code, refusal := c.bodies(j)
 	if refusal != nil {
 		return nil, nil, refusal
@@ -76,7 +78,7 @@ func (m *module) typeSection(extra []functionType) []byte {
 }
 
 func (m *module) globalSection() []byte {
-	b := appendU32(nil, uint32(len(m.globals)+3))
+	b := appendU32(nil, uint32(len(m.globals)+4))
 	for _, g := range m.globals {
 		mutable := byte(0)
 		if g.mutable {
@@ -97,11 +99,12 @@ func (m *module) globalSection() []byte {
 	}
 	b = append(b, byte(typeI64), 1, opI64Const, 0, opEnd)
 	b = append(b, byte(typeI32), 1, opI32Const, 0, opEnd)
-	return append(b, byte(typeI64), 1, opI64Const, 0, opEnd)
+	b = append(b, byte(typeI64), 1, opI64Const, 0, opEnd)
+	return append(b, byte(typeI32), 1, opI32Const, 0, opEnd)
 }
 
 func (m *module) exportSection(mutable []int) []byte {
-	b := appendU32(nil, uint32(len(m.exports)+len(mutable)+3))
+	b := appendU32(nil, uint32(len(m.exports)+len(mutable)+4))
 	add := func(name string, kind byte, index uint32) {
 		b = appendU32(b, uint32(len(name)))
 		b = append(b, name...)
@@ -117,5 +120,6 @@ func (m *module) exportSection(mutable []int) []byte {
 	add(fuelExport, kindGlobal, n)
 	add(stackExport, kindGlobal, n+1)
 	add(dirtyExport, kindGlobal, n+2)
+	add(regionExport, kindGlobal, n+3)
 	return b
 }

@@ -48,34 +48,36 @@ func (m *pagedMemory) Reallocate(size uint64) []byte {
 // Free implements experimental.LinearMemory.
 func (m *pagedMemory) Free() { m.bytes = nil }
 
-// dirtyPages is a set of pages: bit i stands for the pages i, i+64, i+128 and so on.
-type dirtyPages uint64
+// dirtyRegions is a set of regions: bit i stands for the regions i, i+64, i+128 and so on.
+type dirtyRegions uint64
 
-const allPages = ^dirtyPages(0)
+const allRegions = ^dirtyRegions(0)
 
-// add notes n bytes from an address.
-func (d *dirtyPages) add(address, n uint64) {
-	if n >= 64*pageBytes {
-		*d = allPages
-		return
+// regionsOf returns the regions of 1 << shift bytes that n bytes from an address lie in.
+func regionsOf(address, n uint64, shift uint8) (d dirtyRegions) {
+	if n >= 63<<shift {
+		return allRegions
 	}
-	for p := address >> pageShift; p <= (address+n)>>pageShift; p++ {
-		*d |= 1 << (p & 63)
+	for r := address >> shift; r <= (address+n)>>shift; r++ {
+		d |= 1 << (r & 63)
 	}
+	return d
 }
 
-// restore puts the pages of the set back to what they are in the image, which ends where
-// zeros begin. The last store into a page may have reached up to 7 bytes into the next.
-func (d dirtyPages) restore(memory, image []byte) {
-	for p := 0; p<<pageShift < len(memory); p++ {
-		if d>>(p&63)&1 == 0 {
+// restore puts the regions of the set back to what they are in the image, which ends where
+// zeros begin. The last store into a region may have reached up to 7 bytes into the next.
+func (d dirtyRegions) restore(memory, image []byte, shift uint8) {
+	region, done := 1<<shift, 0
+	for at := 0; at < len(memory); at += region {
+		if d>>(at>>shift&63)&1 == 0 {
 			continue
 		}
-		from, to := p<<pageShift, min((p+1)<<pageShift+8, len(memory))
+		from, to := max(at, done), min(at+region+8, len(memory))
 		n := 0
 		if from < len(image) {
 			n = copy(memory[from:to], image[from:])
 		}
 		clear(memory[from+n : to])
+		done = to
 	}
 }

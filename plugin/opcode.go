@@ -29,27 +29,33 @@ const (
 	opI64Const     = 0x42
 	opF32Const     = 0x43
 	opF64Const     = 0x44
-	opI32LeU       = 0x4d
+	opI32Ne        = 0x47
 	opI64LtS       = 0x53
-	opI64LeU       = 0x58
+	opI64LtU       = 0x54
+	opF32Ge        = 0x60
+	opF64Ge        = 0x66
 	opI32LtS       = 0x48
 	opI32Add       = 0x6a
 	opI32Sub       = 0x6b
 	opI32And       = 0x71
 	opI32Or        = 0x72
 	opI32ShrU      = 0x76
+	opI64Popcnt    = 0x7b
 	opI64Add       = 0x7c
 	opI64Sub       = 0x7d
 	opI64Mul       = 0x7e
 	opI64And       = 0x83
 	opI64Or        = 0x84
+	opI64Xor       = 0x85
 	opI64Shl       = 0x86
 	opI64ShrU      = 0x88
+	opI64Rotl      = 0x89
 	opI64ExtendU   = 0xad
 	opI32FromF32   = 0xbc // i32.reinterpret_f32
 	opI64FromF64   = 0xbd
 	opF32FromI32   = 0xbe
 	opF64FromI64   = 0xbf
+	noResult       = 0x40 // the type of a block without results
 	opPrefix       = 0xfc // saturating conversions and bulk memory
 )
 
@@ -72,7 +78,7 @@ const (
 )
 
 // operation is an instruction without immediates, or a load or store: what it takes from the
-// stack, what it leaves, and what it costs. A zero type is none.
+// stack, what it leaves, and what it costs, but for loads and stores. A zero type is none.
 type operation struct {
 	first, second valueType
 	result        valueType
@@ -112,9 +118,9 @@ func makeOperations() (t [256]operation) {
 		return operation{first: in, second: in, result: out, cost: cost, quirk: q}
 	}
 	memory := func(op int, typ valueType, log2 uint8, store bool) {
-		o := operation{known: true, first: typeI32, result: typ, cost: costLoad, align: 1 + log2}
+		o := operation{known: true, first: typeI32, result: typ, align: 1 + log2}
 		if store {
-			o = operation{known: true, first: typeI32, second: typ, cost: costStore, align: 1 + log2, store: true}
+			o = operation{known: true, first: typeI32, second: typ, align: 1 + log2, store: true}
 		}
 		t[op] = o
 	}
@@ -126,9 +132,9 @@ func makeOperations() (t [256]operation) {
 		typ := []valueType{typeI32, typeI64, typeF32, typeF64, typeI32, typeI32, typeI64, typeI64, typeI64}[i]
 		memory(0x36+i, typ, log2, true)
 	}
-	set(0x45, 0x45, one(typeI32, typeI32, costSimple, plain)) // eqz
-	set(0x46, 0x47, two(typeI32, typeI32, costSimple, plain)) // eq ne
-	set(0x48, 0x4f, two(typeI32, typeI32, costSimple, ordered32))
+	set(0x45, 0x45, one(typeI32, typeI32, costCompare, plain)) // eqz
+	set(0x46, 0x47, two(typeI32, typeI32, costCompare, plain)) // eq ne
+	set(0x48, 0x4f, two(typeI32, typeI32, costCompare, ordered32))
 	set(0x50, 0x50, one(typeI64, typeI32, costSimple, plain))
 	set(0x51, 0x52, two(typeI64, typeI32, costSimple, plain))
 	set(0x53, 0x5a, two(typeI64, typeI32, costSimple, ordered64))
@@ -151,13 +157,14 @@ func makeOperations() (t [256]operation) {
 		nan  quirk
 		sign quirk
 	}{{0x8b, typeF32, makesNaN32, signFromF32}, {0x99, typeF64, makesNaN64, signFromF64}} {
-		set(w.base, w.base+1, one(w.typ, w.typ, costSimple, plain))                     // abs neg
-		set(w.base+2, w.base+5, one(w.typ, w.typ, costFloatRound, w.nan))               // ceil floor trunc nearest
-		set(w.base+6, w.base+6, one(w.typ, w.typ, costFloatRoot, w.nan))                // sqrt
-		set(w.base+7, w.base+9, two(w.typ, w.typ, costFloat, w.nan))                    // add sub mul
-		set(w.base+10, w.base+10, two(w.typ, w.typ, costFloatDivide, w.nan))            // div
-		set(w.base+11, w.base+12, two(w.typ, w.typ, costFloatCompare+costFloat, w.nan)) // min max
-		set(w.base+13, w.base+13, two(w.typ, w.typ, costFloat, w.sign))                 // copysign
+		set(w.base, w.base+1, one(w.typ, w.typ, costSimple, plain))          // abs neg
+		set(w.base+2, w.base+5, one(w.typ, w.typ, costFloatRound, w.nan))    // ceil floor trunc nearest
+		set(w.base+6, w.base+6, one(w.typ, w.typ, costFloatRoot, w.nan))     // sqrt
+		set(w.base+7, w.base+8, two(w.typ, w.typ, costFloat, w.nan))         // add sub
+		set(w.base+9, w.base+9, two(w.typ, w.typ, costFloatProduct, w.nan))  // mul
+		set(w.base+10, w.base+10, two(w.typ, w.typ, costFloatDivide, w.nan)) // div
+		set(w.base+11, w.base+12, two(w.typ, w.typ, costFloatMost, w.nan))   // min max
+		set(w.base+13, w.base+13, two(w.typ, w.typ, costFloatSign, w.sign))  // copysign
 	}
 	set(0xa7, 0xa7, one(typeI64, typeI32, costSimple, plain))   // wrap
 	set(0xa8, 0xa9, one(typeF32, typeI32, costTruncate, plain)) // trunc
@@ -166,10 +173,12 @@ func makeOperations() (t [256]operation) {
 	set(0xae, 0xaf, one(typeF32, typeI64, costTruncate, plain))
 	set(0xb0, 0xb1, one(typeF64, typeI64, costTruncate, plain))
 	set(0xb2, 0xb3, one(typeI32, typeF32, costConvert, plain))
-	set(0xb4, 0xb5, one(typeI64, typeF32, costConvert, plain))
+	set(0xb4, 0xb4, one(typeI64, typeF32, costConvert, plain))
+	set(0xb5, 0xb5, one(typeI64, typeF32, costConvertMost, plain))
 	set(0xb6, 0xb6, one(typeF64, typeF32, costConvert, makesNaN32)) // demote
 	set(0xb7, 0xb8, one(typeI32, typeF64, costConvert, plain))
-	set(0xb9, 0xba, one(typeI64, typeF64, costConvert, plain))
+	set(0xb9, 0xb9, one(typeI64, typeF64, costConvert, plain))
+	set(0xba, 0xba, one(typeI64, typeF64, costConvertMost, plain))
 	set(0xbb, 0xbb, one(typeF32, typeF64, costConvert, makesNaN64)) // promote
 	set(0xbc, 0xbc, one(typeF32, typeI32, costSimple, plain))       // reinterpret
 	set(0xbd, 0xbd, one(typeF64, typeI64, costSimple, plain))

@@ -20,10 +20,10 @@ var plantedBugs = []struct {
 	amd64                bool // the engine goes wrong only there
 }{
 	{name: "a branch that does not end a stretch of straight code", file: "control.go",
-		old: "	p.keep(at, dead, cost)\n	if p.inject != nil {\n		p.inject.flush(p.depth(), false)\n	}\n",
+		old: "	p.keep(at, dead, cost)\n	if p.inject != nil {\n		p.inject.flush(false)\n	}\n",
 		new: "	p.keep(at, dead, cost)\n"},
 	{name: "an else that is paid before it is entered", file: "control.go",
-		old: "		p.inject.copy(p.m.file[at:p.r.at])\n		p.inject.flush(p.depth(), false)\n",
+		old: "		p.inject.copy(p.m.file[at:p.r.at])\n		p.inject.flush(false)\n",
 		new: "		p.inject.copy(p.m.file[at:p.r.at])\n"},
 	{name: "a wrong arm of br_table", file: "control.go",
 		old: "		p.branchOff(at, dead, costBranchTable)\n",
@@ -43,7 +43,7 @@ var plantedBugs = []struct {
 		old: "	case o.store:\n",
 		new: "	case o.store && o.second != typeI64:\n"},
 	{name: "a bulk instruction that is not noted as dirty", file: "body.go",
-		old: "			p.inject.beforeBulk()\n"},
+		old: "			p.inject.noteBulk()\n"},
 	{name: "depth that a return does not give back", file: "inject.go",
 		old: "append(b, opI32Add, opGlobalSet)",
 		new: "append(b, opI32Sub, opGlobalSet)"},

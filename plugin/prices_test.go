@@ -1,12 +1,14 @@
 package plugin
 
 // schedulePrices are the charges of schedule.go, for wasmtest.Reference.
-type schedulePrices struct{}
+type schedulePrices struct{ memory memoryCharges }
 
-func (schedulePrices) Instruction(op byte, sub uint32) int64 {
+func (p schedulePrices) Instruction(op byte, sub uint32) int64 {
 	switch {
-	case op == opIf, op == opBr, op == opBrIf, op == opReturn:
+	case op == opIf, op == opBrIf:
 		return costBranch
+	case op == opBr, op == opReturn:
+		return costJump
 	case op == opLoop:
 		return costLoop
 	case op == opBrTable:
@@ -26,18 +28,25 @@ func (schedulePrices) Instruction(op byte, sub uint32) int64 {
 	case op == opPrefix && sub < uint32(len(saturating)):
 		return int64(saturating[sub].cost)
 	case op == opPrefix:
-		return costBulk
+		return int64(costBulk + 2*p.memory.load)
 	case op < 0x28, op == opMemorySize, op >= opI32Const && op <= opF64Const:
 		return costSimple
 	}
-	return int64(operations[op].cost)
+	switch o := &operations[op]; {
+	case o.store:
+		return int64(p.memory.store)
+	case o.align > 0:
+		return int64(p.memory.load)
+	default:
+		return int64(o.cost)
+	}
 }
 
-func (schedulePrices) BySize(op byte, _ uint32) (each, shift int64) {
+func (p schedulePrices) BySize(op byte, _ uint32) (each, shift int64) {
 	if op == opMemoryGrow {
-		return costPage, 0
+		return p.memory.page, 0
 	}
-	return 1, costBulkShift
+	return 1, p.memory.bulkShift
 }
 
 func (schedulePrices) Entry(locals int) int64 { return int64(costEntry + locals/4) }

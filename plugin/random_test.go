@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"math/rand"
 	"slices"
 	"testing"
@@ -126,6 +127,7 @@ type observed struct {
 	fault   hook.Fault // instrumented only
 	fuel    uint64     // without a fault
 	stack   uint64     // what is left of it, instrumented only
+	regions uint64     // of fuel, for those that were written to, instrumented only
 	memory  []byte
 	globals []uint64 // the module's mutable ones
 }
@@ -192,7 +194,7 @@ func (d *differential) module(r Source) (digest uint32, err error) {
 		return 0, err
 	}
 	defer original.Close(ctx)
-	reference, err := d.raw.CompileModule(ctx, m.Reference(schedulePrices{}))
+	reference, err := d.raw.CompileModule(ctx, m.Reference(schedulePrices{memoryChargesFor(randomMost)}))
 	if err != nil {
 		return 0, err
 	}
@@ -261,6 +263,7 @@ func observe(i *instance, name string, fuel uint64) (*observed, error) {
 		return nil, err
 	}
 	o := &observed{trapped: outcome.Fault != hook.FaultNone, fault: outcome.Fault, fuel: outcome.Fuel, stack: i.stack.Get(), memory: i.paged.bytes}
+	o.regions = uint64(bits.OnesCount64(i.dirty.Get())) << i.call.charges.regionCharge
 	for _, g := range i.globals {
 		o.globals = append(o.globals, g.Get())
 	}
@@ -299,8 +302,8 @@ func (d *differential) uninstrumented(original, reference wazero.CompiledModule,
 	if err := want.differs(got); err != nil {
 		return fmt.Errorf("the reference differs: %w", err)
 	}
-	if !want.trapped && want.fuel != got.fuel {
-		return fmt.Errorf("the fuel is %d, the reference's %d", want.fuel, got.fuel)
+	if !want.trapped && want.fuel != got.fuel+want.regions {
+		return fmt.Errorf("the fuel is %d, %d of it for regions, the reference's %d", want.fuel, want.regions, got.fuel)
 	}
 	d.counts.calls["like the reference"]++
 	if nans > 0 {

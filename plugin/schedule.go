@@ -22,14 +22,16 @@ const HostCallsMax = 65_536
 const (
 	chargeHostCall  = 100 // every host function
 	chargeByteShift = 2   // one unit for each begun 4 bytes that are copied
-	chargeGet       = 1_000
-	chargePut       = 2_000
-	chargeDelete    = 2_000
-	chargeScan      = 2_000
-	chargeScanEntry = 300
+	chargeGet       = 8_000
+	chargePut       = 30_000
+	chargeDelete    = 30_000
+	chargeScan      = 20_000
+	chargeScanEntry = 4_500
 	chargeEmit      = 200
-	chargeHistory   = 2_000
-	chargeProof     = 20_000
+	chargeHistory   = 8_000
+	chargeProof     = 60_000
+	chargeBeacon    = 150
+	chargeRandom    = 128 // for each begun 32 random bytes
 	chargeNative    = 500 // a call of native code, beside one unit for each begun 4 bytes of request and response
 )
 
@@ -43,28 +45,73 @@ const (
 	costMultiply     = 2
 	costCount        = 2
 	costDivide       = 10
-	costLoad         = 3
-	costStore        = 4
-	costGlobal       = 2
-	costBranch       = 2
-	costBranchTable  = 6
-	costCall         = 8 // beside the callee's entry
-	costIndirect     = 12
+	costGlobal       = 1
+	costJump         = 1 // br and return
+	costBranch       = 5 // if and br_if, which nobody may be able to predict
+	costBranchTable  = 24
+	costCall         = 16 // beside the callee's entry
+	costIndirect     = 24
 	costEntry        = 4 // of a function, beside one for each 4 locals
 	costLoop         = 3 // each time round
-	costSelect       = 2
-	costFloat        = 6 // with the check for NaN
-	costFloatCompare = 3
-	costFloatRound   = 8
-	costFloatDivide  = 14
-	costFloatRoot    = 20
-	costConvert      = 4
-	costTruncate     = 8
-	costBulk         = 30    // memory.copy and memory.fill, beside one for each 8 bytes
-	costBulkShift    = 3     //
-	costGrow         = 1_000 // memory.grow, beside costPage for each page asked for
-	costPage         = 1_024
+	costSelect       = 1
+	costCompare      = 2
+	costConvertMost  = 4  // from u64
+	costFloat        = 1  // with the check for NaN
+	costFloatMost    = 3  // min and max
+	costFloatSign    = 4  // copysign
+	costFloatProduct = 42 // of subnormal numbers, which take many processors a hundred cycles
+	costFloatCompare = 1
+	costFloatRound   = 6
+	costFloatDivide  = 46
+	costFloatRoot    = 14
+	costConvert      = 2
+	costTruncate     = 3
+	costBulk         = 20    // memory.copy and memory.fill, beside two loads and what memoryCharges says
+	costGrow         = 1_000 // memory.grow, beside what memoryCharges says
 )
+
+// memoryCharges are the charges that depend on how many pages of memory a call may have: the
+// further the memory reaches beyond the processor's caches, the longer an access may take.
+type memoryCharges struct {
+	pages        uint32 // the most pages that they are for
+	load, store  int
+	bulkShift    int64 // memory.copy and memory.fill: log2 of the bytes for one unit
+	page         int64 // memory.grow, for each page asked for
+	restoreShift uint8 // log2 of the bytes for one unit of putting a region back before the next call
+
+	regionShift  uint8 // log2 of a region's bytes
+	regionCharge uint8 // log2 of the units of the first write into a region
+}
+
+var memorySchedule = []memoryCharges{
+	{pages: 8, load: 6, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
+	{pages: 16, load: 8, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
+	{pages: 32, load: 22, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
+	{pages: 64, load: 48, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
+	{pages: 128, load: 96, store: 6, bulkShift: 3, page: 4_096, restoreShift: 3},
+	{pages: 1 << 16, load: 280, store: 6, bulkShift: 3, page: 4_096, restoreShift: 3},
+}
+
+// memoryChargesFor returns the charges of a module that may have so many pages. A region has
+// a 64th of the memory, but from 1 to 64 KiB; beyond 64 pages, regions share the 64 bits of a
+// set, and who writes into one pays for all that share its bit.
+func memoryChargesFor(pages uint32) memoryCharges {
+	var c memoryCharges
+	for _, c = range memorySchedule {
+		if pages <= c.pages {
+			break
+		}
+	}
+	c.regionShift = 10
+	for c.regionShift < pageShift && 64<<c.regionShift < uint64(pages)<<pageShift {
+		c.regionShift++
+	}
+	c.regionCharge = c.regionShift - c.restoreShift
+	for share := uint32(64); share < pages; share *= 2 {
+		c.regionCharge++
+	}
+	return c
+}
 
 // Stack of one call. A frame costs at least frameLeast, so that FramesMax also bounds the
 // number of frames, which the interpreter needs.

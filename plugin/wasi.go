@@ -96,7 +96,7 @@ func wasiRandom(c *call, s []uint64) {
 		return
 	}
 	b, ok := c.buffer(s[0], s[1])
-	if !ok || !c.charge(chargeBytes(len(b))) {
+	if !ok || !c.charge(chargeRandom*int64((len(b)+31)/32)) {
 		return
 	}
 	c.random.fill(b)

@@ -180,7 +180,7 @@ func TestBadModulesFailTheRightCheck(t *testing.T) {
 		{"every other view", planted(t, leader, nil, map[string][]byte{leader: code(read(), answer32(code(turn(), turn(), I32Const(1), Op(0x71), Op(0x6c))))}), "leader.v1/fairness", Warn, []string{"leader.v1/answers"}},
 		{"query writes", planted(t, "machine.v1", state, map[string][]byte{apply: accept, query: code(read(), put(), accept)}), "machine.v1.query/read-only", Fail, []string{"machine.v1.query/answers"}},
 		{"log beyond the budget", planted(t, "validation.v1", nil, map[string][]byte{validate: code(I32Const(0), I32Const(5000), Call(fnLog), accept)}), "validation.v1.validate/log", Warn, []string{"validation.v1.validate/answers"}},
-		{"dear", planted(t, leader, nil, map[string][]byte{leader: code(burn(90_000), answer32(I32Const(0)))}), "leader.v1/fuel", Warn, []string{"leader.v1/answers"}},
+		{"dear", planted(t, leader, nil, map[string][]byte{leader: code(burn(60_000), answer32(I32Const(0)))}), "leader.v1/fuel", Warn, []string{"leader.v1/answers"}},
 		{"parameters trap", planted(t, leader, nil, map[string][]byte{leader: code(read(), paramLength, If(0x40, Op(0)), answer32(turn()))}), "leader.v1/parameters", Warn, []string{"leader.v1/answers", "leader.v1/liveness"}},
 		{"refuses all", planted(t, "validation.v1", nil, map[string][]byte{validate: answer32(I32Const(7))}), "validation.v1.validate/accepted", Warn, []string{"validation.v1.validate/answers"}},
 		{"unused capability", planted(t, "machine.v1", []string{hook.CapabilityBeacon, hook.CapabilityState}, map[string][]byte{apply: code(read(), put(), accept), query: accept}), "release/least-privilege", Warn, nil},
