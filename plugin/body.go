@@ -381,7 +381,7 @@ func (p *bodyPass) memorySize(op byte, at int, dead bool) {
 	p.pop(typeI32)
 	p.push(typeI32)
 	if p.inject != nil && !dead {
-		p.inject.chargeBySize(p.inject.memory.page, 0)
+		p.inject.chargeBySize(costPage, 0)
 	}
 	p.keep(at, dead, costGrow)
 }
@@ -410,7 +410,7 @@ func (p *bodyPass) prefixed(at int, dead bool) {
 		p.pop(typeI32)
 		p.pop(typeI32)
 		if p.inject != nil && !dead {
-			p.inject.chargeBySize(1, p.inject.memory.bulkShift)
+			p.inject.chargeBySize(1, costBulkShift)
 			p.inject.noteBulk()
 		}
 		cost := costBulk

@@ -14,8 +14,8 @@ type Charge struct {
 	Code     []byte // the instruction's, without immediates
 	Params   []byte // types of what it takes, as bytes of the binary format; nil: no fixed ones
 	Results  []byte
-	Memory   bool   // a load or store: the units depend on the memory, see MemoryCharges
-	Units    int    // of a load or store: with the least memory
+	Memory   bool   // a load or store
+	Units    int    // of a load: with the least memory
 	Variable string // what is added; empty: nothing
 }
 
@@ -62,7 +62,7 @@ func numericNames() map[byte]string {
 
 // What is added to some charges.
 const (
-	variableBulk    = "two loads, and by size"
+	variableBulk    = "two loads, and 1 for each 8 bytes"
 	variableEntry   = "the callee's entry"
 	variableBytes   = "1 for each begun 4 bytes"
 	variableEntries = "4500 and 1 for each begun 4 bytes, for each entry that is visited"
@@ -89,11 +89,8 @@ func Schedule() []Charge {
 	for code := range operations {
 		if o := &operations[code]; o.known {
 			c := o.charge(names[byte(code)], byte(code))
-			if c.Memory = o.align > 0; c.Memory {
-				c.Units = memorySchedule[0].load
-				if o.store {
-					c.Units = memorySchedule[0].store
-				}
+			if c.Memory = o.align > 0; c.Memory && !o.store {
+				c.Units = loadSchedule[0].cost
 			}
 			list = append(list, c)
 		}
@@ -154,7 +151,7 @@ func controlCharges() []Charge {
 		{Name: "global.get", Code: []byte{opGlobalGet}, Units: costGlobal},
 		{Name: "global.set", Code: []byte{opGlobalSet}, Units: costGlobal},
 		{Name: "memory.size", Code: []byte{opMemorySize}, Units: costSimple},
-		{Name: "memory.grow", Code: []byte{opMemoryGrow}, Units: costGrow, Variable: "for each page asked for"},
+		{Name: "memory.grow", Code: []byte{opMemoryGrow}, Units: costGrow, Variable: "4096 for each page asked for"},
 		{Name: "i32.const", Code: []byte{opI32Const}, Units: costSimple},
 		{Name: "i64.const", Code: []byte{opI64Const}, Units: costSimple},
 		{Name: "f32.const", Code: []byte{opF32Const}, Units: costSimple},
@@ -170,7 +167,7 @@ func ScheduleMarkdown() string {
 	units := map[string][]string{}
 	var order []string
 	for _, c := range schedule {
-		if c.Module != "" || c.Memory {
+		if c.Module != "" || c.Memory && len(c.Results) > 0 {
 			continue
 		}
 		price := strconv.Itoa(c.Units)
@@ -187,10 +184,10 @@ func ScheduleMarkdown() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", price, strings.Join(units[price], " "))
 	}
 	b.WriteString("\n## Memory\n\nBy the most pages (64 KiB) that a call may have: the least of the module's, the manifest's and the host's maximum.\n\n" +
-		"| pages | load | store | `memory.copy`, `memory.fill`: 1 for each | `memory.grow`: for each page | bytes of a region | first write into a region |\n|---|---|---|---|---|---|---|\n")
+		"| pages | a load | bytes of a region | first write of a call into a region |\n|---|---|---|---|\n")
 	for _, pages := range []uint32{1, 2, 4, 8, 16, 32, 64, 128, DefaultLimits().PagesMax} {
 		c := memoryChargesFor(pages)
-		fmt.Fprintf(&b, "| %d | %d | %d | %d bytes | %d | %d | %d |\n", pages, c.load, c.store, 1<<c.bulkShift, c.page, 1<<c.regionShift, 1<<c.regionCharge)
+		fmt.Fprintf(&b, "| %d | %d | %d | %d |\n", pages, c.load, 1<<c.regionShift, 1<<c.regionCharge)
 	}
 	b.WriteString("\n## Host functions\n\n| function | units |\n|---|---|\n")
 	for _, c := range schedule {

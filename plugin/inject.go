@@ -66,10 +66,7 @@ func (j *injector) cost(units int, dead bool) {
 
 // priceOf is what an instruction of the table costs.
 func (j *injector) priceOf(o *operation) int {
-	switch {
-	case o.store:
-		return j.memory.store
-	case o.align > 0:
+	if o.align > 0 && !o.store {
 		return j.memory.load
 	}
 	return int(o.cost)

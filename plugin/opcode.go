@@ -78,7 +78,7 @@ const (
 )
 
 // operation is an instruction without immediates, or a load or store: what it takes from the
-// stack, what it leaves, and what it costs, but for loads and stores. A zero type is none.
+// stack, what it leaves, and what it costs, unless it is a load. A zero type is none.
 type operation struct {
 	first, second valueType
 	result        valueType
@@ -120,7 +120,7 @@ func makeOperations() (t [256]operation) {
 	memory := func(op int, typ valueType, log2 uint8, store bool) {
 		o := operation{known: true, first: typeI32, result: typ, align: 1 + log2}
 		if store {
-			o = operation{known: true, first: typeI32, second: typ, align: 1 + log2, store: true}
+			o = operation{known: true, first: typeI32, second: typ, cost: costStore, align: 1 + log2, store: true}
 		}
 		t[op] = o
 	}

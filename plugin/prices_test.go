@@ -32,21 +32,17 @@ func (p schedulePrices) Instruction(op byte, sub uint32) int64 {
 	case op < 0x28, op == opMemorySize, op >= opI32Const && op <= opF64Const:
 		return costSimple
 	}
-	switch o := &operations[op]; {
-	case o.store:
-		return int64(p.memory.store)
-	case o.align > 0:
+	if op <= 0x35 {
 		return int64(p.memory.load)
-	default:
-		return int64(o.cost)
 	}
+	return int64(operations[op].cost)
 }
 
 func (p schedulePrices) BySize(op byte, _ uint32) (each, shift int64) {
 	if op == opMemoryGrow {
-		return p.memory.page, 0
+		return costPage, 0
 	}
-	return 1, p.memory.bulkShift
+	return 1, costBulkShift
 }
 
 func (schedulePrices) Entry(locals int) int64 { return int64(costEntry + locals/4) }

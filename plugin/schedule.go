@@ -66,47 +66,45 @@ const (
 	costFloatRoot    = 14
 	costConvert      = 2
 	costTruncate     = 3
-	costBulk         = 20    // memory.copy and memory.fill, beside two loads and what memoryCharges says
-	costGrow         = 1_000 // memory.grow, beside what memoryCharges says
+	costStore        = 6     // beside the region's, see memoryCharges
+	costBulk         = 20    // memory.copy and memory.fill, beside two loads, one for each 8 bytes, and the regions
+	costBulkShift    = 3     //
+	costGrow         = 1_000 // memory.grow, beside costPage for each page asked for
+	costPage         = 4_096
 )
 
-// memoryCharges are the charges that depend on how many pages of memory a call may have: the
-// further the memory reaches beyond the processor's caches, the longer an access may take.
+// memoryCharges are the charges that depend on how many pages of memory a call may have.
 type memoryCharges struct {
-	pages        uint32 // the most pages that they are for
-	load, store  int
-	bulkShift    int64 // memory.copy and memory.fill: log2 of the bytes for one unit
-	page         int64 // memory.grow, for each page asked for
-	restoreShift uint8 // log2 of the bytes for one unit of putting a region back before the next call
-
+	load         int   // a load that the caches do not help
 	regionShift  uint8 // log2 of a region's bytes
-	regionCharge uint8 // log2 of the units of the first write into a region
+	regionCharge uint8 // log2 of the units of the first write into a region in a call
 }
 
-var memorySchedule = []memoryCharges{
-	{pages: 8, load: 6, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
-	{pages: 16, load: 8, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
-	{pages: 32, load: 22, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
-	{pages: 64, load: 48, store: 6, bulkShift: 3, page: 4_096, restoreShift: 4},
-	{pages: 128, load: 96, store: 6, bulkShift: 3, page: 4_096, restoreShift: 3},
-	{pages: 1 << 16, load: 280, store: 6, bulkShift: 3, page: 4_096, restoreShift: 3},
-}
+// loadSchedule is what a load costs with at most so many pages: the further a memory reaches
+// beyond the processor's caches and its table of pages, the longer a load may take.
+var loadSchedule = []struct {
+	pages uint32
+	cost  int
+}{{8, 6}, {16, 8}, {32, 22}, {64, 48}, {128, 96}, {1 << 16, 280}}
+
+// regionByteShift is log2 of the bytes of a region for one unit: what it takes to put it back
+// before the next call.
+const regionByteShift = 4
 
 // memoryChargesFor returns the charges of a module that may have so many pages. A region has
 // a 64th of the memory, but from 1 to 64 KiB; beyond 64 pages, regions share the 64 bits of a
 // set, and who writes into one pays for all that share its bit.
 func memoryChargesFor(pages uint32) memoryCharges {
-	var c memoryCharges
-	for _, c = range memorySchedule {
-		if pages <= c.pages {
+	c := memoryCharges{regionShift: 10}
+	for _, x := range loadSchedule {
+		if c.load = x.cost; pages <= x.pages {
 			break
 		}
 	}
-	c.regionShift = 10
 	for c.regionShift < pageShift && 64<<c.regionShift < uint64(pages)<<pageShift {
 		c.regionShift++
 	}
-	c.regionCharge = c.regionShift - c.restoreShift
+	c.regionCharge = c.regionShift - regionByteShift
 	for share := uint32(64); share < pages; share *= 2 {
 		c.regionCharge++
 	}
