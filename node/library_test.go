@@ -15,6 +15,7 @@ import (
 	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
+	"quoin.dev/quoin/plugin/wasmtest"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/transport"
 )
@@ -107,12 +108,50 @@ func TestAddedReleaseIsCompiledAndKept(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	w.await(t, 0, digest, "ready", isReady)
+	t.Setenv(compileEnv, "die") // nothing is compiled twice
+	for range 5 {
+		if _, err := w.nodes[0].AddRelease(file); err != nil || !isReady(w.nodes[0].release(digest)) {
+			t.Fatalf("%v, %+v", err, w.nodes[0].release(digest))
+		}
+	}
 	if err := w.nodes[0].Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(compileEnv, "die") // it must be on disk
 	w.start(t, 0)
 	w.await(t, 0, digest, "ready again", isReady)
+}
+
+// TestRefusedReleaseIsCompiledOnce: a release whose initialisation traps passes the static check. That no
+// node can accept it is remembered, here and over a restart.
+func TestRefusedReleaseIsCompiledOnce(t *testing.T) {
+	m := wasmtest.Guest(1)
+	m.Func("_initialize", nil, nil, nil, wasmtest.Op(0x00))
+	m.Func("leader.v1", nil, wasmtest.Types(wasmtest.I32), nil, wasmtest.I32Const(0))
+	file, err := plugin.Embed(m.Bytes(), &plugin.Manifest{Name: "stillborn", Version: "1.0.0", Sequence: 1, Author: authorKey(),
+		Hooks: []string{"leader.v1"}, FuelMax: 1_000_000, PagesMax: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, file := sign(t, file)
+	w := newNetworkOf(t, 1, func(w *network) { w.plugins.Compile = compileIn(t, "work") })
+	refused := func(r ReleaseStatus) bool {
+		return r.State == ReleaseRefused && strings.Contains(r.Reason, "initialisation failed")
+	}
+	add := func() {
+		t.Helper()
+		if _, err := w.nodes[0].AddRelease(file); err != nil {
+			t.Fatal(err)
+		}
+		w.await(t, 0, digest, "refused", refused)
+	}
+	add()
+	t.Setenv(compileEnv, "die")
+	add()
+	if err := w.nodes[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t, 0)
+	add()
 }
 
 func TestBoundReleaseIsReadyAtOnceAfterARestart(t *testing.T) {

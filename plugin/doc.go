@@ -85,6 +85,13 @@
 // belong to one goroutine at a time; tables on different goroutines may share releases. A
 // Host or Release must be closed after the tables that use it are done.
 //
+// # Doubt
+//
+// An Observer sees each call of a guest begin and end, and may have it recorded with all that it was
+// given; a Recording is replayed by any other table, which says in what the two differ. And a table
+// may have a release twice, by two engines: the second one serves while there is Doubt. Neither
+// changes what a result is.
+//
 // # Native code
 //
 // Built-ins, and plugins that their authors run natively, get the same requests, limits and

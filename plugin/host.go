@@ -19,7 +19,8 @@ type Options struct {
 	// the same results and fuel.
 	Interpreter bool
 	// Cache keeps compiled code, for example on disk; nil keeps none. wazero's own key holds
-	// its version and the instrumented module, and so everything that decides the code.
+	// its version and the instrumented module, and so everything that decides the code; but it
+	// trusts what it finds on disk, which somebody else has to check: see package node/compile.
 	Cache wazero.CompilationCache
 	// Limits of the static check; nil: DefaultLimits.
 	Limits *Limits
@@ -32,9 +33,10 @@ type Host struct {
 	limits  Limits
 }
 
-// InitFuelMax is the fuel of a guest's initialisation, which happens once, when a release is
-// compiled.
-const InitFuelMax = 100_000_000
+// InitFuelMax is the fuel of a guest's initialisation, which happens whenever a release is made
+// ready. The Go toolchain's runtime takes 1.4 million. It bounds for how long a node's memory
+// management may have to wait for a guest, which cannot be interrupted: some 20 to 60 ms.
+const InitFuelMax = 20_000_000
 
 // features are what the static check lets through.
 const features = api.CoreFeaturesV2 &^ api.CoreFeatureSIMD

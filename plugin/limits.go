@@ -59,9 +59,10 @@ func (l *Limits) List() []Limit {
 // (the largest that is at hand: nesting 549, bodies of 29 KB, 21 locals, complexity 6,500),
 // and far below what makes the compiler slow: 36 bytes that declare a hundred million locals
 // take 5 seconds, 100,000 nested blocks 35. The worst module known to pass takes some 10
-// seconds to compile, which belongs in the background and under a time limit of the node's. The table's limit is that of the functions and
-// the 4,096 entries that the Go toolchain leaves empty before them; it also writes some 32,000
-// data segments, which cost next to nothing here, since the engine never sees them.
+// seconds to compile, which belongs in another process, under a budget (package node/compile).
+// The table's limit is that of the functions and the 4,096 entries that the Go toolchain leaves
+// empty before them; it also writes some 32,000 data segments, which cost next to nothing here,
+// since the engine never sees them.
 func DefaultLimits() Limits {
 	return Limits{
 		Types:         2_048,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/bench/resident/residenttest"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
@@ -438,6 +439,22 @@ func slow(t testing.TB) (quoin.Hash, []byte) {
 		t.Fatal(err)
 	}
 	return plugin.Digest(file), file
+}
+
+// TestThisProcessStaysSmall: what a module makes the compiler take, another process takes.
+func TestThisProcessStaysSmall(t *testing.T) {
+	var c *Cache
+	var digest quoin.Hash
+	var file []byte
+	grown := residenttest.Limit(t, 64<<20, func() {
+		digest, file = slow(t)
+		c = openTest(t, t.TempDir(), "work")
+	}, func() {
+		if _, err := c.Prepare(context.Background(), digest, file); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Logf("resident memory grew by %d KiB", grown>>10)
 }
 
 func TestChildWantsAJob(t *testing.T) {
