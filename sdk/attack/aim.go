@@ -83,17 +83,21 @@ func aimWith(ctx context.Context, t Target, compiler, interpreter plugin.Limits)
 		return nil, err
 	}
 	a := &aim{Target: t, manifest: report.Manifest}
-	cramped := plugin.DefaultLimits()
-	cramped.PagesMax = min(cramped.PagesMax, report.PagesMin+1)
-	for i, limits := range [][2]plugin.Limits{{compiler, interpreter}, {cramped, cramped}} {
-		if a.stages[i], err = newStageOf(limits[0], limits[1]); err != nil {
-			return nil, err
-		}
-		defer a.stages[i].close()
-		if a.release, err = a.stages[i].load(t.File); err != nil && (i == 0 || !errors.Is(err, plugin.ErrInit)) {
-			return nil, err
-		}
-		a.fits[i] = err == nil // a module may not initialise in so little memory
+	if a.ordinary, err = newStageOf(compiler, interpreter); err != nil {
+		return nil, err
+	}
+	defer a.ordinary.close()
+	if a.release, err = a.ordinary.load(t.File); err != nil {
+		return nil, err
+	}
+	little := plugin.DefaultLimits() // one page more than every call starts with
+	little.PagesMax = min(little.PagesMax, uint32(a.ordinary.replicas[0].table.Footprint(report.Digest).ImagePages+1))
+	if a.cramped, err = newStageOf(little, little); err != nil {
+		return nil, err
+	}
+	defer a.cramped.close()
+	if _, err := a.cramped.load(t.File); err != nil {
+		return nil, fmt.Errorf("attack: with %d pages of memory: %w", little.PagesMax, err)
 	}
 	var all []Aimed
 	for _, o := range operations(a.manifest) {
@@ -111,8 +115,8 @@ type aim struct {
 	Target
 	manifest *plugin.Manifest
 	release  *plugin.Release
-	stages   [2]*stage // ordinary, cramped
-	fits     [2]bool
+	ordinary *stage
+	cramped  *stage // its hosts have little memory for guests
 }
 
 // operations lists what can be asked of a release; batches are the conformance suite's.
@@ -168,8 +172,6 @@ func (a *aim) applies(o hook.Operation, f Form) bool {
 		return o.Stateful
 	case FormUngranted:
 		return len(a.manifest.Capabilities) > 0
-	case FormCramped:
-		return a.fits[1]
 	}
 	return true
 }
@@ -182,7 +184,7 @@ func (a *aim) one(x *Aimed, h *hook.Hook, o hook.Operation, f Form, name string)
 	b := a.release.Binding(o.Hook)
 	b.Parameters = q.parameters()
 	ask := q.draw(o)
-	s, sp := a.stages[0], newSpace(nil)
+	s, sp := a.ordinary, newSpace(nil)
 	switch f {
 	case FormCrowded, FormUnreadable:
 		// What it writes under is found by asking it once.
@@ -193,7 +195,7 @@ func (a *aim) one(x *Aimed, h *hook.Hook, o hook.Operation, f Form, name string)
 	case FormUngranted:
 		b.Grants = nil
 	case FormCramped:
-		s = a.stages[1]
+		s = a.cramped
 	case FormStarved:
 		a.starve(x, q, ask, b, name)
 		return
@@ -240,7 +242,7 @@ func (x *Aimed) find(kind, name string, weak bool, detail string) {
 
 // starve asks with all fuel, and then with less than that took: the only other answer is the fault fuel.
 func (a *aim) starve(x *Aimed, q *questions, ask question, b *quoin.Binding, name string) {
-	s := a.stages[0]
+	s := a.ordinary
 	full, err := ask(&s.replicas[0], b, newSpace(nil))
 	if err != nil || full.fault != hook.FaultNone || full.fuel == 0 {
 		x.Outcomes[string(FormStarved)+" skipped"]++
@@ -265,7 +267,7 @@ func (a *aim) starve(x *Aimed, q *questions, ask question, b *quoin.Binding, nam
 // unreadable lets a use of the state fail: that is this host's error and never a result, and the next
 // call answers as ever.
 func (a *aim) unreadable(x *Aimed, q *questions, ask question, b *quoin.Binding, sp *space, name string) {
-	s := a.stages[0]
+	s := a.ordinary
 	before, err := ask(&s.replicas[0], b, sp.clone())
 	kind := "local"
 	if err == nil {

@@ -81,7 +81,7 @@ const (
 
 // fairness plays a chain and looks for a leader that elects one validator.
 func (a *aim) fairness(x *Aimed) {
-	s := a.stages[0]
+	s := a.ordinary
 	c := &plugintest.Chain{Weights: slices.Repeat([]uint64{1}, fairValidators), Params: a.Params}
 	b := a.release.Binding(hook.Leader.Name)
 	b.Parameters = a.Params
