@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugins/adaptive-pacemaker/rto"
 	"quoin.dev/quoin/plugins/allowlist-validation/allowlist"
 	"quoin.dev/quoin/plugins/bank/smallbank"
 	"quoin.dev/quoin/plugins/cautious-finality/cautious"
+	"quoin.dev/quoin/plugins/fee-priority/fee"
 	"quoin.dev/quoin/plugins/reputation-leader/reputation"
 	"quoin.dev/quoin/sdk/internal/probe"
 	"quoin.dev/quoin/sdk/plugintest"
@@ -154,6 +156,58 @@ func TestTheCautiousAgree(t *testing.T) {
 	}
 	if waits < *calls/10 {
 		t.Errorf("only %d of %d requests led to a wait", waits, *calls)
+	}
+	agree(t, &recorder.Record, sandboxed, process)
+}
+
+// TestThePacemakersAgree: the pacemaker after TCP's timer in Go, and in C as module and natively.
+func TestThePacemakersAgree(t *testing.T) {
+	rng := generator(t)
+	sandboxed, process := open(t, "../../plugins/adaptive-pacemaker-c")
+	recorder := plugintest.NewRecorder(plugintest.Native{Pacemaker: hook.PacemakerFunc(rto.Timeout)}, nil)
+	answers := map[string]bool{}
+	for range *calls {
+		q := randomPacemaker(rng)
+		for range rng.IntN(3) {
+			q.Params = append(q.Params, byte(rng.IntN(10)))
+		}
+		a, err := recorder.Call(hook.Timeout.Name, encoded(t, q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[a.String()] = true
+	}
+	if len(answers) < *calls/4 {
+		t.Errorf("only %d different answers to %d requests", len(answers), *calls)
+	}
+	agree(t, &recorder.Record, sandboxed, process)
+}
+
+// TestTheFeesAgree: the priority by fees in Go, and in C as module and natively.
+func TestTheFeesAgree(t *testing.T) {
+	rng := generator(t)
+	sandboxed, process := open(t, "../../plugins/fee-priority-c")
+	recorder := plugintest.NewRecorder(plugintest.Native{Priority: hook.PriorityFunc(fee.Priority)}, nil)
+	answers := map[string]bool{}
+	for range *calls {
+		q := &hook.PriorityRequest{Namespace: []byte("bank"), Payload: make([]byte, rng.IntN(1<<rng.IntN(14)))}
+		offset := 0
+		if rng.IntN(2) == 0 {
+			offset = rng.IntN(20)
+			q.Params = fee.Params(uint32(offset), []string{"", "bank", "shop"}[rng.IntN(3)])
+			q.Params = q.Params[:max(0, len(q.Params)-rng.IntN(2)*rng.IntN(8))]
+		}
+		if offset+fee.Bytes <= len(q.Payload) {
+			binary.LittleEndian.PutUint64(q.Payload[offset:], rng.Uint64()>>rng.IntN(64))
+		}
+		a, err := recorder.Call(hook.Prioritize.Name, encoded(t, q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[a.String()] = true
+	}
+	if len(answers) < *calls/8 {
+		t.Errorf("only %d different answers to %d requests", len(answers), *calls)
 	}
 	agree(t, &recorder.Record, sandboxed, process)
 }

@@ -45,7 +45,7 @@ func TestThereIsAProjectForEveryHook(t *testing.T) {
 func TestProjectsPassTheirOwnTests(t *testing.T) {
 	need(t, "cc", "clang")
 	folders, err := filepath.Glob("../../plugins/*-c")
-	if err != nil || len(folders) != 4 {
+	if err != nil || len(folders) != 6 {
 		t.Fatalf("the examples are %v, %v", folders, err)
 	}
 	for _, hookName := range language(t).Hooks() {
