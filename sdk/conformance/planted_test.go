@@ -178,6 +178,8 @@ func TestBadModulesFailTheRightCheck(t *testing.T) {
 		{"a leader who is down", corpus(t, "leader-always-zero"), "leader.v1/liveness", Fail, []string{"leader.v1/answers"}},
 		{"one rules", corpus(t, "leader-always-zero"), "leader.v1/fairness", Fail, nil},
 		{"every other view", planted(t, leader, nil, map[string][]byte{leader: code(read(), answer32(code(turn(), turn(), I32Const(1), Op(0x71), Op(0x6c))))}), "leader.v1/fairness", Warn, []string{"leader.v1/answers"}},
+		// The module's author is the zero key, which no other validator of a simulated chain has.
+		{"elects its author", planted(t, leader, nil, map[string][]byte{leader: code(read(), I32Const(0), I64Load(80+40+8), Op(0x50), If(0x40, answer32(I32Const(1)), Op(0x0f)), answer32(turn()))}), "leader.v1/fairness", Fail, []string{"leader.v1/liveness"}},
 		{"query writes", planted(t, "machine.v1", state, map[string][]byte{apply: accept, query: code(read(), put(), accept)}), "machine.v1.query/read-only", Fail, []string{"machine.v1.query/answers"}},
 		{"log beyond the budget", planted(t, "validation.v1", nil, map[string][]byte{validate: code(I32Const(0), I32Const(5000), Call(fnLog), accept)}), "validation.v1.validate/log", Warn, []string{"validation.v1.validate/answers"}},
 		{"dear", planted(t, leader, nil, map[string][]byte{leader: code(burn(60_000), answer32(I32Const(0)))}), "leader.v1/fuel", Warn, []string{"leader.v1/answers"}},

@@ -6,6 +6,9 @@
 // them down. A figure is the median over the rounds, with an interval (see Interval); the ratio of two
 // subjects is taken within each round. Fuel and pages are not estimates: they are the same everywhere.
 //
+// Batch operations get the requests of their single form; their figures are those of one request, and
+// are held against the built-in asked one by one.
+//
 // A call of a release includes restoring the guest's memory, as on a node, and the work of a namespace
 // in memory, which costs less than a node's state.
 package measure
@@ -66,8 +69,8 @@ type Operation struct {
 	PerSecond   Interval  `json:"calls_per_second"`
 	NSPerFuel   Interval  `json:"ns_per_fuel"`
 	Ratio       *Interval `json:"ratio,omitempty"`      // of a call's time to the built-in's
-	RestoreNS   *Interval `json:"restore_ns,omitempty"` // of putting back what a call wrote
-	Pages       Spread    `json:"pages"`                // of 64 KiB, that a call wrote
+	RestoreNS   *Interval `json:"restore_ns,omitempty"` // of putting back what a call wrote; not of a batch
+	Pages       Spread    `json:"pages"`                // of 64 KiB, that a call, or a batch, wrote
 	Allocations float64   `json:"allocations"`          // of the host's for a call, the namespace's included
 }
 
@@ -143,6 +146,12 @@ func measureOperation(ctx context.Context, r *Report, h *hook.Hook, op hook.Oper
 			return err
 		}
 		subjects = append(subjects, s)
+		if s, err = newBatch(s); err != nil {
+			return err
+		}
+		if s != nil {
+			subjects = append(subjects, s)
+		}
 	}
 	if len(subjects) == 0 {
 		return nil

@@ -23,7 +23,8 @@ type subject struct {
 	fuel      uint64 // of all requests together
 	fuels     []uint64
 	pages     []uint64
-	rounds    []float64 // nanoseconds of a call
+	rounds    []float64 // nanoseconds of a request
+	batch     *batch    // of a batch operation
 }
 
 // asked is a request in its place.
@@ -31,6 +32,7 @@ type asked struct {
 	*trial.Question
 	binding *quoin.Binding
 	keep    bool // what it wrote stays for the next one
+	faulty  bool // it ended in a fault
 }
 
 // passFuelMax bounds the fuel of all requests together: requests beyond it are left out.
@@ -68,7 +70,7 @@ func newSubject(ctx context.Context, g *trial.Guest, op hook.Operation, o *Optio
 			return nil, err
 		}
 		ok := accepted(op, &a)
-		s.asked = append(s.asked, asked{q, g.Binding(op.Hook, q.Params), op.ReadOnly || ok})
+		s.asked = append(s.asked, asked{q, g.Binding(op.Hook, q.Params), op.ReadOnly || ok, a.Fault != ""})
 		if ok {
 			s.accepted++
 		}
@@ -218,6 +220,9 @@ func kvPayloads(op hook.Operation) (list [][]byte) {
 
 // pass answers all requests once, and leaves the namespace as it was.
 func (s *subject) pass() (time.Duration, error) {
+	if s.batch != nil {
+		return s.batch.pass(nil)
+	}
 	start := time.Now()
 	for i := range s.asked {
 		q := &s.asked[i]
@@ -255,13 +260,15 @@ func (s *subject) result(ctx context.Context, own *subject, o *Options) (*Operat
 	perCall := float64(max(1, s.fuel)) / float64(len(s.asked))
 	m := &Operation{Operation: s.operation.Name, Subject: s.guest.Name, Builtin: s.guest.Release == nil, Requests: len(s.asked), Accepted: s.accepted,
 		Fuel: spreadOf(s.fuels), NS: ns, PerSecond: ns.inverse(1e9), NSPerFuel: ns.scaled(1 / perCall), Pages: spreadOf(s.pages)}
-	if s != own {
+	if !m.Builtin {
 		var ratios []float64
 		for i, t := range s.rounds {
 			ratios = append(ratios, t/own.rounds[i])
 		}
 		ratio := intervalOf(ratios)
 		m.Ratio = &ratio
+	}
+	if !m.Builtin && s.batch == nil {
 		restore, err := s.restore(ctx, o)
 		if err != nil {
 			return nil, err
