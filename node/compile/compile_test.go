@@ -412,7 +412,7 @@ func TestChildObeysItsLimits(t *testing.T) {
 	c := openTest(t, t.TempDir(), "work")
 	c.o.Time = time.Second
 	if _, err := c.Prepare(context.Background(), digest, file); !errors.Is(err, ErrBudget) {
-		t.Errorf("a second for what takes several: %v", err)
+		t.Errorf("a second for what takes two: %v", err)
 	}
 	c.o.Time, c.o.Memory = time.Minute, 64<<20
 	if _, err := c.Prepare(context.Background(), digest, file); !errors.Is(err, plugin.ErrLocal) {
@@ -420,14 +420,14 @@ func TestChildObeysItsLimits(t *testing.T) {
 	}
 }
 
-// slow is a release that takes the compiler several seconds.
+// slow is a release that takes the compiler some two seconds.
 func slow(t testing.TB) (quoin.Hash, []byte) {
 	t.Helper()
 	m := Guest(1)
 	m.Func("machine.v1.apply", nil, []byte{I32}, nil, I32Const(0))
 	m.Func("machine.v1.query", nil, []byte{I32}, nil, I32Const(0))
 	loops := bytes.Repeat(Loop(0x40), 900)
-	for range 60 {
+	for range 24 {
 		m.Func("", nil, nil, nil, loops)
 	}
 	file, err := plugin.Embed(m.Bytes(), &plugin.Manifest{Name: "slow", Version: "1.0.0", Sequence: 1,
