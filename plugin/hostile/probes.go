@@ -62,6 +62,7 @@ func Probes() []Fixture {
 		machine(6, "probe-grow-at-once", "asks for 65,535 pages at once", hook.FaultFuel, I32Const(65_535), Op(0x40, 0), drop(), result(0)),
 		probeOverlap(), probeBloat(), probeSlow(),
 	}
+	list = append(list, batchers()...)
 	for _, f := range HostFunctions() {
 		list = append(list, caller(f))
 	}
@@ -194,6 +195,32 @@ func probeBatch() Fixture {
 	return probe(27, ProbeBatch, "faults in a batch, to make others pay", m, nil, one, give(1, 0))
 }
 
+// Machines that misuse the road of a batch; what they do alone is right.
+const (
+	BatchUnanswered = "batch-unanswered"
+	BatchBeyond     = "batch-beyond"
+	BatchEarly      = "batch-early"
+	BatchTwice      = "batch-twice"
+)
+
+// batchers return the machines that misuse batches: Want is the fault of a batch.
+func batchers() []Fixture {
+	batcher := func(name, about string, want hook.Fault, body ...[]byte) Fixture {
+		m := Guest(1, Input, Output, BatchNext)
+		m.Func("machine.v1.apply_batch", nil, status, nil, body...)
+		f := probe(19, name, about, m, nil, give(1, 0))
+		f.Want = want
+		return f
+	}
+	serve := Loop(0x40, Call(2), If(0x40, give(1, 0), drop(), Br(1)))
+	return []Fixture{
+		batcher(BatchUnanswered, "asks for the next transaction of a batch without an answer to the last", hook.FaultOutput, Loop(0x40, Call(2), BrIf(0)), I32Const(0)),
+		batcher(BatchBeyond, "asks for another transaction when it was told that there is none", hook.FaultImport, serve, Call(2)),
+		batcher(BatchEarly, "returns before the batch is at its end", hook.FaultOutput, Call(2), drop(), give(1, 0)),
+		batcher(BatchTwice, "answers a transaction of a batch twice", hook.FaultOutput, Call(2), drop(), give(1, 0), drop(), give(1, 0)),
+	}
+}
+
 func probeAbort() Fixture {
 	m := Guest(1, Input, Output, Abort, Log)
 	m.Data(1_000, []byte(AbortMessage))
@@ -223,7 +250,7 @@ func probeOverlap() Fixture {
 func probeBloat() Fixture {
 	m := Guest(2, Input, Output, StatePut)
 	const key = 50_000
-	return probe(31, ProbeBloat, "writes new keys", m, Types(I32), readRequest(),
+	f := probe(31, ProbeBloat, "writes new keys", m, Types(I32), readRequest(),
 		I32Const(key), payload32(4), I32Store(0),
 		Block(0x40, Loop(0x40,
 			LocalGet(0), payload32(0), Op(0x4f), BrIf(1), // all are written
@@ -231,6 +258,8 @@ func probeBloat() Fixture {
 			I32Const(key), I32Const(8), I32Const(65_536), I32Const(1_024), Call(2),
 			LocalGet(0), I32Const(1), Op(0x6a), LocalSet(0), Br(0))),
 		give(1, 0))
+	f.Fuel = 10_000_000
+	return f
 }
 
 // probeSlow waits for one load after the other, each from a place that the one before gives, so that

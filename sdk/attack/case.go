@@ -3,6 +3,7 @@ package attack
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"quoin.dev/quoin/plugin/hostile"
 )
@@ -48,6 +49,8 @@ func fixtureCases() []Case {
 			continue
 		case f.Refused != "":
 			c.Want, c.play = "refused "+string(f.Refused), func(s *stage) (string, error) { return refuse(s, &f) }
+		case strings.HasPrefix(f.Name, "batch-"):
+			c.Want, c.play = "fault "+f.Want.String(), func(s *stage) (string, error) { return misuse(s, &f) }
 		case f.Inits:
 			c.Want, c.play = "initialisation fault "+f.Want.String(), func(s *stage) (string, error) { return refuse(s, &f) }
 		case f.Want != 0:

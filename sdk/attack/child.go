@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -136,13 +137,14 @@ func Child(in io.Reader, out io.Writer, h Hole) error {
 		return err
 	}
 	defer s.close()
+	cases := Cases()
 	names := bufio.NewScanner(in)
 	for names.Scan() {
-		c, ok := Find(names.Text())
-		if !ok {
+		i := slices.IndexFunc(cases, func(c Case) bool { return c.Fixture == names.Text() })
+		if i < 0 {
 			return fmt.Errorf("attack: there is no case %q", names.Text())
 		}
-		if err := json.NewEncoder(out).Encode(s.play(&c)); err != nil {
+		if err := json.NewEncoder(out).Encode(s.play(&cases[i])); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,27 @@ func fault(s *stage, f *hostile.Fixture) (string, error) {
 	return got.String(), err
 }
 
+// misuse observes how a batch ends that a fixture misuses; its transactions, one by one, are fine.
+func misuse(s *stage, f *hostile.Fixture) (string, error) {
+	_, b, err := s.fixture(f.Name)
+	if err != nil {
+		return "", err
+	}
+	defer s.drop(b.Release)
+	got, err := s.agree(func(r *replica) (a answer, err error) {
+		a.fault, err = r.table.ApplyBatch(b, 3, func(int) *hook.ApplyRequest { return transaction(nil) }, newSpace(nil),
+			func(int, plugin.ApplyResult) error { return nil })
+		return a, err
+	})
+	if err != nil {
+		return got.String(), err
+	}
+	if alone, err := s.ask(b); err != nil || alone.fault != hook.FaultNone {
+		return alone.String(), errors.Join(err, errors.New("one by one"))
+	}
+	return got.String(), nil
+}
+
 // ask asks all replicas a plain question of the binding's hook.
 func (s *stage) ask(b *quoin.Binding) (answer, error) {
 	if b.Hook == hook.Machine.Name {

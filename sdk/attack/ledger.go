@@ -87,7 +87,7 @@ func bloat(s *stage) (string, error) {
 		return "", err
 	}
 	defer s.drop(b.Release)
-	b.Namespace, b.FuelMax = hostileNamespace, hostile.FuelMax
+	b.Namespace, b.FuelMax = hostileNamespace, hook.Machine.FuelMax
 	config, err := configuration(4, *b)
 	if err != nil {
 		return "", err

@@ -23,6 +23,7 @@ type replica struct {
 type stage struct {
 	hosts    [2]*plugin.Host // compiler, interpreter
 	replicas [3]replica
+	beside   *quoin.Binding // of the bystander
 	hole     Hole
 	peaks    uint64 // fuel of the most expensive call
 	note     string // figures of the case, for people
@@ -38,9 +39,11 @@ func newStage(h Hole) (*stage, error) {
 	}
 	s.hole = h
 	f, _ := hostile.Find(hostile.MachineSelective)
-	if _, err := s.load(f.Release(author.public)); err != nil {
+	r, err := s.load(f.Release(author.public))
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	s.beside = r.Binding(f.Hook)
 	return s, nil
 }
 
@@ -179,9 +182,7 @@ func (s *stage) lead(b *quoin.Binding, q *hook.LeaderRequest) (answer, error) {
 
 // bystander asks the plugin beside the attacked ones; what it answers must never change.
 func (s *stage) bystander() (answer, error) {
-	f, _ := hostile.Find(hostile.MachineSelective)
-	b := &quoin.Binding{Hook: f.Hook, Release: plugin.Digest(f.Release(author.public)), Grants: []string{hook.CapabilityEvents, hook.CapabilityState}}
-	return s.apply(b, transaction([]byte{hostile.SelectiveKeep, 1, 2, 3}), newSpace(map[string]string{"a": "b"}))
+	return s.apply(s.beside, transaction([]byte{hostile.SelectiveKeep, 1, 2, 3}), newSpace(map[string]string{"a": "b"}))
 }
 
 // drop removes what a case has loaded, but for the bystander.
