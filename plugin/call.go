@@ -34,6 +34,7 @@ type call struct {
 	timeNS    uint64 // the clock
 	random    randomBytes
 
+	scan   scan
 	left   int64 // fuel, while a host function runs
 	calls  int
 	fault  hook.Fault

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"encoding/binary"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -174,60 +173,6 @@ func hostStateDelete(c *call, s []uint64) {
 	if k, ok := c.key(s[0], s[1]); ok && c.charge(chargeDelete) {
 		c.failed(c.scene.state.Delete(k))
 	}
-}
-
-// state_scan(start, startLength, end, endLength, limit, buffer, capacity) -> length
-func hostStateScan(c *call, s []uint64) {
-	if !c.readable() {
-		return
-	}
-	start, ok := c.view(s[0], s[1], hook.KeyMax, hook.FaultLimit)
-	if !ok {
-		return
-	}
-	end, ok := c.view(s[2], s[3], hook.KeyMax, hook.FaultLimit)
-	if !ok || !c.charge(chargeScan) {
-		return
-	}
-	limit := uint32(s[4])
-	buffer, ok := c.buffer(s[5], s[6])
-	if !ok {
-		return
-	}
-	if len(end) == 0 {
-		end = nil
-	}
-	s[0] = 0
-	if limit == 0 || end != nil && string(start) >= string(end) {
-		return
-	}
-	// The buffer may overlap the bounds: the state may still be comparing with them.
-	start, end = append([]byte(nil), start...), append([]byte(nil), end...)
-	if len(end) == 0 {
-		end = nil
-	}
-	at := 0
-	err := c.scene.reader.Scan(start, end, func(key, value []byte) bool {
-		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
-			return false
-		}
-		need := 8 + len(key) + len(value)
-		if at+need > len(buffer) {
-			if at == 0 {
-				s[0] = uint64(uint32(-int32(need)))
-			}
-			return false
-		}
-		binary.LittleEndian.PutUint32(buffer[at:], uint32(len(key)))
-		binary.LittleEndian.PutUint32(buffer[at+4:], uint32(len(value)))
-		copy(buffer[at+8:], key)
-		copy(buffer[at+8+len(key):], value)
-		at += need
-		s[0] = uint64(at)
-		limit--
-		return limit > 0
-	})
-	c.failed(err)
 }
 
 // emit(pointer, length)

@@ -59,6 +59,7 @@ func (r *Release) start() (*instance, error) {
 		i.globals = append(i.globals, i.global(globalExport+strconv.Itoa(g)))
 	}
 	i.call = call{Context: context.Background(), fuelGlobal: i.fuel, dirtyGlobal: i.dirty, memory: i.memory, charges: memoryChargesFor(r.report.PagesMax)}
+	i.call.scan.visit = i.call.scanned
 	i.call.random.digest = r.Digest()
 	return i, nil
 }
