@@ -70,24 +70,17 @@ func findNode(ctx context.Context) (path string, err error) {
 	return path, nil
 }
 
-// compilerFile is the compiler in a folder of packages.
-var compilerFile = filepath.Join("assemblyscript", "bin", "asc.js")
-
 // findCompiler returns the compiler that npm has installed for the project, and its version.
 func findCompiler(dir, compiler string) (path, version string, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
+	if dir, err = filepath.Abs(dir); err != nil {
 		return "", "", fmt.Errorf("scaffold: %w", err)
 	}
 	todo := "run `npm install` in " + dir + ": its package.json names assemblyscript " + assemblyscript.Compiler
-	if path = compiler; path == "" {
-		path = filepath.Join(dir, "node_modules", compilerFile)
-		for up := dir; !isFile(path) && filepath.Dir(up) != up; { // as Node.js looks for packages
-			up = filepath.Dir(up)
-			if found := filepath.Join(up, "node_modules", compilerFile); isFile(found) {
-				path = found
-			}
-		}
+	if compiler == "" {
+		compiler = installed(dir)
+	}
+	if path, err = filepath.Abs(compiler); err != nil { // the compiler runs in the project's folder
+		return "", "", fmt.Errorf("scaffold: %w", err)
 	}
 	b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", "package.json"))
 	var description struct{ Version string }
@@ -102,6 +95,18 @@ func findCompiler(dir, compiler string) (path, version string, err error) {
 		return "", "", &ToolchainError{fmt.Sprintf("%s is version %s, and the SDK is written for %s", path, description.Version, assemblyscript.Compiler), todo, ErrToolchainVersion}
 	}
 	return path, description.Version, nil
+}
+
+// installed returns where the compiler is, as Node.js looks for packages: beside the project or any
+// folder above it.
+func installed(dir string) string {
+	for {
+		path, up := filepath.Join(dir, "node_modules", "assemblyscript", "bin", "asc.js"), filepath.Dir(dir)
+		if isFile(path) || up == dir {
+			return path
+		}
+		dir = up
+	}
 }
 
 func isFile(path string) bool {
