@@ -39,8 +39,8 @@ type sampler struct {
 	queue chan *plugin.Recording
 	watch watchdog
 
-	chosen                                                            bool // the call that runs is recorded
-	calls, replayed, differed, dropped, unrecorded, failed, slowCalls atomic.Uint64
+	chosen                                                     bool // the call that runs is recorded
+	replayed, differed, dropped, unrecorded, failed, slowCalls atomic.Uint64
 
 	plant func(*plugin.Recording) // tests spoil recordings here
 }
@@ -58,8 +58,7 @@ func newSampler(n *Node) *sampler {
 
 // Begin implements plugin.Observer. Which calls are chosen depends on nothing but their number.
 func (s *sampler) Begin(release quoin.Hash, operation string) bool {
-	n := s.calls.Add(1)
-	s.watch.begin(release, operation)
+	n := s.watch.begin(release, operation)
 	s.chosen = s.every > 0 && n%s.every == 0
 	return s.chosen
 }
@@ -84,7 +83,7 @@ func (s *sampler) End(r *plugin.Recording) {
 }
 
 func (s *sampler) stats() SampleStats {
-	return SampleStats{Calls: s.calls.Load(), Replayed: s.replayed.Load(), Differed: s.differed.Load(), Dropped: s.dropped.Load(),
+	return SampleStats{Calls: s.watch.calls.Load(), Replayed: s.replayed.Load(), Differed: s.differed.Load(), Dropped: s.dropped.Load(),
 		Unrecorded: s.unrecorded.Load(), Failed: s.failed.Load(), Slow: s.slowCalls.Load()}
 }
 

@@ -123,11 +123,11 @@ func TestWatchdogReportsWhatDoesNotEnd(t *testing.T) {
 	reports := make(chan quoin.Hash, 16)
 	var ended atomic.Bool
 	go func() {
-		w.run(ctx, func(release quoin.Hash, operation string, least time.Duration) {
-			if operation != "leader.v1" || least < w.slow {
-				t.Errorf("%s after %v", operation, least)
+		w.run(ctx, func(c *guestCall, least time.Duration) {
+			if c.operation != "leader.v1" || least < w.slow {
+				t.Errorf("%s after %v", c.operation, least)
 			}
-			reports <- release
+			reports <- c.release
 		})
 		ended.Store(true)
 	}()

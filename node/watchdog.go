@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"quoin.dev/quoin"
@@ -13,32 +13,34 @@ const slowCallDefault = time.Second
 // watchdog knows which call of a guest runs. It is the last resort, for calls that fuel should have
 // ended: it reports, and never decides anything. What keeps all of the program from running keeps the
 // watchdog from it too, until it is over.
+//
+// One goroutine calls begin and end, around every call of a guest: they take no lock and read no clock.
 type watchdog struct {
-	slow time.Duration
-
-	mu      sync.Mutex
-	running bool
-	call    uint64 // number of the one that runs, or ran last
-	release quoin.Hash
-	name    string
+	slow    time.Duration
+	calls   atomic.Uint64             // that have begun
+	running atomic.Pointer[guestCall] // nil: none
+	last    *guestCall
 }
 
-func (w *watchdog) begin(release quoin.Hash, operation string) {
-	w.mu.Lock()
-	w.running, w.release, w.name = true, release, operation
-	w.call++
-	w.mu.Unlock()
+// guestCall says what is called.
+type guestCall struct {
+	release   quoin.Hash
+	operation string
 }
 
-func (w *watchdog) end() {
-	w.mu.Lock()
-	w.running = false
-	w.mu.Unlock()
+// begin returns the number of the call that begins, from 1.
+func (w *watchdog) begin(release quoin.Hash, operation string) uint64 {
+	if w.last == nil || w.last.release != release || w.last.operation != operation {
+		w.last = &guestCall{release, operation}
+	}
+	w.running.Store(w.last)
+	return w.calls.Add(1)
 }
+
+func (w *watchdog) end() { w.running.Store(nil) }
 
 // run reports a call once, when it has run for as long as a slow one; it looks four times as often.
-// The calls themselves read no clock.
-func (w *watchdog) run(ctx context.Context, report func(release quoin.Hash, operation string, least time.Duration)) {
+func (w *watchdog) run(ctx context.Context, report func(c *guestCall, least time.Duration)) {
 	tick := time.NewTicker(w.slow / 4)
 	defer tick.Stop()
 	var call uint64
@@ -50,17 +52,15 @@ func (w *watchdog) run(ctx context.Context, report func(release quoin.Hash, oper
 			return
 		case <-tick.C:
 		}
-		w.mu.Lock()
-		running, now, release, name := w.running, w.call, w.release, w.name
-		w.mu.Unlock()
+		number, running := w.calls.Load(), w.running.Load()
 		switch {
-		case !running:
+		case running == nil:
 			call = 0
-		case now != call:
-			call, since, reported = now, time.Now(), false
+		case number != call:
+			call, since, reported = number, time.Now(), false
 		case !reported && time.Since(since) >= w.slow:
 			reported = true
-			report(release, name, time.Since(since))
+			report(running, time.Since(since))
 		}
 	}
 }
@@ -68,8 +68,8 @@ func (w *watchdog) run(ctx context.Context, report func(release quoin.Hash, oper
 // watchCalls is the watchdog's goroutine.
 func (s *sampler) watchCalls(ctx context.Context) {
 	defer s.n.running.Done()
-	s.watch.run(ctx, func(release quoin.Hash, operation string, least time.Duration) {
+	s.watch.run(ctx, func(c *guestCall, least time.Duration) {
 		s.slowCalls.Add(1)
-		s.n.log.Error("a call of a plugin does not end: its fuel should have ended it", "release", release, "operation", operation, "runs for", least)
+		s.n.log.Error("a call of a plugin does not end: its fuel should have ended it", "release", c.release, "operation", c.operation, "runs for", least)
 	})
 }

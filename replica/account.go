@@ -11,9 +11,9 @@ import (
 )
 
 // A replica whose result differs from a quorum's (a miscompilation, bad memory) executes the block
-// once more. If that gives the same, it asks the others for an account of the block, its results and
-// writes, checks that they give the result that the quorum voted for, and goes on from there
-// (KERNEL K7). Until then it neither votes nor proposes on top of the block: it counts as faulty.
+// once more, by the second engine where its table has one. If that gives the same, it asks the others
+// for an account of the block, its results and writes, checks that they give the result that the
+// quorum voted for, and goes on from there (KERNEL K7). Until then it neither votes nor proposes on top of the block: it counts as faulty.
 type accounts struct {
 	kept     []keptAccount
 	bytes    int
