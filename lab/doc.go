@@ -84,6 +84,8 @@
 //	NATS 2.12: power cuts and bit flips                TestPowerCutAndBitFlips
 //	Tendermint: torn log                               every world's torn writes (and package disk)
 //	relab/hotstuff: positive controls                  TestPlantedBugs
+//	stalled and hasty pacemakers                       TestEveryNodeAnotherHostilePacemaker
+//	starved by priority                                TestLowPriorityIsNotStarved
 //
 // The rows that other rooms test: endless recompilation (node), a panic that a transaction triggers
 // (plugin), parameters as releases and emergency roads (governance). Parallel execution does not

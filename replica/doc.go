@@ -31,6 +31,14 @@
 // is pending or certified already (within the expiry window) is answered with where it stands: at
 // most once, and idempotent.
 //
+// # Node-local plugins
+//
+// Two plugins answer this node alone, and no other node needs the same answers: pacemaker.v1 gives the
+// time-out of a view from what the replica measured, priority.v1 orders what it proposes. A fault or a
+// local error is the built-in rule's answer, an Event and a count in Stats, never a fact of the ledger.
+// A timer that starts is one question; for priorities a step asks up to priorityCallsMax and
+// priorityFuelMax.
+//
 // # Limits
 //
 // The pool is bounded by PoolLimits, every message by MessageBytesMax, and answers to fetches by

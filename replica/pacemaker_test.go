@@ -148,6 +148,28 @@ func TestPacemakerWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A fault counts once, for the timer that it was asked for.
+func TestPacemakerFaultsAreCountedEach(t *testing.T) {
+	asked, faults := 0, uint64(0)
+	w := pacemakers(t, func(i int, _ *hook.PacemakerRequest) uint64 {
+		if i > 0 {
+			return 0
+		}
+		if asked++; asked%3 == 0 {
+			faults++
+			panic("broken")
+		}
+		return 0
+	})
+	w.run()
+	for i := range uint64(8) {
+		w.submit(0, i)
+	}
+	if got := w.replicas[0].Stats().PacemakerFaults; got != faults || faults < 2 {
+		t.Errorf("%d faults counted of %d", got, faults)
+	}
+}
+
 // A pacemaker's ledger is that of the built-in rule: what is node-local never gets there.
 func TestPacemakersLeaveNoTrace(t *testing.T) {
 	ledgers := map[quoin.Hash]bool{}

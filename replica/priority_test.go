@@ -105,6 +105,24 @@ func TestPriorityFaults(t *testing.T) {
 	}
 }
 
+// Where nobody can be asked, one question a step finds that out.
+func TestPriorityIsNotHere(t *testing.T) {
+	w := newNetworkOf(t, 1, nil, quoin.Binding{Hook: hook.Priority.Name, Builtin: "nobody"})
+	w.run()
+	var txs []quoin.Transaction
+	for i := range uint64(5) {
+		txs = append(txs, w.from(byte(i), i, "kv", nil))
+	}
+	w.step(0, Submit{txs})
+	if got := w.replicas[0].Stats().PriorityFaults; got != 1 {
+		t.Errorf("%d questions in one step", got)
+	}
+	w.run()
+	if got := w.entries(); len(got) != len(txs) {
+		t.Errorf("certified %v", got)
+	}
+}
+
 // One step asks about so many transactions, by number and by fuel; the others are asked about later.
 func TestPriorityQuestionsAreBounded(t *testing.T) {
 	for _, c := range []struct {

@@ -52,7 +52,10 @@ func TestTimerStopsWhenItsReasonGoes(t *testing.T) {
 	if out := step(consensus.TimedOut{Timer: second.ID}); len(out.Send) == 0 {
 		t.Error("the view is not given up")
 	}
-	if want := []string{"view 1 after 0, again false: 500", "view 1 after 0, again false: 500", "view 1 after 0, again true: 500"}; !slices.Equal(d.lines, want) {
+	step(consensus.Wanted{Wanted: false})
+	step(consensus.Wanted{Wanted: true}) // a new wait, although the view timed out before
+	fresh, again := "view 1 after 0, again false: 500", "view 1 after 0, again true: 500"
+	if want := []string{fresh, fresh, again, fresh}; !slices.Equal(d.lines, want) {
 		t.Errorf("the pacemaker heard %q, want %q", d.lines, want)
 	}
 }
@@ -90,9 +93,10 @@ func TestPacemakerIsAskedForEveryTimer(t *testing.T) {
 	step(consensus.TimedOut{Timer: z.timer})
 	receive(nullified(1))
 	receive(&simplex.Notarization{View: 2, Block: quoin.Hash{2}, Signers: signers, Signatures: signatures})
-	receive(nullified(5)) // passes over two views
-	c := checkpoint(6)
-	receive(&simplex.Certificate{Certificate: quoin.Certificate{Checkpoint: c, Signers: signers, Signatures: signatures}})
+	receive(nullified(5))                  // passes over two views
+	for _, v := range []quoin.View{6, 9} { // the second passes over two views
+		receive(&simplex.Certificate{Certificate: quoin.Certificate{Checkpoint: checkpoint(v), Signers: signers, Signatures: signatures}})
+	}
 
 	want := []string{
 		"view 1 after 0, again false: 500", "view 1 after 0, again true: 500",
@@ -100,11 +104,12 @@ func TestPacemakerIsAskedForEveryTimer(t *testing.T) {
 		"left 2, notarized true", "view 3 after 0, again false: 2000",
 		"left 3, notarized false", "view 6 after 0, again false: 16000",
 		"left 6, notarized true", "view 7 after 6, again false: 500",
+		"left 7, notarized false", "view 10 after 9, again false: 500",
 	}
 	if !slices.Equal(d.lines, want) {
 		t.Errorf("the pacemaker heard %q, want %q", d.lines, want)
 	}
-	if want := []uint64{41, 42, 43, 44, 45, 46}; !slices.Equal(after, want) {
+	if want := []uint64{41, 42, 43, 44, 45, 46, 47}; !slices.Equal(after, want) {
 		t.Errorf("time-outs of %d ms, want %d", after, want)
 	}
 }
