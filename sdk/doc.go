@@ -25,7 +25,8 @@
 // Importing it adds the hook's exports to the module, so a module exports exactly the hooks
 // that it serves, which its manifest names. The messages are package hook's. sdk/plugintest
 // holds what an author's tests need: states in memory and requests of a simulated chain.
-// sdk/scaffold writes and builds plugin projects; it is for the host's tools, not for plugins.
+// sdk/scaffold writes and builds plugin projects, and sdk/conformance judges, measures and compares
+// releases; both are for the host's tools, not for plugins.
 //
 // # One source, two builds
 //

@@ -37,7 +37,7 @@ type Example struct {
 // Bounds of the work on one operation.
 const (
 	examplesMax  = 3
-	exploreCalls = 5_000
+	exploreCalls = 12 // for each of Options.Calls
 	askFuelMax   = 600_000_000
 	textMax      = 400
 	requestMax   = 4 << 10 // bytes of an example's request; longer ones are left out
@@ -120,7 +120,7 @@ func (t *tallies) atRandom(ctx context.Context, old, new *trial.Guest, o *Option
 			if g == new {
 				state = p.newState
 			}
-			if err := source.Explore(ctx, g, op.Name, state, exploreCalls); err != nil {
+			if err := source.Explore(ctx, g, op.Name, state, exploreCalls*o.Calls); err != nil {
 				return false, err
 			}
 		}

@@ -101,7 +101,7 @@ func TestEachDifferenceHasItsCode(t *testing.T) {
 		{"no progress", with(func(m *plugin.Manifest) { m.Sequence = 1; m.Version = "2" }), []string{"sequence"}, []string{"version-text"}},
 		{"a leap", with(func(m *plugin.Manifest) { m.Sequence = 5_000 }), []string{"sequence"}, nil},
 		{"one capability more", with(func(m *plugin.Manifest) { m.Capabilities = []string{"events", "state"} }), nil, []string{"capability-added"}},
-		{"limits", with(func(m *plugin.Manifest) { m.FuelMax, m.PagesMax, m.EndOfLife = 2_000_000, 9, 70 }), nil, []string{"fuel-max", "pages-max", "end-of-life"}},
+		{"limits", with(func(m *plugin.Manifest) { m.FuelMax, m.PagesMax, m.EndOfLife = 2_000_000, 7, 70 }), nil, []string{"fuel-max", "pages-max", "end-of-life"}},
 		{"parameters", with(func(m *plugin.Manifest) { m.ParamsSchema = []byte(`{"x":1}`) }), nil, []string{"params-schema"}},
 		{"versions", with(func(m *plugin.Manifest) { m.NodeMin, m.EngineMin = 1, 1 }), nil, []string{"node-min", "engine-min"}},
 		{"a newer node", with(func(m *plugin.Manifest) { m.NodeMin = 99 }), []string{"refused"}, nil},

@@ -42,7 +42,7 @@ const passFuelMax = 30_000_000
 // many requests those that are measured are taken from. filling is how many transactions come before
 // queries.
 const (
-	exploreCalls = 5_000
+	exploreCalls = 150 // for each of Options.Requests
 	drawn        = 400
 	filling      = 100
 )
@@ -101,7 +101,7 @@ func (s *subject) requests(ctx context.Context, o *Options) (list [][]byte, err 
 		}
 	}
 	examples := source.Examples(op.Name, s.payloads(op, o))
-	if err := source.Explore(ctx, s.guest, op.Name, s.state, exploreCalls); err != nil {
+	if err := source.Explore(ctx, s.guest, op.Name, s.state, exploreCalls*o.Requests); err != nil {
 		return nil, err
 	}
 	var others [][]byte
@@ -180,7 +180,7 @@ func (s *subject) payloads(op hook.Operation, o *Options) [][]byte {
 // fill lets transactions write what queries can ask about.
 func (s *subject) fill(ctx context.Context, source *trial.Source, o *Options) error {
 	requests := source.Examples(hook.Apply.Name, s.payloads(hook.Apply.Operation, o))
-	if err := source.Explore(ctx, s.guest, hook.Apply.Name, s.state, exploreCalls); err != nil {
+	if err := source.Explore(ctx, s.guest, hook.Apply.Name, s.state, exploreCalls*o.Requests); err != nil {
 		return err
 	}
 	for range filling {
