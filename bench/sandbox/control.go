@@ -38,7 +38,7 @@ func controlProbes() []probe {
 			baseline: code(LocalGet(y32), I32Const(7), I32Const(9), chance(1), drop, drop, i32Xor, LocalSet(y32))},
 		{name: "select of f64", of: "select", unit: code(LocalGet(xf64), LocalGet(yf64), chance(1), Op(0x1b), LocalSet(xf64)),
 			baseline: code(LocalGet(xf64), LocalGet(yf64), chance(1), drop, drop, LocalSet(xf64))},
-		{name: "local.get, local.set", of: "local.get", unit: code(LocalGet(x64), LocalGet(y64), LocalSet(x64), LocalSet(y64))},
+		{name: "local.get, local.set", of: "local.get, local.set", unit: code(LocalGet(x64), LocalGet(y64), LocalSet(x64), LocalSet(y64))},
 		{name: "local.tee", of: "local.tee", unit: code(LocalGet(x64), LocalTee(y64), drop)},
 		{name: "i32.const", of: "i32.const", unit: code(LocalGet(y32), I32Const(1_234_567), i32Xor, LocalSet(y32)), baseline: code(LocalGet(y32), LocalGet(x32), i32Xor, LocalSet(y32)), fuel: units("i32.const")},
 		{name: "i64.const", of: "i64.const", unit: code(LocalGet(y64), I64Const(1<<60+12345), Op(0x85), LocalSet(y64)), baseline: code(LocalGet(y64), LocalGet(x64), Op(0x85), LocalSet(y64)), fuel: units("i64.const")},

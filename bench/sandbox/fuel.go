@@ -15,9 +15,13 @@ import (
 type FuelOptions struct {
 	Rounds   int                              // of each probe, of which the fastest counts [15]
 	Only     string                           // probes whose name contains it [all]
+	Skip     func(r *Row) bool                // what not to measure, by name and charge [nothing]
 	NoChain  bool                             // without the state on disk, which takes some seconds to make
 	Progress func(format string, args ...any) // says what is measured
 }
+
+// FuelRatioMax is how many times the median the worst line of the schedule may take per fuel.
+const FuelRatioMax = 3
 
 // Row is what one thing takes under one condition.
 type Row struct {
@@ -40,8 +44,7 @@ type FuelReport struct {
 }
 
 // MeasureFuel measures nanoseconds per fuel of every instruction and host function, one after
-// another on this goroutine. It takes some ten seconds, and is true of an idle machine only:
-// what waits for memory takes many times as long beside a busy neighbour.
+// another on this goroutine. It takes some ten seconds.
 func MeasureFuel(ctx context.Context, o FuelOptions) (*FuelReport, error) {
 	if o.Rounds == 0 {
 		o.Rounds = 15
@@ -61,7 +64,8 @@ func MeasureFuel(ctx context.Context, o FuelOptions) (*FuelReport, error) {
 	}
 	r := &FuelReport{Engine: plugin.EngineVersion, Schedule: plugin.ScheduleVersion}
 	for _, p := range probes {
-		if !strings.Contains(p.name, o.Only) {
+		row := Row{Name: p.name, Charge: p.of}
+		if !strings.Contains(p.name, o.Only) || o.Skip != nil && o.Skip(&row) {
 			continue
 		}
 		o.Progress("%s", p.name)
@@ -69,7 +73,8 @@ func MeasureFuel(ctx context.Context, o FuelOptions) (*FuelReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Rows = append(r.Rows, Row{Name: p.name, Charge: p.of, NS: c.ns, Fuel: c.fuel, PerFuel: c.ns / c.fuel})
+		row.NS, row.Fuel, row.PerFuel = c.ns, c.fuel, c.ns/c.fuel
+		r.Rows = append(r.Rows, row)
 	}
 	r.compare()
 	return r, nil

@@ -121,9 +121,9 @@ func sha256Kernel(m *Module) {
 		I32Const(512), I64Load(0), answer(12))
 }
 
-// matrixKernel multiplies two matrices of 56 × 56.
+// matrixKernel multiplies two matrices of 44 × 44.
 func matrixKernel(m *Module) {
-	const n, a, b, c = 56, 4096, 40_000, 80_000
+	const n, a, b, c = 44, 4096, 40_000, 80_000
 	const i, j, k, sum = 0, 1, 2, 3
 	apply(m, Types(I32, I32, I32, F64, I64),
 		count(i, n*n, scaled(a, i, 3), LocalGet(i), f64FromI32, f64Store, scaled(b, i, 3), LocalGet(i), I32Const(7), i32Mul, f64FromI32, f64Store),
@@ -137,7 +137,7 @@ func matrixKernel(m *Module) {
 		I32Const(c), I64Load(8*(n*n-1)), answer(4))
 }
 
-// mandelbrotKernel iterates 40 × 40 points at most 60 times each.
+// mandelbrotKernel iterates 40 × 40 points at most 40 times each.
 func mandelbrotKernel(m *Module) {
 	const i, j, n, total = 0, 1, 2, 3
 	const x, y, cx, cy, xx, yy = 4, 5, 6, 7, 8, 9
@@ -151,7 +151,7 @@ func mandelbrotKernel(m *Module) {
 				LocalGet(x), LocalGet(x), f64Mul, LocalSet(xx), LocalGet(y), LocalGet(y), f64Mul, LocalSet(yy),
 				LocalGet(x), LocalGet(y), f64Mul, F64Const(2), f64Mul, LocalGet(cy), f64Add, LocalSet(y),
 				LocalGet(xx), LocalGet(yy), f64Sub, LocalGet(cx), f64Add, LocalSet(x),
-				LocalGet(n), I32Const(1), i32Add, LocalTee(n), I32Const(60), i32LtU,
+				LocalGet(n), I32Const(1), i32Add, LocalTee(n), I32Const(40), i32LtU,
 				LocalGet(xx), LocalGet(yy), f64Add, F64Const(4), f64Le, i32And, BrIf(0)),
 			LocalGet(total), LocalGet(n), i32Add, LocalSet(total))),
 		LocalGet(total), i64ExtendU, answer(10))

@@ -17,7 +17,7 @@ import (
 
 func newLab(t *terminal) *cobra.Command {
 	return group(&cobra.Command{Use: "lab", Short: "Simulate networks, replay what was found, and measure"},
-		newLabSim(t), newLabReplay(t), newLabBench(t))
+		newLabSim(t), newLabReplay(t), newLabBench(t), newLabFuel(t))
 }
 
 const simSeedsMax = 10_000_000
