@@ -50,6 +50,7 @@ const (
 	AlreadyReturning
 	NotSuspended
 	EndOfLife
+	TooManyYours
 	codeEnd
 )
 
@@ -88,6 +89,7 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"already-returning", "the slot's return is scheduled already"},
 	{"not-suspended", "the namespace is not suspended"},
 	{"end-of-life", "the release's end of life comes before it would serve"},
+	{"too-many-yours", "the proposer has as many open proposals as one may have; cancel one"},
 }
 
 // String returns the stable name.

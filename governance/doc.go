@@ -100,7 +100,8 @@
 //
 // # Limits, errors, concurrency
 //
-// OpenProposalsMax proposals may be open, one per slot and per plugin name; one that is not
+// OpenProposalsMax proposals may be open, one per slot and per plugin name, at most
+// OpenPerProposerMax of one proposer; one that is not
 // scheduled within OpenHeightsMax may be cancelled by any proposer. A command does work in
 // proportion to the validators at most. Nothing returns an error; a panic means that the state was
 // not written by this package or that Enact was called out of turn. Functions are synchronous and

@@ -12,6 +12,7 @@ const (
 	VersionMax          = 32                 // bytes of a version
 	SequenceIncreaseMax = 1_000              // between two releases of one name, and of the first
 	OpenProposalsMax    = 64                 // of a chain
+	OpenPerProposerMax  = 48                 // so that no proposer alone keeps others from proposing
 	OpenHeightsMax      = 100_000            // from proposal to schedule; afterwards any proposer may cancel
 	AheadHeightsMax     = 100_000            // from schedule to activation
 	FaultsMax           = 3                  // of one binding in one epoch that its slot does not survive

@@ -33,6 +33,8 @@ func (x *execution) propose(p *Propose) Code {
 		return NameBusy
 	case len(open) >= OpenProposalsMax:
 		return TooManyOpen
+	case x.ownOpen(open) >= OpenPerProposerMax:
+		return TooManyYours
 	}
 
 	n := loadCounters(x.state)
@@ -49,6 +51,20 @@ func (x *execution) propose(p *Propose) Code {
 	putProposal(x.state, &Proposal{Propose: *p, Number: n.proposals, Status: StatusProposed, Proposer: x.signer, Proposed: x.height})
 	x.answer(uint64(n.proposals))
 	return OK
+}
+
+// ownOpen counts the open proposals of the sender.
+func (x *execution) ownOpen(open []ProposalNumber) int {
+	if len(open) < OpenPerProposerMax {
+		return 0 // not enough to matter
+	}
+	own := 0
+	for _, n := range open {
+		if p := mustProposal(x.state, n); p.Proposer == x.signer {
+			own++
+		}
+	}
+	return own
 }
 
 // checkChange checks what the proposal would make of the newest configuration.

@@ -207,36 +207,49 @@ func strangers(s *stage) (string, error) {
 	return contained, nil
 }
 
-// spam proposes for one slot again and again, and for as many slots as there are names: the number of
-// open proposals has an end, a slot has one, and the chain goes on.
+// spam lets one proposer propose for one slot again and again, and for as many slots as there are names:
+// a slot has one open proposal, nobody has all of them, and the chain goes on.
 func spam(s *stage) (string, error) {
 	config, err := configuration(4)
 	if err != nil {
 		return "", err
 	}
+	spammer, other := personKey("proposer"), personKey("another proposer")
+	config.Roles.Proposers = append(config.Roles.Proposers, other.public)
+	quoin.SortKeys(config.Roles.Proposers)
 	c, err := newChain(s.replicas[0].table, config, s.hole)
 	if err != nil {
 		return "", err
 	}
-	proposer := personKey("proposer")
-	propose := func(namespace string) (governance.Code, error) {
-		o, err := c.block(c.command(proposer, governance.NewBuiltin(quoin.Binding{Hook: "machine.v1", Namespace: namespace, Builtin: "kv"})))
+	propose := func(by person, namespace string, want governance.Code) error {
+		o, err := c.block(c.command(by, governance.NewBuiltin(quoin.Binding{Hook: "machine.v1", Namespace: namespace, Builtin: "kv"})))
 		if err != nil {
-			return 0, err
+			return err
 		}
-		return governance.Code(o.Results[0].Code), nil
+		if got := governance.Code(o.Results[0].Code); got != want {
+			return fmt.Errorf("a proposal for %s: %v, want %v", namespace, got, want)
+		}
+		return nil
 	}
-	for i := range governance.OpenProposalsMax + 16 {
+	for i := range governance.OpenProposalsMax {
 		want := governance.OK
-		if i >= governance.OpenProposalsMax {
+		if i >= governance.OpenPerProposerMax {
+			want = governance.TooManyYours
+		}
+		if err := propose(spammer, fmt.Sprintf("n%d", i), want); err != nil {
+			return "answered", err
+		}
+		if err := propose(spammer, "n0", governance.SlotBusy); err != nil {
+			return "answered", err
+		}
+	}
+	for i := range governance.OpenProposalsMax - governance.OpenPerProposerMax + 1 {
+		want := governance.OK
+		if i == governance.OpenProposalsMax-governance.OpenPerProposerMax {
 			want = governance.TooManyOpen
 		}
-		got, err := propose(fmt.Sprintf("n%d", i))
-		if err != nil || got != want {
-			return "answered", errors.Join(err, fmt.Errorf("proposal %d: %v, want %v", i+1, got, want))
-		}
-		if got, err = propose("n0"); err != nil || got != governance.SlotBusy {
-			return "answered", errors.Join(err, fmt.Errorf("a second proposal for a slot: %v", got))
+		if err := propose(other, fmt.Sprintf("m%d", i), want); err != nil {
+			return "answered", err
 		}
 	}
 	var batch plugin.KVBatch

@@ -49,5 +49,5 @@ var rows = []Row{
 	{48, "ambiguous encoding", "one encoding of everything: what decodes encodes to the same bytes"},
 	{50, "detecting that it is being shadowed", "a call sees the same bytes wherever it runs"},
 	{53, "slow within fuel", "charges from measurements; the ratio of nanoseconds to fuel is watched"},
-	{58, "proposal spam", "proposers are known; one open proposal for each slot and name, 64 in all"},
+	{58, "proposal spam", "proposers are known; one open proposal for each slot and name, 48 of a proposer, 64 in all"},
 }
