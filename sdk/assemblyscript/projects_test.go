@@ -16,6 +16,7 @@ import (
 
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/sdk/conformance"
 	"quoin.dev/quoin/sdk/plugintest"
 	"quoin.dev/quoin/sdk/sandboxtest"
 	"quoin.dev/quoin/sdk/scaffold"
@@ -52,8 +53,8 @@ func TestTesting(t *testing.T) {
 	run(t, ".", "node", "--test", filepath.Join("testdata", "testing"))
 }
 
-// TestProjects builds the project of each hook, runs its own tests, and holds it against the built-in
-// that has the same rule, or else the project in Go. A mistake in it is found.
+// TestProjects builds the project of each hook, runs its own tests and those of its contract, and holds
+// it against the built-in that has the same rule, or else the project in Go. A mistake in it is found.
 func TestProjects(t *testing.T) {
 	s := *seed
 	if s == 0 {
@@ -71,6 +72,15 @@ func TestProjects(t *testing.T) {
 				t.Fatal(err)
 			}
 			run(t, dir, "node", "--test")
+			report, err := conformance.Run(t.Context(), module, conformance.Options{Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, check := range report.Checks {
+				if check.Verdict == conformance.Fail {
+					t.Errorf("the contract of its hook: %s: %s", check.Name, check.Detail)
+				}
+			}
 			record := c.record(t)
 			if err := record.Verify(bound(t, module, c.hook.Name)); err != nil {
 				t.Error(err)
