@@ -18,7 +18,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "of the random requests; 0: another one each time")
-	calls = flag.Int("calls", 2000, "random requests of each comparison")
+	calls = flag.Int("calls", 1000, "random requests of each comparison")
 )
 
 // generator returns the source of a test's random requests and says how to replay them.
