@@ -27,6 +27,7 @@
 // holds what an author's tests need: states in memory and requests of a simulated chain.
 // sdk/scaffold writes and builds plugin projects, and sdk/conformance judges, measures and compares
 // releases; both are for the host's tools, not for plugins.
+// Plugins in AssemblyScript and in C have SDKs of their own: sdk/assemblyscript and sdk/c.
 //
 // # One source, two builds
 //
