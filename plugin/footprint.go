@@ -1,10 +1,6 @@
 package plugin
 
-import (
-	"math/bits"
-
-	"quoin.dev/quoin"
-)
+import "quoin.dev/quoin"
 
 // Footprint is what a release and a table's instance of it take of this host's memory, for the tools
 // of authors. Pages are of 64 KiB.
@@ -12,8 +8,8 @@ type Footprint struct {
 	ImagePages int // of the memory that every call starts from
 	ImageBytes int // of it, up to the last byte that is not zero
 	Pages      int // of the instance's memory now
-	// Touched counts the pages that calls wrote since the instance was restored last: those that
-	// the next call puts back. It is at most 64, or all of them after a trap.
+	// Touched is how many bytes the next call puts back: the regions that calls wrote to since the
+	// instance was restored last, or all of them after a trap.
 	Touched int
 }
 
@@ -27,7 +23,12 @@ func (t *Table) Footprint(digest quoin.Hash) Footprint {
 	f := Footprint{ImagePages: int(g.release.image.pages), ImageBytes: len(g.release.image.bytes)}
 	if i := g.instance; i != nil {
 		f.Pages = len(i.paged.bytes) / pageBytes
-		f.Touched = min(bits.OnesCount64(uint64(i.touched)), f.Pages)
+		shift := i.call.charges.regionShift
+		for at := 0; at < len(i.paged.bytes); at += 1 << shift {
+			if i.touched>>(at>>shift&63)&1 == 1 {
+				f.Touched += min(1<<shift, len(i.paged.bytes)-at)
+			}
+		}
 	}
 	return f
 }

@@ -25,7 +25,7 @@ func newPluginBench(t *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench [FOLDER|FILE]...", Short: "Measure what a plugin's calls cost, beside the built-in for the same hook", Args: args(0, benchFilesMax),
 		Long: "Measure fuel, time and memory of each operation of releases, beside the node's own algorithm for the\n" +
-			"same hook. Times are medians over rounds in which all take turns, with intervals of 95 %; fuel and pages\n" +
+			"same hook. Times are medians over rounds in which all take turns, with intervals of 95 %; fuel and bytes\n" +
 			"are the same on every machine. Several releases stand beside each other in one table.",
 		RunE: func(c *cobra.Command, a []string) error {
 			if rounds < benchRoundsMin || rounds > benchRoundsMax {
@@ -72,7 +72,7 @@ func benchPlugins(ctx context.Context, paths []string, f *questionFlags, rounds 
 
 func printBench(w io.Writer, r *measure.Report) {
 	table(w, func(row func(...any)) {
-		row("OPERATION", "BY", "ACCEPTED", "FUEL", "NS A CALL", "CALLS A SECOND", "NS PER FUEL", "TIMES THE BUILT-IN", "PAGES", "RESTORE NS", "ALLOCATIONS")
+		row("OPERATION", "BY", "ACCEPTED", "FUEL", "NS A CALL", "CALLS A SECOND", "NS PER FUEL", "TIMES THE BUILT-IN", "BYTES PUT BACK", "IN NS", "ALLOCATIONS")
 		for _, m := range r.Operations {
 			ratio, restore := "", ""
 			if m.Ratio != nil {
@@ -86,7 +86,7 @@ func printBench(w io.Writer, r *measure.Report) {
 				by += " (built in)"
 			}
 			row(m.Operation, by, fmt.Sprintf("%d of %d", m.Accepted, m.Requests), spread(m.Fuel), figure(m.NS), figure(m.PerSecond), figure(m.NSPerFuel),
-				ratio, spread(m.Pages), restore, m.Allocations)
+				ratio, spread(m.Restored), restore, m.Allocations)
 		}
 	})
 	fmt.Fprintln(w)

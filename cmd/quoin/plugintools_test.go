@@ -99,7 +99,7 @@ func TestToolsJSONIsStable(t *testing.T) {
 		{[]string{"plugin", "bench", zero, "--rounds", "6", "--calls", "2"}, exitOK,
 			"confidence operations[].accepted operations[].allocations operations[].builtin operations[].calls_per_second.high operations[].calls_per_second.low operations[].calls_per_second.median " +
 				"operations[].fuel.least operations[].fuel.median operations[].fuel.most operations[].ns.high operations[].ns.low operations[].ns.median " +
-				"operations[].ns_per_fuel.high operations[].ns_per_fuel.low operations[].ns_per_fuel.median operations[].operation operations[].pages.least operations[].pages.median operations[].pages.most " +
+				"operations[].ns_per_fuel.high operations[].ns_per_fuel.low operations[].ns_per_fuel.median operations[].operation operations[].restored_bytes.least operations[].restored_bytes.median operations[].restored_bytes.most " +
 				"operations[].ratio.high operations[].ratio.low operations[].ratio.median operations[].requests operations[].restore_ns.high operations[].restore_ns.low operations[].restore_ns.median operations[].subject " +
 				"platform releases[].compile_ms releases[].digest releases[].file_bytes releases[].image_bytes releases[].image_pages " +
 				"releases[].instantiate_us.high releases[].instantiate_us.low releases[].instantiate_us.median releases[].name rounds"},

@@ -54,7 +54,7 @@ func newBatch(single *subject) (*subject, error) {
 	}); err != nil {
 		return nil, err
 	}
-	s.pages = []uint64{uint64(g.Table.Footprint(g.Release.Digest()).Touched)}
+	s.restored = []uint64{uint64(g.Table.Footprint(g.Release.Digest()).Touched)}
 	return s, nil
 }
 

@@ -4,7 +4,7 @@
 // Times are taken in rounds. In each round every subject answers all its requests, again and again for
 // some milliseconds, one subject after the other: what slows the machine down for a while slows all of
 // them down. A figure is the median over the rounds, with an interval (see Interval); the ratio of two
-// subjects is taken within each round. Fuel and pages are not estimates: they are the same everywhere.
+// subjects is taken within each round. Fuel and bytes are not estimates: they are the same everywhere.
 //
 // Batch operations get the requests of their single form; their figures are those of one request, and
 // are held against the built-in asked one by one.
@@ -70,7 +70,7 @@ type Operation struct {
 	NSPerFuel   Interval  `json:"ns_per_fuel"`
 	Ratio       *Interval `json:"ratio,omitempty"`      // of a call's time to the built-in's
 	RestoreNS   *Interval `json:"restore_ns,omitempty"` // of putting back what a call wrote; not of a batch
-	Pages       Spread    `json:"pages"`                // of 64 KiB, that a call, or a batch, wrote
+	Restored    Spread    `json:"restored_bytes"`       // of memory, after a call or a batch
 	Allocations float64   `json:"allocations"`          // of the host's for a call, the namespace's included
 }
 

@@ -22,7 +22,7 @@ type subject struct {
 	accepted  int
 	fuel      uint64 // of all requests together
 	fuels     []uint64
-	pages     []uint64
+	restored  []uint64  // bytes of memory
 	rounds    []float64 // nanoseconds of a request
 	batch     *batch    // of a batch operation
 }
@@ -77,9 +77,9 @@ func newSubject(ctx context.Context, g *trial.Guest, op hook.Operation, o *Optio
 		s.fuel += a.Fuel
 		s.fuels = append(s.fuels, a.Fuel)
 		if g.Release != nil {
-			s.pages = append(s.pages, uint64(g.Table.Footprint(g.Release.Digest()).Touched))
+			s.restored = append(s.restored, uint64(g.Table.Footprint(g.Release.Digest()).Touched))
 		} else {
-			s.pages = append(s.pages, 0)
+			s.restored = append(s.restored, 0)
 		}
 	}
 	s.state.Rollback(0)
@@ -259,7 +259,7 @@ func (s *subject) result(ctx context.Context, own *subject, o *Options) (*Operat
 	ns := intervalOf(s.rounds)
 	perCall := float64(max(1, s.fuel)) / float64(len(s.asked))
 	m := &Operation{Operation: s.operation.Name, Subject: s.guest.Name, Builtin: s.guest.Release == nil, Requests: len(s.asked), Accepted: s.accepted,
-		Fuel: spreadOf(s.fuels), NS: ns, PerSecond: ns.inverse(1e9), NSPerFuel: ns.scaled(1 / perCall), Pages: spreadOf(s.pages)}
+		Fuel: spreadOf(s.fuels), NS: ns, PerSecond: ns.inverse(1e9), NSPerFuel: ns.scaled(1 / perCall), Restored: spreadOf(s.restored)}
 	if !m.Builtin {
 		var ratios []float64
 		for i, t := range s.rounds {
