@@ -22,6 +22,7 @@ import (
 // slowCases are attacks on time that the limits allow.
 func slowCases() []Case {
 	return []Case{
+		{13, "signature-most", "has half as many functions of the most parameters as the check lets pass", contained, signatureMost},
 		{14, "compile-again", "is compiled again and again", contained, compileAgain},
 		{14, "compile-slow", "is as hard to compile as the check lets pass, in part", contained, compileSlow},
 		{53, hostile.ProbeSlow, "waits for memory, and for the host, as long as its fuel lasts", contained, slowWithinFuel},
@@ -31,13 +32,29 @@ func slowCases() []Case {
 // compileSlow compiles the worst that is known to pass the check, loops beside loops, in a tenth of the
 // functions that would pass. A node compiles in a process of its own, with budgets of time and memory.
 func compileSlow(s *stage) (string, error) {
+	return s.compiles("compile-slow", func(m *Module) {
+		for range 6 {
+			m.Func("", nil, nil, nil, bytes.Repeat(Loop(0x40), 900))
+		}
+	})
+}
+
+func signatureMost(s *stage) (string, error) {
+	limits := plugin.DefaultLimits()
+	return s.compiles("signature-most", func(m *Module) {
+		for range limits.Functions / 2 {
+			m.RawFunc("", bytes.Repeat(Types(I64), limits.Params), nil, []byte{0, 0x0b})
+		}
+	})
+}
+
+// compiles compiles a module that passes the check; memory is judged by the caller, time is told.
+func (s *stage) compiles(name string, bloat func(m *Module)) (string, error) {
 	m := Guest(1)
 	m.Func("machine.v1.apply", nil, Types(I32), nil, I32Const(0))
 	m.Func("machine.v1.query", nil, Types(I32), nil, I32Const(0))
-	for range 6 {
-		m.Func("", nil, nil, nil, bytes.Repeat(Loop(0x40), 900))
-	}
-	f := hostile.Fixture{Name: "compile-slow", Hook: hook.Machine.Name, Module: m.Bytes()}
+	bloat(m)
+	f := hostile.Fixture{Name: name, Hook: hook.Machine.Name, Module: m.Bytes()}
 	file := f.Release(author.public)
 	report, err := plugin.Check(file, s.hole.limits(0))
 	if err != nil {
