@@ -47,15 +47,15 @@ type nodeSettings struct {
 
 // pluginSettings say how the node runs plugins. Zeros are the defaults.
 type pluginSettings struct {
-	CompileSeconds int64  `json:"compile_seconds,omitempty"` // of the processor, to compile one release
-	CompileMiB     int64  `json:"compile_mib,omitempty"`     // of memory, to compile one release
+	CompileSeconds uint32 `json:"compile_seconds,omitempty"` // of the processor, to compile one release
+	CompileMiB     uint32 `json:"compile_mib,omitempty"`     // of memory, to compile one release
 	SampleEvery    uint64 `json:"sample_every,omitempty"`    // replay one call in so many on the interpreter; 0: none
 }
 
 // options are the settings as the node takes them.
 func (s *pluginSettings) options() node.PluginOptions {
 	return node.PluginOptions{Compile: compileCommand(), CompileTime: time.Duration(s.CompileSeconds) * time.Second,
-		CompileMemory: s.CompileMiB << 20, SampleEvery: s.SampleEvery}
+		CompileMemory: int64(s.CompileMiB) << 20, SampleEvery: s.SampleEvery}
 }
 
 // compileRelease is the hidden command by which a node compiles a release in a process of its own.
