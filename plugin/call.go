@@ -143,6 +143,9 @@ func (c *call) deliver(b []byte, pointer, capacity uint64) uint64 {
 // buffer returns the guest's bytes at a pointer to be written. Whoever writes to a guest's
 // memory does it through buffer, write32, write64 or deliver.
 func (c *call) buffer(pointer, length uint64) ([]byte, bool) {
+	if c.stopped() {
+		return nil, false // an earlier write of the same function failed
+	}
 	b, ok := c.memory.Read(uint32(pointer), uint32(length))
 	if !ok {
 		c.stop(hook.FaultBounds)
