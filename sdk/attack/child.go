@@ -62,7 +62,7 @@ func (o *Options) play(ctx context.Context, cases []Case, report func(Result)) (
 	c := exec.CommandContext(ctx, o.Command[0], o.Command[1:]...)
 	c.Env = append(os.Environ(), o.Env...)
 	var messages bytes.Buffer
-	c.Stderr = &tail{b: &messages}
+	c.Stderr = &opening{b: &messages}
 	in, err := c.StdinPipe()
 	if err != nil {
 		return 0, err
@@ -115,12 +115,12 @@ func (o *Options) play(ctx context.Context, cases []Case, report func(Result)) (
 	return n, nil
 }
 
-// tail keeps the beginning of what a process says before it dies.
-type tail struct{ b *bytes.Buffer }
+// opening keeps the beginning of what a process says before it dies.
+type opening struct{ b *bytes.Buffer }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (o *opening) Write(p []byte) (int, error) {
 	const most = 2 << 10
-	t.b.Write(p[:min(len(p), most-min(most, t.b.Len()))])
+	o.b.Write(p[:min(len(p), most-min(most, o.b.Len()))])
 	return len(p), nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"quoin.dev/quoin/bench/resident"
 )
 
 // childEnv makes this test binary a process of Run's; its value is the hole to open.
@@ -35,6 +37,15 @@ func run(t *testing.T, h Hole, only ...string) []Result {
 
 // Every attack is contained.
 func TestCorpus(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector's memory and slowness are not the sandbox's; nothing here is concurrent")
+	}
+	if _, err := resident.Start(); err != nil {
+		t.Logf("memory is not judged: %v", err)
+		if os.Getenv("CI") == "true" {
+			t.Fail()
+		}
+	}
 	results := run(t, HoleNone)
 	played := map[int]bool{}
 	for i := range results {
