@@ -137,7 +137,7 @@ func fairness(s *suite, _ *survey) error {
 		if err != nil {
 			return err
 		}
-		ruled := fairest(chain, views)
+		ruled := rulerOf(chain, views)
 		if ruled.times > c.Figure {
 			c.Figure = round(ruled.times)
 			c.Detail = fmt.Sprintf("validator %d, with weight %d in %v, leads %d of %d ordinary views; whoever made the last block leads next in %d %%",
@@ -165,9 +165,9 @@ type ruler struct {
 	again   int     // % of the views whose leader made the block before
 }
 
-// fairest finds the ruler. A share is the greater one of an equal one and that by weight: a plugin
+// rulerOf finds the ruler. A share is the greater one of an equal one and that by weight: a plugin
 // may go by either.
-func fairest(c *plugintest.Chain, views int) (r ruler) {
+func rulerOf(c *plugintest.Chain, views int) (r ruler) {
 	led := make([]int, len(c.Weights))
 	total, again, last := uint64(0), 0, -1
 	for i, leader := range c.Leaders[:views] {
