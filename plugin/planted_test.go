@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,7 +18,8 @@ var differentialPlanted = flag.Bool("differential.planted", false, "run the diff
 // tests of each are built with an overlay, so that nothing of them is in the package.
 var plantedBugs = []struct {
 	name, file, old, new string
-	amd64                bool // the engine goes wrong only there
+	test                 string // that finds it, if not TestRandomModules
+	amd64                bool   // the engine goes wrong only there
 }{
 	{name: "a branch that does not end a stretch of straight code", file: "control.go",
 		old: "	p.keep(at, dead, cost)\n	if p.inject != nil {\n		p.inject.flush(false)\n	}\n",
@@ -47,6 +49,21 @@ var plantedBugs = []struct {
 	{name: "depth that a return does not give back", file: "inject.go",
 		old: "append(b, opI32Add, opGlobalSet)",
 		new: "append(b, opI32Sub, opGlobalSet)"},
+
+	{name: "a buffer's capacity that is not asked", file: "call.go", test: "FuzzEscapeHostFunctions",
+		old: "	if uint64(len(b)) > uint64(uint32(capacity)) {\n",
+		new: "	if len(b) > 1<<16 {\n"},
+	{name: "a host function's write that is not noted as dirty", file: "call.go", test: "FuzzEscapeHostFunctions",
+		old: "	return b, c.touch(pointer, len(b))\n",
+		new: "	return b, true\n"},
+	{name: "a scan whose bounds its own output moves", file: "scan.go", test: "FuzzEscapeHostFunctions",
+		old: "	start, end = append(x.bounds[0][:0], start...), append(x.bounds[1][:0], end...)\n"},
+	{name: "a guest that is called while it is being called", file: "guest.go", test: "FuzzEscapeReentry",
+		old: "	if i.busy {\n",
+		new: "	if false {\n"},
+	{name: "a host function that goes on after it has ended the call", file: "call.go", test: "FuzzEscapeHostFunctions",
+		old: "	if c.stopped() {\n		return nil, false // an earlier",
+		new: "	if false {\n		return nil, false // an earlier"},
 }
 
 // Each planted bug still has its one place in the source.
@@ -77,13 +94,16 @@ func TestPlantedBugs(t *testing.T) {
 				t.Fatal(err)
 			}
 			overlay := overlayFile(t, p.file, strings.Replace(string(source), p.old, p.new, 1))
-			out, err := exec.Command("go", "test", "-overlay", overlay, "-count=1", "-run", "^TestRandomModules$", ".", "-differential.runs", "20000").CombinedOutput()
-			_, found, ok := strings.Cut(string(out), "_test.go:")
-			if err == nil || !ok || !strings.Contains(string(out), "replay: ") {
-				t.Fatalf("it was not found: %v\n%s", err, out)
+			test := p.test
+			if test == "" {
+				test = "TestRandomModules"
 			}
-			found, _, _ = strings.Cut(found, "\n")
-			t.Log(found)
+			out, err := exec.Command("go", "test", "-overlay", overlay, "-count=1", "-run", "^"+test+"$", ".", "-differential.runs", "20000").CombinedOutput()
+			place := regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*)$`).FindStringSubmatch(string(out))
+			if err == nil || place == nil {
+				t.Fatalf("%s does not find it: %v\n%s", test, err, out)
+			}
+			t.Log(place[1])
 		})
 	}
 }

@@ -2,7 +2,8 @@
 // nothing in common with ours, on random modules. Wasmtime runs each module as it is and must
 // leave the same memory and globals. It must also use the same fuel: the sandbox is built with
 // a schedule in which, as in wasmtime's, every instruction costs 1, but for nop, drop, block,
-// loop, else, end, unreachable and return, which are free, and entering a function costs 1.
+// loop, else, end, unreachable and return, which are free, and entering a function costs 1. What
+// the sandbox charges for regions of memory that are written to is left out.
 //
 // It is a module of its own, so that wasmtime and cgo are not the product's dependencies.
 //

@@ -18,10 +18,11 @@ var unitPrices = []struct {
 	{"schedule.go", `(?m)^(\tcost[A-Z]\w* +=) [\d_]+`, "$1 1"},
 	{"schedule.go", `(?m)^(\tcostLoop +=) 1`, "$1 0"},
 	{"schedule.go", `(?m)^(\tcostBulkShift +=) 1`, "$1 63"}, // n >> 63 of a 32-bit size
-	{"opcode.go", `costFloatCompare\+costFloat\b`, "costFloat"},
+	{"schedule.go", `(?m)(\{8, )6(\}, .*\})$`, "${1}1$2"},   // a load of the random modules, which have 8 pages
 	{"inject.go", `costEntry\+locals/4`, "costEntry"},
-	{"body.go", `chargeBySize\(costPage, 0, `, "chargeBySize(1, 63, "},
-	{"control.go", `p\.inject\.cost\(costBranch, dead\)`, "p.inject.cost(0, dead)"}, // return
+	{"body.go", `2 \* p\.inject\.memory\.load`, "0"},
+	{"body.go", `chargeBySize\(costPage, 0`, "chargeBySize(1, 63"},
+	{"control.go", `p\.inject\.cost\(costJump, dead\)`, "p.inject.cost(0, dead)"}, // return
 }
 
 // buildWithUnitPrices builds the sandbox's tests with the edits, through an overlay.
