@@ -344,7 +344,7 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 	}
 	e := r.evidence(c, own)
 	namespace, err := e.Judge(r.origin, r.epoch, &r.set)
-	if err != nil {
+	if err != nil && c.entry != 0 {
 		return // not enough to convince others yet
 	}
 	c.done = true
@@ -352,6 +352,9 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 		if t.Namespace != namespace {
 			delete(r.splits.suspicion, t.Namespace) // it was not to blame
 		}
+	}
+	if err != nil {
+		return // the kernel's own records differ: a leader's or finality's call, and none in rescue views
 	}
 	if r.splits.settled[namespace] {
 		return
