@@ -277,6 +277,32 @@ func TestBugsOfTheHostFailTheRightCheck(t *testing.T) {
 	}
 }
 
+// A host that kept what a refused transaction emitted must show as well.
+func TestARefusalThatLeavesSomethingFails(t *testing.T) {
+	file := planted(t, "machine.v1", nil, map[string][]byte{"machine.v1.apply": answer32(I32Const(7)), "machine.v1.query": accept})
+	for _, leaves := range []bool{false, true} {
+		guests, err := open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bug := func(_ *wrong, a *trial.Answer) {
+			if leaves && a.Code() == 7 {
+				a.Events = [][]byte{{1}}
+			}
+		}
+		s := &suite{ctx: context.Background(), o: Options{Calls: 20}, report: &Report{}, guest: guests[0],
+			compiled: &wrong{answerer: guests[0], bug: bug}, interpreted: guests[1]}
+		if err := s.run(); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.report.Find("machine.v1.apply/refusal"); (got.Verdict == Fail) != leaves {
+			t.Errorf("it leaves something: %t; %+v", leaves, got)
+		}
+		guests[0].Close()
+		guests[1].Close()
+	}
+}
+
 func run(t *testing.T, file []byte, o Options) *Report {
 	t.Helper()
 	r, err := Run(context.Background(), file, o)

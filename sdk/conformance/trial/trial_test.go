@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/sdk/plugintest"
+	"quoin.dev/quoin/state"
 )
 
 // reference is a built-in for each operation, so that every request meets the table's own checks.
@@ -49,7 +50,7 @@ func TestRequestsAreValidAndOfTheirSeed(t *testing.T) {
 		if differ < 100 {
 			t.Errorf("%s: only %d of 300 requests of another seed differ", name, differ)
 		}
-		state := NewState(nil)
+		namespace := NewState(nil)
 		for i, r := range requests {
 			q, err := NewQuestion(name, r)
 			if err != nil {
@@ -58,7 +59,7 @@ func TestRequestsAreValidAndOfTheirSeed(t *testing.T) {
 			if !bytes.Equal(q.Params, params) {
 				t.Fatalf("%s: request %d has the parameters %x", name, i, q.Params)
 			}
-			a, err := g.Ask(q, state)
+			a, err := g.Ask(q, namespace)
 			if err != nil || a.Fault != "" {
 				t.Fatalf("%s: request %d: %v, %v", name, i, a, err)
 			}
@@ -133,5 +134,48 @@ func TestAskKeepsOnlyWhatWasAccepted(t *testing.T) {
 		if a, err := g.Ask(q, s); err != nil || a.Code() != c.code || len(a.Writes) != c.writes || len(s.Pairs()) != 2 {
 			t.Errorf("%x: %v, %v; %d keys", c.payload, &a, err, len(s.Pairs()))
 		}
+	}
+}
+
+// What the made-up chain says of itself holds together, and is the same for every guest.
+func TestTheMadeUpChainIsConsistent(t *testing.T) {
+	s, other := NewState(nil), NewState(nil)
+	s.height, other.height = 100, 100
+	for height, there := range map[uint64]bool{0: false, 35: false, 36: true, 99: true, 100: false, 101: false} {
+		a, ok, err := s.History(height)
+		if b, _, _ := other.History(height); ok != there || err != nil || a != b {
+			t.Errorf("height %d: %t, %v", height, ok, err)
+		}
+		if !ok {
+			continue
+		}
+		proof, err := s.Proof([]byte("key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p state.Proof
+		if err := p.UnmarshalBinary(proof); err != nil {
+			t.Fatal(err)
+		}
+		if _, present, err := p.Verify(a.State, "kv", []byte("key")); err != nil || present {
+			t.Errorf("height %d: the proof says present: %t, %v", height, present, err)
+		}
+	}
+	there := 0
+	for i := range 100 {
+		v, ok, _ := s.Foreign("bank", []byte{byte(i)})
+		if w, _, _ := other.Foreign("bank", []byte{byte(i)}); !bytes.Equal(v, w) {
+			t.Errorf("key %d has two values", i)
+		}
+		if ok {
+			there++
+		}
+	}
+	if there < 25 || there > 75 {
+		t.Errorf("%d of 100 foreign keys are there", there)
+	}
+	beacon := s.Beacon()
+	if s.height++; beacon == s.Beacon() || beacon != other.Beacon() {
+		t.Error("the beacon is not the block's")
 	}
 }
