@@ -65,7 +65,7 @@ const (
 	variableBulk    = "two loads, and 1 for each 8 bytes"
 	variableEntry   = "the callee's entry"
 	variableBytes   = "1 for each begun 4 bytes"
-	variableEntries = "4500 and 1 for each begun 4 bytes, for each entry that is visited"
+	variableEntries = "5000 and 1 for each begun 4 bytes, for each entry that is visited"
 )
 
 // hostCharges are what host functions cost beside every host function's charge.

@@ -23,10 +23,10 @@ const (
 	chargeHostCall  = 100 // every host function
 	chargeByteShift = 2   // one unit for each begun 4 bytes that are copied
 	chargeGet       = 8_000
-	chargePut       = 30_000
-	chargeDelete    = 30_000
+	chargePut       = 40_000
+	chargeDelete    = 40_000
 	chargeScan      = 20_000
-	chargeScanEntry = 4_500
+	chargeScanEntry = 5_000
 	chargeEmit      = 200
 	chargeHistory   = 8_000
 	chargeProof     = 60_000

@@ -210,7 +210,7 @@ func memoryProbes(pages uint32) []probe {
 	lay, mend := chase(pages)
 	list := []probe{
 		{name: "i32.load one after another" + name, of: "i32.load", pages: pages, more: lay, locals: operandLocals,
-			setup: code(mend, start(pages)), head: LocalGet(x32), tail: LocalSet(x32), unit: I32Load(0)},
+			setup: code(mend, start(pages)), head: LocalGet(x32), tail: LocalSet(x32), unit: I32Load(0), whole: int(pages) * 65536 / line},
 		load("anywhere", random), store("anywhere", random),
 	}
 	for _, n := range []int32{64, 4096} {

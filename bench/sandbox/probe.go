@@ -29,6 +29,7 @@ type probe struct {
 	tail     []byte
 	copies   int    // of the unit in the loop; 0: 64
 	times    uint64 // to go round; 0: for some hundred microseconds
+	whole    int    // at least so many units together, as far as the fuel reaches: a walk through all of a memory
 	fuel     int    // of the thing, where the baseline has something else in its place; 0: the difference
 	state    plugin.State
 	settles  bool // the end of the block belongs to what is measured
@@ -137,7 +138,10 @@ func (p *probe) calibrate(g *guest) (times uint64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if took > 200*time.Microsecond || r.Fuel > plugin.FuelMax/3 || times > 1<<20 {
+		if p.whole > 0 && int(times)*p.count() < p.whole && r.Fuel < plugin.FuelMax/3 {
+			continue
+		}
+		if took > 200*time.Microsecond || p.whole > 0 || r.Fuel > plugin.FuelMax/3 || times > 1<<20 {
 			return times, nil
 		}
 	}
