@@ -23,8 +23,8 @@ const (
 	chargeHostCall  = 100 // every host function
 	chargeByteShift = 2   // one unit for each begun 4 bytes that are copied
 	chargeGet       = 8_000
-	chargePut       = 50_000
-	chargeDelete    = 60_000
+	chargePut       = 45_000
+	chargeDelete    = 55_000
 	chargeScan      = 20_000
 	chargeScanEntry = 5_000
 	chargeEmit      = 200

@@ -109,7 +109,7 @@ func hostProbes(on *chain) []probe {
 				s.times = 2
 			}
 			if s.of == "state_put" || s.of == "state_delete" {
-				s.times = 50 // a block of many
+				s.times = 40 // a block of many
 			}
 		} else if s.of == "beacon" {
 			continue
