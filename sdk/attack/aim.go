@@ -12,6 +12,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/sdk/conformance/trial"
 )
 
 // Target says what to attack, and how hard.
@@ -136,6 +137,10 @@ func operations(m *plugin.Manifest) (list []hook.Operation) {
 func (a *aim) operation(ctx context.Context, o hook.Operation) (Aimed, error) {
 	h, _ := hook.Find(o.Hook)
 	x := Aimed{Operation: o.Name, Outcomes: map[string]int{}, FuelLimit: min(h.FuelMax, a.manifest.FuelMax), Findings: []Finding{}}
+	learned, err := a.learn(ctx, o)
+	if err != nil {
+		return x, err
+	}
 	for _, f := range forms {
 		if !a.applies(o, f) {
 			continue
@@ -149,7 +154,7 @@ func (a *aim) operation(ctx context.Context, o hook.Operation) (Aimed, error) {
 				continue
 			}
 			x.Calls++
-			a.one(&x, &h, o, f, name)
+			a.one(&x, &h, o, f, name, learned)
 		}
 	}
 	if o.Hook == hook.Leader.Name && a.Replay == "" {
@@ -157,6 +162,34 @@ func (a *aim) operation(ctx context.Context, o hook.Operation) (Aimed, error) {
 	}
 	slices.SortStableFunc(x.Findings, func(p, q Finding) int { return cmp.Compare(order(p.Weak), order(q.Weak)) })
 	return x, nil
+}
+
+// Bounds of what is learned of a plugin's own format.
+const (
+	learnCalls    = 2_000
+	learnRequests = 64
+)
+
+// learn explores the format of an operation's payloads, which is the plugin's own, and returns requests
+// that it does something with. Operations without payloads have none.
+func (a *aim) learn(ctx context.Context, o hook.Operation) (requests [][]byte, err error) {
+	if o.Name != hook.Apply.Name && o.Name != hook.Query.Name && o.Name != hook.Validate.Name {
+		return nil, nil
+	}
+	guest, err := trial.Open(a.File, plugin.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer guest.Close()
+	source := trial.NewSource(a.Seed, a.Params)
+	source.Examples(o.Name, a.Payloads)
+	if err := source.Explore(ctx, guest, o.Name, trial.NewState(nil), learnCalls); err != nil {
+		return nil, err
+	}
+	for range learnRequests {
+		requests = append(requests, source.Request(o.Name))
+	}
+	return requests, nil
 }
 
 func order(weak bool) int {
@@ -177,10 +210,10 @@ func (a *aim) applies(o hook.Operation, f Form) bool {
 }
 
 // one plays one case.
-func (a *aim) one(x *Aimed, h *hook.Hook, o hook.Operation, f Form, name string) {
+func (a *aim) one(x *Aimed, h *hook.Hook, o hook.Operation, f Form, name string, learned [][]byte) {
 	seed := fnv.New64a()
 	seed.Write([]byte(name))
-	q := &questions{rng: rand.New(rand.NewPCG(a.Seed, seed.Sum64())), params: a.Params, payloads: a.Payloads}
+	q := &questions{rng: rand.New(rand.NewPCG(a.Seed, seed.Sum64())), params: a.Params, payloads: a.Payloads, learned: learned}
 	b := a.release.Binding(o.Hook)
 	b.Parameters = q.parameters()
 	ask := q.draw(o)
@@ -217,6 +250,9 @@ func (x *Aimed) note(f Form, got answer, err error, name string, grave bool) {
 		return
 	}
 	kind := "answered"
+	if got.code != 0 {
+		kind = "refused"
+	}
 	if got.fault != hook.FaultNone {
 		kind = "fault-" + got.fault.String()
 		x.find(kind, name, grave, fmt.Sprintf("the call ends in the fault %s", got.fault))
@@ -267,26 +303,23 @@ func (a *aim) starve(x *Aimed, q *questions, ask question, b *quoin.Binding, nam
 // unreadable lets a use of the state fail: that is this host's error and never a result, and the next
 // call answers as ever.
 func (a *aim) unreadable(x *Aimed, q *questions, ask question, b *quoin.Binding, sp *space, name string) {
-	s := a.ordinary
-	before, err := ask(&s.replicas[0], b, sp.clone())
-	kind := "local"
-	if err == nil {
-		broken := sp.clone()
-		broken.failAt = 1 + q.rng.IntN(4)
-		for i := range s.replicas {
-			state := broken.clone()
-			_, err = ask(&s.replicas[i], b, state)
-			if reached := state.uses >= state.failAt; reached != errors.Is(err, plugin.ErrLocal) {
-				x.find("local", name, true, fmt.Sprintf("%s: a state that cannot be read became a result", s.replicas[i].name))
-				kind = "differs"
-			} else if !reached {
-				kind = "answered"
-			}
-			after, err := ask(&s.replicas[i], b, sp.clone())
-			if err != nil || after != before {
-				x.find("differs", name, true, "the call after one that failed on this host answers otherwise")
-				kind = "differs"
-			}
+	s, state := a.ordinary, sp.clone()
+	before, err := ask(&s.replicas[0], b, state)
+	if err != nil || state.uses == 0 {
+		x.Outcomes[string(FormUnreadable)+" skipped"]++
+		return
+	}
+	broken, kind := sp.clone(), "local"
+	broken.failAt = 1 + q.rng.IntN(state.uses)
+	for i := range s.replicas {
+		_, err := ask(&s.replicas[i], b, broken.clone())
+		if !errors.Is(err, errUnreadable) || !errors.Is(err, plugin.ErrLocal) {
+			x.find("local", name, true, fmt.Sprintf("%s: a state that cannot be read became a result", s.replicas[i].name))
+			kind = "differs"
+		}
+		if after, err := ask(&s.replicas[i], b, sp.clone()); err != nil || after != before {
+			x.find("differs", name, true, "the call after one that failed on this host answers otherwise")
+			kind = "differs"
 		}
 	}
 	x.Outcomes[string(FormUnreadable)+" "+kind]++

@@ -23,19 +23,19 @@ func (q *questions) draw(o hook.Operation) question {
 			return answered(&got.Outcome, 0, fmt.Sprint(got.Proposer)), err
 		}
 	case hook.Apply.Name:
-		m := q.apply()
+		m := known(q, &hook.Apply, q.apply())
 		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Apply(b, m, sp)
 			return answered(&got.Outcome, got.Code, fmt.Sprintf("%x %x %s", got.Output, got.Events, sp.text())), err
 		}
 	case hook.Query.Name:
-		m := q.query()
+		m := known(q, &hook.Query, q.query())
 		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Query(b, m, sp)
 			return answered(&got.Outcome, got.Code, fmt.Sprintf("%x", got.Output)), err
 		}
 	case hook.Validate.Name:
-		m := q.validation()
+		m := known(q, &hook.Validate, q.validation())
 		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Validate(b, m, sp)
 			return answered(&got.Outcome, got.Code, ""), err

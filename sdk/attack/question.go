@@ -15,6 +15,18 @@ type questions struct {
 	rng      *rand.Rand
 	params   []byte   // of the binding; nil: drawn
 	payloads [][]byte // examples
+	learned  [][]byte // requests that the plugin does something with
+}
+
+// known makes m a learned request, one time in two, if there are any.
+func known[Q, S any](q *questions, d *hook.Definition[Q, S], m *Q) *Q {
+	if len(q.learned) == 0 || q.rng.IntN(2) == 0 {
+		return m
+	}
+	if d.DecodeRequest(q.learned[q.rng.IntN(len(q.learned))], m) != nil {
+		panic("attack: a learned request is none") // a mistake in this package
+	}
+	return m
 }
 
 // number draws a number that is often at the end of a range.
@@ -76,6 +88,9 @@ func (q *questions) hash() (h [32]byte) {
 func (q *questions) parameters() []byte {
 	if q.params != nil {
 		return q.params
+	}
+	if q.rng.IntN(2) == 0 { // as most bindings have it; others may stop a plugin at once
+		return nil
 	}
 	return q.bytes(hook.ParamsMax)
 }
