@@ -110,7 +110,7 @@ func (p *Parameters) fields() []parameter {
 		{"sandbox_engine", &p.SandboxEngine, 1, 1 << 16},
 		{"fuel_schedule", &p.FuelSchedule, 1, 1 << 16},
 		{"unsigned_transactions", &p.UnsignedTransactionsFlag, 0, 1},
-		{"namespace_max_keys", &p.NamespaceMaxKeys, 1, 1 << 40},
+		{"namespace_max_keys", &p.NamespaceMaxKeys, 1, 1<<32 - 1},
 		{"namespace_max_bytes", &p.NamespaceMaxBytes, 1 << 10, 1 << 50},
 	}
 }
