@@ -23,7 +23,7 @@ type attackFlags struct {
 	seed             uint64
 	runs             int
 	params, payloads string
-	replay           string
+	replay, hole     string
 }
 
 func newPluginAttack(t *terminal) *cobra.Command {
@@ -37,9 +37,9 @@ func newPluginAttack(t *terminal) *cobra.Command {
 		RunE: func(c *cobra.Command, a []string) error {
 			switch {
 			case f.child:
-				return attack.Child(os.Stdin, os.Stdout, attack.HoleNone)
+				return attack.Child(os.Stdin, os.Stdout, attack.Hole(f.hole))
 			case f.corpus && len(a) == 0:
-				return attackHost(c.Context(), t, f.only)
+				return attackHost(c.Context(), t, f.only, f.hole)
 			case f.corpus:
 				return usage("--corpus attacks this host, not a plugin", "leave out "+quote(a[0])+", or --corpus")
 			case len(f.only) > 0:
@@ -62,7 +62,9 @@ func newPluginAttack(t *terminal) *cobra.Command {
 	c.Flags().StringVar(&f.payloads, "payloads", "", "a file of examples of payloads, one a line: text, or 0x and hexadecimal (default: "+payloadsFile+" of the folder)")
 	c.Flags().StringVar(&f.replay, "replay", "", "ask again only what this case asked, such as leader.v1/hostile/17, with the same --seed")
 	c.Flags().BoolVar(&f.child, "child", false, "play what the standard input names")
+	c.Flags().StringVar(&f.hole, "hole", "", "with --corpus: switch off a check on purpose, to see that its attack is missed")
 	_ = c.Flags().MarkHidden("child")
+	_ = c.Flags().MarkHidden("hole")
 	return c
 }
 
@@ -73,7 +75,7 @@ type corpusReport struct {
 }
 
 // attackHost plays the corpus.
-func attackHost(ctx context.Context, t *terminal, only []string) error {
+func attackHost(ctx context.Context, t *terminal, only []string, hole string) error {
 	for _, name := range only {
 		if _, ok := attack.Find(name); !ok {
 			return usage("there is no attack "+quote(name), "their names are in docs/attack-corpus.md")
@@ -85,7 +87,7 @@ func attackHost(ctx context.Context, t *terminal, only []string) error {
 	}
 	v := corpusReport{Passed: true, Cases: []attack.Result{}}
 	var missed []string
-	err = attack.Run(ctx, attack.Options{Command: []string{program, "plugin", "attack", "--child"}, Only: only}, func(r attack.Result) {
+	err = attack.Run(ctx, attack.Options{Command: []string{program, "plugin", "attack", "--child", "--hole", hole}, Only: only}, func(r attack.Result) {
 		v.Cases = append(v.Cases, r)
 		if !r.Passed() {
 			missed, v.Passed = append(missed, r.Fixture), false
