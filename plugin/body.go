@@ -95,6 +95,9 @@ func (p *bodyPass) readLocals() localGroups {
 const (
 	weightLoop = 8
 	weightBulk = 4
+	// weightBranch is for what the instrumentation makes a branch of: stores, and operations
+	// whose result may be a NaN.
+	weightBranch = 1
 )
 
 // account applies the limits on a whole function.
@@ -437,6 +440,9 @@ func (p *bodyPass) numeric(op byte, at int, dead bool) {
 		}
 		offset = p.r.u32()
 		p.needMemory()
+	}
+	if o.store || o.quirk == makesNaN32 || o.quirk == makesNaN64 {
+		p.weight += weightBranch
 	}
 	if o.second != 0 {
 		p.pop(o.second)

@@ -1,9 +1,15 @@
 package plugin
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"quoin.dev/quoin/hook"
+	. "quoin.dev/quoin/plugin/wasmtest"
 )
 
 // The schedule in the documentation is what the code says.
@@ -72,6 +78,25 @@ func TestMemoryCharges(t *testing.T) {
 		shared := (regions + 63) / 64 // regions of a bit
 		if held := shared << c.regionShift; held>>regionByteShift > 1<<c.regionCharge {
 			t.Errorf("%d pages: a bit stands for %d bytes and costs %d", pages, held, 1<<c.regionCharge)
+		}
+	}
+}
+
+// A store and a float operation become a branch, which takes the compiler longer the more of
+// them a function has: 18,000 stores in one function take it seconds.
+func TestTooManyStores(t *testing.T) {
+	for name, unit := range map[string][]byte{
+		"stores": slices.Concat(LocalGet(0), LocalGet(0), I32Store(0)),
+		"floats": slices.Concat(LocalGet(1), LocalGet(1), Op(0xa0), LocalSet(1)),
+	} {
+		for n, want := range map[int]Code{100: "", 18_000: CodeComplexity} {
+			m := Guest(1)
+			m.Func(hook.Apply.Name, nil, status, Types(I32, F64), bytes.Repeat(unit, n), I32Const(0))
+			_, err := Check(release(t, machine(m), testManifest(hook.Machine.Name)), DefaultLimits())
+			var refusal *Refusal
+			if got := errors.As(err, &refusal); got != (want != "") || got && refusal.Code != want {
+				t.Errorf("%d %s: %v", n, name, err)
+			}
 		}
 	}
 }

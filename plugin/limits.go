@@ -19,7 +19,7 @@ type Limits struct {
 	BranchTargets int    // of one br_table
 	BranchesAll   int    // br_table targets of the module
 	BodyBytes     int    // of one function
-	Complexity    int    // (8 + locals) × (1 + control operators) of one function; a loop counts 8, a bulk instruction 4
+	Complexity    int    // (8 + locals) × (1 + control operators) of one function; a loop counts 8, a bulk instruction 4, a store or a float operation 1
 	ComplexityAll int    // of the module
 	PagesMax      uint32 // of memory, 64 KiB each: the host's own cap
 }

@@ -32,15 +32,14 @@ func (k *kernel) module() []byte {
 
 // Instructions that the kernels use by name.
 var (
-	i32Eqz, i32Eq, i32LtU, i32GtU, i32GeU    = Op(0x45), Op(0x46), Op(0x49), Op(0x4b), Op(0x4f)
+	i32Eqz, i32Eq, i32LtU                    = Op(0x45), Op(0x46), Op(0x49)
 	i32Add, i32Sub, i32Mul                   = Op(0x6a), Op(0x6b), Op(0x6c)
 	i32And, i32Or, i32Xor, i32Shl, i32ShrU   = Op(0x71), Op(0x72), Op(0x73), Op(0x74), Op(0x76)
 	i32Rotr                                  = Op(0x78)
 	i64Add, i64Mul, i64ShrU                  = Op(0x7c), Op(0x7e), Op(0x88)
 	f64Add, f64Sub, f64Mul, f64Le            = Op(0xa0), Op(0xa1), Op(0xa2), Op(0x65)
 	i64Wrap, i64ExtendU, f64FromI32, f64Bits = []byte{0xa7}, Op(0xad), Op(0xb8), Op(0xbd)
-	f64Load, f64Store                        = Op(0x2b, 3, 0), Op(0x39, 3, 0)
-	i32Load8, i32Store8                      = Op(0x2d, 0, 0), Op(0x3a, 0, 0)
+	f64Store                                 = Op(0x39, 3, 0)
 )
 
 // code joins pieces of code.
