@@ -42,14 +42,12 @@ func namesOf(fixtures []hostile.Fixture) []string {
 	return names
 }
 
-// NewCorpus compiles fixtures of plugin/hostile, or all of them if none is named.
+// NewCorpus compiles fixtures of plugin/hostile, or all that networks run with if none is named.
 func NewCorpus(names ...string) (*Corpus, error) { return newCorpus(plugin.Options{}, names...) }
 
 func newCorpus(o plugin.Options, names ...string) (*Corpus, error) {
 	if len(names) == 0 {
-		for _, f := range hostile.Corpus() {
-			names = append(names, f.Name)
-		}
+		names = namesOf(append(hostile.Corpus(), hostile.Policies()...))
 	}
 	host, err := plugin.NewHost(o)
 	if err != nil {
