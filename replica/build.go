@@ -53,11 +53,16 @@ func (r *Replica) omits(o *execution.Outcome) bool {
 	left := r.leftOut(o)
 	kernel, others := count(o.Block.Transactions())
 	omitted := false
+	var waits *quoin.PublicKey // whose older transaction does not fit: the younger ones wait for it
 	r.pool.overdue(r.epoch, h.View, p.ForcedInclusionViews, func(x *pendingTx) bool {
 		switch {
 		case x.tx.Expiry < h.Height || r.exec.Has(o, x.id):
 		case execution.IsSuspension(&x.tx): // it is in nobody's interest to wait for a particular one
+		case !x.tx.Kernel() && waits != nil && *waits == x.tx.Sender:
 		case uint64(o.Block.BodySize()+x.size) > p.BlockMaxBytes:
+			if !x.tx.Kernel() {
+				waits = &x.tx.Sender
+			}
 		case x.tx.Kernel() && kernel >= p.KernelMaxTransactions:
 		case !x.tx.Kernel() && (others >= p.BlockMaxTransactions || left(x.tx.Namespace)):
 		default:

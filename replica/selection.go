@@ -21,7 +21,9 @@ func (s *selection) eligible(x *pendingTx) bool {
 
 // choose returns the block's transactions: the kernel's first. Then each sender's oldest competes:
 // what is overdue goes first, then the highest priority, and among equals the senders take turns.
-// Without priorities all are equal.
+// Without priorities all are equal. A sender whose oldest does not fit any more waits, and the next
+// block's turns begin with the first one that was left out; the others go on, for voters withhold
+// their votes from a block that leaves out what is overdue and would fit, see omits.
 func (p *pool) choose(s selection) []quoin.Transaction {
 	var chosen []quoin.Transaction
 	bytes := uint64(0)
@@ -44,6 +46,7 @@ func (p *pool) choose(s selection) []quoin.Transaction {
 	limit := uint64(len(chosen)) + s.maxTransactions
 	q := p.compete(&s)
 	round := 0 // turns that the sender of the last one has had
+	left := -1 // the turn of the first sender that was left out
 	for len(q.places) > 0 {
 		at := &q.places[0]
 		x := at.lane.txs[at.next]
@@ -56,14 +59,24 @@ func (p *pool) choose(s selection) []quoin.Transaction {
 			break // nobody was left out of the last round
 		}
 		if full || !take(x) {
-			return chosen // it stays this sender's turn
+			if left < 0 {
+				left = at.turn
+			}
+			if full {
+				break
+			}
+			q.leave()
+			continue
 		}
 		at.taken++
 		round = at.taken
 		q.pass()
 	}
+	if left < 0 {
+		left = 1 // nobody: the next one begins
+	}
 	if len(p.turns) > 0 {
-		p.turn = (p.turn + 1) % len(p.turns)
+		p.turn = (p.turn + left) % len(p.turns)
 	}
 	return chosen
 }
@@ -119,11 +132,17 @@ func (q *competition) look(at *place) bool {
 func (q *competition) pass() {
 	q.places[0].next++
 	if !q.look(&q.places[0]) {
-		last := len(q.places) - 1
-		q.places[0] = q.places[last]
-		q.places = q.places[:last]
+		q.leave()
+		return
 	}
-	if len(q.places) > 0 {
+	heap.Fix(q, 0)
+}
+
+// leave takes the first lane out.
+func (q *competition) leave() {
+	last := len(q.places) - 1
+	q.places[0] = q.places[last]
+	if q.places = q.places[:last]; last > 0 {
 		heap.Fix(q, 0)
 	}
 }
@@ -145,6 +164,6 @@ func (q *competition) Less(i, j int) bool {
 
 func (q *competition) Swap(i, j int) { q.places[i], q.places[j] = q.places[j], q.places[i] }
 
-// Push and Pop are not used: lanes only leave, and pass does that.
+// Push and Pop are not used: lanes only leave.
 func (q *competition) Push(any) { panic("replica: a lane joins the competition") }
 func (q *competition) Pop() any { panic("replica: a lane leaves the competition") }

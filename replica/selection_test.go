@@ -56,7 +56,8 @@ func randomSelection(rng *rand.Rand) selection {
 	return s
 }
 
-// inTurn chooses as it was before there were priorities: one transaction of each sender in turn.
+// inTurn chooses without a heap: one transaction of each sender in turn. A sender whose oldest does not
+// fit is out.
 func inTurn(p *pool, s selection) []quoin.Transaction {
 	var chosen []quoin.Transaction
 	bytes := uint64(0)
@@ -78,6 +79,7 @@ func inTurn(p *pool, s selection) []quoin.Transaction {
 	}
 	limit := uint64(len(chosen)) + s.maxTransactions
 	cursors := make([]int, len(p.turns))
+	next := -1
 	for open := len(p.turns); open > 0 && uint64(len(chosen)) < limit; {
 		open = 0
 		for k := range p.turns {
@@ -89,20 +91,31 @@ func inTurn(p *pool, s selection) []quoin.Transaction {
 			if *c >= len(l.txs) {
 				continue
 			}
-			if uint64(len(chosen)) >= limit || !take(l.txs[*c]) {
-				return chosen
+			full := uint64(len(chosen)) >= limit
+			if full || !take(l.txs[*c]) {
+				if next < 0 {
+					next = i
+				}
+				if full {
+					p.turn = next
+					return chosen
+				}
+				*c = len(l.txs)
+				continue
 			}
 			*c++
 			open++
 		}
 	}
-	if len(p.turns) > 0 {
+	if next >= 0 {
+		p.turn = next
+	} else if len(p.turns) > 0 {
 		p.turn = (p.turn + 1) % len(p.turns)
 	}
 	return chosen
 }
 
-// Without priorities, and where all have the same, blocks are what they were before there were any.
+// Without priorities, and where all have the same, the senders take turns.
 func TestEqualPrioritiesTakeTurns(t *testing.T) {
 	rng := random(t)
 	for round := range 3000 {
@@ -181,8 +194,12 @@ func byPriority(p *pool, s selection) []quoin.Transaction {
 		}
 		x := lanes[best][0]
 		lanes[best] = lanes[best][1:]
-		if len(chosen) >= limit || bytes+uint64(x.size) > s.maxBytes {
+		if len(chosen) >= limit {
 			return chosen
+		}
+		if bytes+uint64(x.size) > s.maxBytes {
+			lanes[best] = nil
+			continue
 		}
 		bytes += uint64(x.size)
 		taken[best]++
