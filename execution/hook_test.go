@@ -166,10 +166,11 @@ func TestValidation(t *testing.T) {
 		}
 	}
 	again := script(4, "pkv")
-	if f.x.Accepts(again.ID(f.x.originID), &again) {
+	if ok, fuel := f.x.Accepts(again.ID(f.x.originID), &again); ok || fuel == 0 {
 		t.Error("the pool would take what validation refuses")
 	}
-	if other := put(9, "k", "v"); !f.x.Accepts(other.ID(f.x.originID), &other) {
+	other := put(9, "k", "v")
+	if ok, _ := f.x.Accepts(other.ID(f.x.originID), &other); !ok {
 		t.Error("a namespace without validation refuses")
 	}
 	o = f.certify(again, script(5, "pkw"))

@@ -117,17 +117,18 @@ func (x *Executor) validateAll(o *Outcome, kernel *kernelState, b *quoin.Binding
 }
 
 // Accepts reports whether a transaction's namespace would accept it now: its validation, if it has
-// one, on the certified state. What cannot be asked is accepted: execution decides.
-func (x *Executor) Accepts(id quoin.Hash, t *quoin.Transaction) bool {
+// one, on the certified state; and what asking cost. What cannot be asked is accepted: execution
+// decides.
+func (x *Executor) Accepts(id quoin.Hash, t *quoin.Transaction) (ok bool, fuel uint64) {
 	if t.Kernel() {
-		return true
+		return true, 0
 	}
 	binding, ok := x.tip.Configuration.Binding(validationSlot(t.Namespace))
 	if !ok {
-		return true
+		return true, 0
 	}
 	q := hook.ValidationRequest{Height: uint64(x.tip.Checkpoint.Height) + 1, Time: uint64(x.tip.Checkpoint.Time), Transaction: id,
 		Sender: t.Sender, Payload: t.Payload}
 	r, err := x.c.Table.Validate(binding, &q, x.certified(t.Namespace))
-	return err != nil || r.Fault == hook.FaultNone && r.Code == 0
+	return err != nil || r.Fault == hook.FaultNone && r.Code == 0, r.Fuel
 }

@@ -47,8 +47,8 @@ type pool struct {
 	turns    []*lane // every lane that is not empty
 	turn     int
 	expiring map[quoin.Height][]quoin.Hash
-	grown    bool                                           // something was admitted since takeGrown
-	accepts  func(id quoin.Hash, t *quoin.Transaction) bool // asked last, of what is well signed
+	grown    bool    // something was admitted since takeGrown
+	accepts  accepts // asked last, of what is well signed
 	sequence uint64
 
 	ranked  bool         // transactions have priorities
@@ -76,7 +76,15 @@ type lane struct {
 	live   int
 }
 
-func newPool(limits PoolLimits, origin quoin.OriginID, accepts func(quoin.Hash, *quoin.Transaction) bool) *pool {
+// accepts reports whether a transaction's validation would accept it, and the fuel that asking took.
+type accepts func(id quoin.Hash, t *quoin.Transaction) (ok bool, fuel uint64)
+
+// acceptFuelMax is the fuel after which the validations are asked no more in one step: the rest is
+// taken unasked, and judged when its block is executed. Otherwise a client, or a peer, could keep the
+// replica from voting for as long as thousands of questions take.
+const acceptFuelMax = 20_000_000
+
+func newPool(limits PoolLimits, origin quoin.OriginID, accepts accepts) *pool {
 	return &pool{limits: limits.withDefaults(), origin: origin, accepts: accepts, pending: map[quoin.Hash]*pendingTx{},
 		senders: map[quoin.PublicKey]*lane{}, expiring: map[quoin.Height][]quoin.Hash{}}
 }
@@ -127,15 +135,20 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 			admissions[where[k]].Code = RefusedSignature
 		}
 	}
+	fuel := uint64(0)
 	for i := range txs {
 		if a := &admissions[i]; a.Code == Admitted {
 			if p.pending[a.ID] != nil {
 				a.Code = AlreadyPending // twice in one submission
 				continue
 			}
-			if !p.accepts(a.ID, &txs[i]) {
-				a.Code = RefusedInvalid
-				continue
+			if fuel < acceptFuelMax {
+				ok, took := p.accepts(a.ID, &txs[i])
+				fuel += took
+				if !ok {
+					a.Code = RefusedInvalid
+					continue
+				}
 			}
 			p.add(&txs[i], a.ID, local, at, epoch)
 		}

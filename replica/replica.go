@@ -97,7 +97,7 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 	if r.c.NewMachine == nil {
 		r.c.NewMachine = func(c simplex.Config) Machine { return simplex.New(c) }
 	}
-	r.pool = newPool(c.Pool, r.originID, func(id quoin.Hash, t *quoin.Transaction) bool { return r.exec.Accepts(id, t) })
+	r.pool = newPool(c.Pool, r.originID, func(id quoin.Hash, t *quoin.Transaction) (bool, uint64) { return r.exec.Accepts(id, t) })
 	var tip execution.Tip
 	var err error
 	if r.chain, tip, err = openChain(&r.c); err != nil {
