@@ -348,13 +348,18 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 		return // not enough to convince others yet
 	}
 	c.done = true
+	if err != nil && !(c.kernelDiffers(r.set.FaultBound()) && !own.outcome.Leader.Rescue) {
+		return // nothing is to blame for sure, so that leaders go on being careful
+	}
+	// Without a namespace to blame the kernel's own records differ: by a leader's or finality's call. In
+	// rescue views there is none; there a machine's batches can be why.
 	for _, t := range own.outcome.Block.Transactions() {
 		if t.Namespace != namespace {
 			delete(r.splits.suspicion, t.Namespace) // it was not to blame
 		}
 	}
 	if err != nil {
-		return // the kernel's own records differ: a leader's or finality's call, and none in rescue views
+		return
 	}
 	if r.splits.settled[namespace] {
 		return
@@ -366,6 +371,22 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 	t := execution.NewSuspension(e, r.exec.Tip().Height+quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/4)
 	r.pool.admit([]quoin.Transaction{t}, true, r.view, r.epoch, r.judge)
 	r.forward([]quoin.Transaction{t}, out)
+}
+
+// kernelDiffers reports whether honest replicas differ on the kernel's own records.
+func (c *splitCase) kernelDiffers(f uint64) bool {
+	weights := map[quoin.Hash]uint64{}
+	total, largest := uint64(0), uint64(0)
+	for _, g := range c.groups {
+		k := slices.IndexFunc(g.result.Directory, func(d state.NamespaceRoot) bool { return d.Name == quoin.KernelNamespace })
+		if !g.explained || k < 0 {
+			continue
+		}
+		root := g.result.Directory[k].Root
+		weights[root] += g.weight
+		total, largest = total+g.weight, max(largest, weights[root])
+	}
+	return total-largest > f
 }
 
 // enough reports whether groups of quorum weight, among which more than f lies outside the largest,
