@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/replica"
 )
 
 // progress checks I5 once the network is good: a transaction that all know is certified within
-// 4(n + 1) views, and in the end everybody has everything.
+// 4(n + 1) views, more where priorities are bound, and in the end everybody has everything.
 type progress struct {
 	blind
 	w      *world
@@ -38,13 +39,24 @@ func (p *progress) event(n *node, e *replica.Event) {
 	p.epoch, p.view = e.Epoch, e.View
 	p.views++
 	p.w.result.Views = p.views
-	limit := uint64(4 * (len(p.w.nodes) + 1))
+	limit := p.limit(n)
 	for _, x := range p.probes {
 		if p.views > x.since+limit {
 			p.w.broken("I5", "transaction %v has been known to all for more than %d views: %s", x.id, limit, p.w.state())
 			return
 		}
 	}
+}
+
+// limit is how many views a transaction may be known to all without being certified: I5's, and where
+// priorities decide what leaders propose, besides that what they may put it off before it goes first.
+func (p *progress) limit(n *node) uint64 {
+	views := uint64(4 * (len(p.w.nodes) + 1))
+	c := n.replica.Overview().Configuration
+	if _, ok := c.Binding(hook.Priority.Name); ok {
+		views += c.Parameters.ForcedInclusionViews
+	}
+	return views
 }
 
 func (p *progress) finished(n *node, f *replica.Finished) {
