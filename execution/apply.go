@@ -59,7 +59,8 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, w *world, verdicts jud
 		o.Results[i] = quoin.Result{Code: ResultSuspended}
 		return i + 1, nil
 	}
-	if end := sameNamespace(transactions, i); end > i+1 && x.batches(kernel, binding) {
+	if followed := i+1 < len(transactions) && transactions[i+1].Namespace == t.Namespace; followed && x.batches(kernel, binding) {
+		end := sameNamespace(transactions, i) // only here, or it would take quadratic time
 		return end, x.applyBatch(o, kernel, w, verdicts, binding, i, end)
 	}
 	v := verdicts.of(i)
