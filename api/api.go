@@ -77,7 +77,7 @@ type Limits struct {
 	MessageBytes      int           // of one message; default 8 MiB
 	HeldBytes         int64         // of requests' bodies at once; default 256 MiB
 	RequestsPerSecond float64       // of one connection; default 20000
-	RequestTime       time.Duration // of one request that is no stream; default 60 s
+	RequestTime       time.Duration // of one request that is no stream; default 2 minutes: one may wait for reported finality
 	StallTime         time.Duration // how long a write may wait for the client; default 20 s
 	Waiting           int           // transactions that anybody waits for; default 1<<20
 	WaitingEach       int           // of one stream; default 65536
@@ -92,7 +92,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.MessageBytes, 8<<20)
 	set(&l.HeldBytes, 256<<20)
 	set(&l.RequestsPerSecond, 20_000)
-	set(&l.RequestTime, time.Minute)
+	set(&l.RequestTime, 2*time.Minute)
 	set(&l.StallTime, 20*time.Second)
 	set(&l.Waiting, 1<<20)
 	set(&l.WaitingEach, 1<<16)
