@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"testing"
 
 	"quoin.dev/quoin"
@@ -123,5 +124,29 @@ func TestNobodyToBlameExoneratesNobody(t *testing.T) {
 		if len(r.splits.suspicion) == 0 {
 			t.Errorf("replica %d suspects nobody, open %d", i, len(r.splits.open))
 		}
+	}
+}
+
+// The pool's limits hold within one submission too.
+func TestOneSubmissionKeepsThePoolsLimits(t *testing.T) {
+	w := newNetwork(t, 1, nil)
+	r := w.replicas[0]
+	r.pool.limits = PoolLimits{Transactions: 5, Bytes: 1 << 20, PerSender: 2, Kernel: 1}
+	var txs []quoin.Transaction
+	for sender := range byte(4) {
+		for salt := range uint64(3) {
+			txs = append(txs, w.from(sender, salt, "kv", nil))
+		}
+	}
+	for salt := range uint64(2) {
+		txs = append(txs, w.from(9, salt, quoin.KernelNamespace, []byte{1}))
+	}
+	var codes []AdmissionCode
+	for _, a := range r.pool.admit(txs, false, 1, 1, r.judge) {
+		codes = append(codes, a.Code)
+	}
+	a, s, f := Admitted, RefusedSender, RefusedFull
+	if want := []AdmissionCode{a, a, s, a, a, s, a, f, f, f, f, f, a, f}; !slices.Equal(codes, want) {
+		t.Errorf("%v, want %v", codes, want)
 	}
 }

@@ -142,6 +142,9 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 				a.Code = AlreadyPending // twice in one submission
 				continue
 			}
+			if a.Code = p.room(&txs[i], txs[i].Size()); a.Code != Admitted {
+				continue // those before it have taken it
+			}
 			if fuel < acceptFuelMax {
 				ok, took := p.accepts(a.ID, &txs[i])
 				fuel += took
@@ -174,6 +177,13 @@ func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
 		return RefusedExpiry
 	case !t.Signed() && !p.params.UnsignedTransactions() && !execution.IsSuspension(t):
 		return RefusedUnsigned
+	}
+	return p.room(t, size)
+}
+
+// room reports whether the pool's limits allow one more.
+func (p *pool) room(t *quoin.Transaction, size int) AdmissionCode {
+	switch {
 	case t.Kernel():
 		if p.kernels >= p.limits.Kernel {
 			return RefusedFull
