@@ -17,8 +17,8 @@ const (
 // AncestorsMax is how many blocks History reaches back from the one that is executed.
 const AncestorsMax = 64
 
-// ProofMax bounds the bytes of a proof.
-const ProofMax = 16 << 10
+// ProofMax bounds the bytes of a proof: of the longest value, among as many namespaces as there may be.
+const ProofMax = 96 << 10
 
 // Ancestor is a block before the one that is executed: what its certificate, or that of a
 // descendant, signs.

@@ -70,7 +70,7 @@ enum {
 	QUOIN_LOG_MAX = 4096,      // that a call may log; the rest is dropped
 	QUOIN_PARAMS_MAX = 4096,   // of a binding's parameters
 	QUOIN_PAYLOAD_MAX = 65536, // of a transaction's or query's payload
-	QUOIN_PROOF_MAX = 16384,   // of a proof
+	QUOIN_PROOF_MAX = 98304,   // of a proof
 };
 
 // The host functions. One that fills a buffer writes nothing if the capacity is too small, and
