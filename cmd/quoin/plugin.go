@@ -127,6 +127,8 @@ func buildFault(dir string, err error) error {
 	switch {
 	case errors.As(err, &refusal):
 		return refusalFault("the release", refusal)
+	case errors.Is(err, scaffold.ErrNoProject):
+		return &fault{exit: exitUsage, code: "no-project", what: dir + " is no plugin's folder", cause: err, todo: "name a folder with a " + scaffold.ManifestFile + "; `quoin plugin new NAME` makes one"}
 	case errors.As(err, &compile):
 		todo := "correct it"
 		if l, err := scaffold.LanguageOf(dir); err == nil && l.Test != "" {
@@ -143,7 +145,7 @@ func buildFault(dir string, err error) error {
 
 func refusalFault(what string, r *plugin.Refusal) error {
 	return &fault{exit: exitRefused, code: "refused-" + string(r.Code), what: what + " would be refused by every node", cause: r,
-		todo: "correct the module; its rules are in docs/protocol-engineer.md"}
+		todo: "what each code means, and what to do, is in docs/compatibility.md"}
 }
 
 func newPluginCheck(t *terminal) *cobra.Command {
@@ -251,7 +253,11 @@ func checkRelease(path string) (*plugin.Report, []byte, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, nil, usage(path+" is a folder, not a release file", "build it first: quoin plugin build "+path)
 	}
-	file, err := readFile(path, plugin.FileMax+1)
+	if info, err := os.Stat(path); err == nil && info.Size() > plugin.FileMax { // as the check says it, without reading it
+		return nil, nil, refusalFault(path, &plugin.Refusal{Code: plugin.CodeSize, Offset: -1,
+			Problem: fmt.Sprintf("the file has %d bytes, at most %d are allowed", info.Size(), plugin.FileMax)})
+	}
+	file, err := readFile(path, plugin.FileMax)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -160,6 +160,9 @@ func attackPlugin(ctx context.Context, t *terminal, path string, f *attackFlags)
 	if err != nil {
 		return toolFault(ctx, "the release was not attacked", err)
 	}
+	if f.replay != "" && !slices.ContainsFunc(all, func(o attack.Aimed) bool { return o.Calls > 0 }) {
+		return usage(fmt.Sprintf("--replay %q: seed %d with --runs %d has no such case", f.replay, f.seed, f.runs), "cases are called like leader.v1/hostile/17")
+	}
 	m := s.report.Manifest
 	v := &aimReport{Name: m.Name, Version: m.Version, Digest: s.report.Digest.String(), Seed: f.seed, Weak: attack.Weak(all), Operations: all}
 	if err := t.data(v, v.print); err != nil {

@@ -145,7 +145,7 @@ func TestToolsSurviveHostileFiles(t *testing.T) {
 	for _, c := range []struct {
 		path string
 		exit int
-	}{{giant, exitUsage}, {junk, exitRefused}, {filepath.Join(dir, "nothing"), exitNotFound}} {
+	}{{giant, exitRefused}, {junk, exitRefused}, {filepath.Join(dir, "nothing"), exitNotFound}} {
 		for _, words := range [][]string{{"plugin", "test", c.path}, {"plugin", "bench", c.path}, {"plugin", "diff", good, c.path}, {"plugin", "diff", c.path, good}} {
 			if out, err, exit := runQuoin(t, words...); exit != c.exit || out != "" || !strings.Contains(err, "why:") && !strings.Contains(err, "try:") {
 				t.Errorf("%v ends with %d: %s%s", words, exit, out, err)

@@ -43,7 +43,7 @@ func newReleasePropose(t *terminal) *cobra.Command {
 			"to the ledger. Every validator checks and compiles the release and attests that it is ready."}
 	addTxFlags(c, &f, roleProposer)
 	c.Flags().StringVar(&hookName, "hook", "", "the hook to serve (default: the release's only one)")
-	c.Flags().StringVar(&namespace, "namespace", "", "the namespace of a machine")
+	c.Flags().StringVar(&namespace, "namespace", "", "the namespace of a machine or validation (default: the release's name)")
 	c.Flags().StringVar(&builtin, "builtin", "", "propose a built-in by its name instead of a file")
 	c.Flags().StringVar(&params, "params", "", "the binding's parameters, as text, or 0x and hexadecimal, or @FILE")
 	c.Flags().Uint64Var(&fuel, "fuel", 0, "the most fuel of one call (default: what the release asks for)")
@@ -192,7 +192,8 @@ func newReleaseSchedule(t *terminal) *cobra.Command {
 	var unready bool
 	c := &cobra.Command{Use: "schedule NUMBER", Short: "Fix the height after which an approved proposal takes effect", Args: args(1, 1),
 		Long: "Fix the last height before a proposal takes effect. The command first waits until a quorum of validators\n" +
-			"says on the ledger that it is ready; a change that is due before that moves, and is rejected at last."}
+			"says on the ledger that it is ready, for three minutes, or for --timeout; a change that is due before that\n" +
+			"moves, and is rejected at last."}
 	addTxFlags(c, &f, roleProposer)
 	c.Flags().BoolVar(&unready, "unready", false, "do not wait until a quorum is ready")
 	c.Flags().Uint64Var(&at, "at", 0, "the last height before it takes effect")
@@ -203,7 +204,11 @@ func newReleaseSchedule(t *terminal) *cobra.Command {
 			return err
 		}
 		if !unready {
-			if err := t.awaitReady(c.Context(), uint64(n), f.timeout); err != nil {
+			patience := readyPatience
+			if c.Flags().Changed("timeout") {
+				patience = f.timeout
+			}
+			if err := t.awaitReady(c.Context(), uint64(n), patience); err != nil {
 				return err
 			}
 		}
@@ -224,6 +229,10 @@ func newReleaseSchedule(t *terminal) *cobra.Command {
 // readyPoll is how often the ledger is asked whether validators are ready.
 const readyPoll = 200 * time.Millisecond
 
+// readyPatience is how long schedule waits for them unless it is told. Compiling has the lowest priority on
+// a node: two megabytes take a second on an idle machine, and more than half a minute on a loaded one.
+const readyPatience = 3 * time.Minute
+
 // awaitReady waits until validators of a quorum's weight say that they can run what a proposal
 // brings.
 func (t *terminal) awaitReady(ctx context.Context, number uint64, timeout time.Duration) error {
@@ -233,7 +242,7 @@ func (t *terminal) awaitReady(ctx context.Context, number uint64, timeout time.D
 	}
 	defer n.close()
 	deadline := time.Now().Add(timeout)
-	for told := false; ; told = true {
+	for told := int64(-1); ; {
 		p, err := n.proposal(ctx, number)
 		if err != nil {
 			return err
@@ -251,8 +260,9 @@ func (t *terminal) awaitReady(ctx context.Context, number uint64, timeout time.D
 		if 3*p.GetReadyWeight() > 2*total {
 			return nil
 		}
-		if !told {
-			t.note("waiting until a quorum is ready: %d of %d", p.GetReadyWeight(), total)
+		if ready := int64(p.GetReadyWeight()); ready != told {
+			t.note("waiting until a quorum is ready: %d of %d", ready, total)
+			told = ready
 		}
 		if time.Now().After(deadline) {
 			return &fault{exit: exitUndecided, code: "not-ready", what: fmt.Sprintf("validators of weight %d of %d are ready for proposal %d", p.GetReadyWeight(), total, number),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func addTxFlags(c *cobra.Command, f *txFlags, role string) {
 	f.key = roleFlags(c, role)
 	c.Flags().StringVar(&f.proof, "proof", "", "write a proof, which can be checked offline, to this file")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the certificate")
-	c.Flags().BoolVar(&f.reported, "reported", false, "wait until the chain's finality.v1 reports the block as final, not only for its certificate")
+	c.Flags().BoolVar(&f.reported, "reported", false, "wait until the chain's finality.v1 reports the block as final, up to a minute after its certificate")
 	c.Flags().Uint64Var(&f.salt, "salt", 0, "tells apart transactions that are otherwise the same (0: a new one)")
 	c.Flags().Uint64Var(&f.expiry, "expiry", 0, "the last height that may hold it (0: half the chain's window ahead)")
 }
@@ -102,8 +103,12 @@ func (t *terminal) transact(ctx context.Context, f *txFlags, namespace string, p
 	if err != nil {
 		return err
 	}
+	stage := "certified"
+	if f.reported {
+		stage = "certified and reported"
+	}
 	return t.data(r.view(), func(w io.Writer) {
-		fmt.Fprintf(w, "certified: transaction %s\nheight %d, entry %d, result %d\n", r.id, r.height, r.entry, r.result.Code)
+		fmt.Fprintf(w, "%s: transaction %s\nheight %d, entry %d, result %d\n", stage, r.id, r.height, r.entry, r.result.Code)
 		if f.proof != "" {
 			fmt.Fprintf(w, "proof: %s\n", f.proof)
 		}
@@ -122,7 +127,11 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 		return nil, err
 	}
 	defer n.close()
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	patience := f.timeout
+	if f.reported {
+		patience += hook.FinalityMSMax * time.Millisecond // an idle chain reports a block that waits for others after that
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	salt, expiry := f.salt, quoin.Height(f.expiry)
 	if salt == 0 {
@@ -148,6 +157,9 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 	}
 	if r.result.Code != 0 {
 		name, meaning := resultText(namespace, r.result.Code)
+		if out := r.result.Output; r.result.Code == execution.ResultValidation && len(out) == 4 {
+			meaning = fmt.Sprintf("the validation of %q refused it with its code %d", namespace, binary.BigEndian.Uint32(out))
+		}
 		return nil, refused(name, fmt.Sprintf("transaction %s is in the ledger (height %d, entry %d) and changed nothing", r.id, r.height, r.entry),
 			meaning, "correct it and send it again")
 	}

@@ -20,6 +20,9 @@ const ManifestFile = "plugin.json"
 // ErrManifest is wrapped by every refusal of a manifest's source.
 var ErrManifest = errors.New("scaffold: invalid " + ManifestFile)
 
+// ErrNoProject is wrapped by the refusal of a folder that holds no manifest's source that can be opened.
+var ErrNoProject = errors.New("scaffold: a plugin's folder holds a " + ManifestFile)
+
 // manifestSource is what authors write. The order of the lists does not matter.
 type manifestSource struct {
 	Name         string          `json:"name"`
@@ -71,7 +74,7 @@ func readSource(dir string) ([]byte, error) {
 	path := filepath.Join(dir, ManifestFile)
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("scaffold: a plugin's folder holds a %s, and this one cannot be read; name the plugin's folder, or make one with New: %w", ManifestFile, err)
+		return nil, fmt.Errorf("%w, and this one cannot be opened; name the plugin's folder, or make one with New: %w", ErrNoProject, err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, manifestSourceMax+1))
