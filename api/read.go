@@ -38,6 +38,37 @@ func readFinished(s store.Reader, origin quoin.Origin, h quoin.Height) (*replica
 	return f, err
 }
 
+// blockReader reads the blocks of one request's transactions, each once.
+type blockReader struct {
+	store  store.Reader
+	origin quoin.Origin
+	read   map[quoin.Height]*replica.Finished
+	bytes  int
+}
+
+// blockReaderMax bounds the bytes of the blocks that one request holds.
+const blockReaderMax = 128 << 20
+
+func (s *Server) newBlockReader() *blockReader {
+	return &blockReader{store: s.node.Store(), origin: s.node.Origin(), read: map[quoin.Height]*replica.Finished{}}
+}
+
+func (b *blockReader) at(h quoin.Height) (*replica.Finished, error) {
+	if f := b.read[h]; f != nil {
+		return f, nil
+	}
+	if b.bytes > blockReaderMax {
+		return nil, refuse(CodeTooLarge, "ask for fewer transactions at once", "they stand in %d blocks with more than %d bytes", len(b.read), blockReaderMax)
+	}
+	f, err := readFinished(b.store, b.origin, h)
+	if err != nil {
+		return nil, err
+	}
+	b.bytes += f.Block.Size()
+	b.read[h] = f
+	return f, nil
+}
+
 // certificateAt returns the certificate that was formed at a height, or nil.
 func certificateAt(s store.Reader, header *quoin.Header) (*quoin.Certificate, error) {
 	c, err := replica.ReadCertificate(s, header.Height)

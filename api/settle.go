@@ -256,14 +256,14 @@ func (s *settlements) withdrawOne(sink *sink, id quoin.Hash) {
 
 // resolve settles a transaction that was certified at a height already, if the feed has passed that
 // height: it will not tell again.
-func (s *settlements) resolve(id quoin.Hash, height quoin.Height, place uint32) error {
+func (s *settlements) resolve(blocks *blockReader, id quoin.Hash, height quoin.Height, place uint32) error {
 	s.mu.Lock()
 	passed := s.waiting[id] != nil && height <= s.height
 	s.mu.Unlock()
 	if !passed {
 		return nil
 	}
-	f, err := readFinished(s.node.Store(), s.node.Origin(), height)
+	f, err := blocks.at(height)
 	if err != nil {
 		return err
 	}

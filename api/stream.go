@@ -121,12 +121,13 @@ func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoi
 	}
 	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs))}
 	var refused []quoin.Hash
+	blocks := x.s.newBlockReader()
 	for i := range admissions {
 		a.Codes[i] = quoinv1.Admission(admissions[i].Code) + quoinv1.Admission_ADMISSION_ADMITTED
 		switch admissions[i].Code {
 		case replica.Admitted, replica.AlreadyPending:
 		case replica.AlreadyCertified:
-			if err := x.s.settle.resolve(ids[i], admissions[i].Height, admissions[i].Index); err != nil {
+			if err := x.s.settle.resolve(blocks, ids[i], admissions[i].Height, admissions[i].Index); err != nil {
 				return err
 			}
 		default:

@@ -144,11 +144,12 @@ type wait struct {
 	ids      []quoin.Hash
 	outcomes []*quoinv1.Outcome
 	blocks   []*replica.Finished // of those certified
+	reader   *blockReader        // of those that are certified already
 	open     int
 }
 
 func (s *Server) newWait(until quoinv1.Stage) *wait {
-	return &wait{s: s, until: until, sink: newSink()}
+	return &wait{s: s, until: until, sink: newSink(), reader: s.newBlockReader()}
 }
 
 // expect registers the tickets before anything is submitted: what is certified quickly must not slip
@@ -185,7 +186,7 @@ func (w *wait) admitted(i int, a replica.Admission) error {
 			o.Place = &quoinv1.Place{Height: uint64(a.Height), Index: a.Index}
 			return nil
 		}
-		if err := w.s.settle.resolve(a.ID, a.Height, a.Index); err != nil {
+		if err := w.s.settle.resolve(w.reader, a.ID, a.Height, a.Index); err != nil {
 			return err
 		}
 	default:
