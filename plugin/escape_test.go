@@ -35,7 +35,7 @@ func FuzzEscapeHostFunctions(f *testing.F) {
 		{command("store", 0x300, 0x7ff0), command("store", 0x304, 16), command("fd_write", 1, 0x300, 2, 0x300), command("poll_oneoff", 0, 16, 3, 20)},
 		{command("history_get", 5, 0, 0x1ffff, 200), command("clock_time_get", 0, 0, 0, 0xfffffffc)},
 		{command("emit", 0, 4096), command("log", 0x10000, 0xffff), command("granted", 0, 64), command("proof_get", 0, 9, 5, 99)},
-		{command("input", 0x18000, 100)}, {command("environ_sizes_get", 0xffffffff, commandsAt+16)},
+		{command("input", 0x18000, 100)}, {command("environ_sizes_get", 0xffffffff, commandsAt+4)},
 		{command("store far", 16, 1)}, {command("load", 0xffffffff)}, {command("memory.grow", 0xffffffff)},
 	} {
 		f.Add(slices.Concat(commands...))
