@@ -126,7 +126,7 @@ type glutton struct{}
 
 func (glutton) Apply(q *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
 	value := make([]byte, 60<<10)
-	for i := range byte(100) {
+	for i := range byte(25) {
 		s.Put([]byte{q.Payload[0], i}, value)
 	}
 	return hook.ApplyResponse{}

@@ -65,7 +65,9 @@ const (
 	variableBulk    = "two loads, and 1 for each 8 bytes"
 	variableEntry   = "the callee's entry"
 	variableBytes   = "1 for each begun 4 bytes"
-	variableEntries = "5000 and 1 for each begun 4 bytes, for each entry that is visited"
+	variableRead    = "1 for each begun 4 bytes, and 3 more for each of the value"
+	variablePut     = "1 for each begun 4 bytes, and 15 more for each of the value"
+	variableEntries = "5000 and 1 for each begun 4 bytes, and 3 more for each of the value, for each entry that is visited"
 )
 
 // hostCharges are what host functions cost beside every host function's charge.
@@ -75,10 +77,10 @@ var hostCharges = map[string]struct {
 }{
 	"input": {0, variableBytes}, "output": {0, variableBytes}, "log": {0, variableBytes}, "granted": {0, variableBytes},
 	"fd_write": {0, variableBytes}, "poll_oneoff": {0, variableBytes}, "emit": {chargeEmit, variableBytes},
-	"state_get": {chargeGet, variableBytes}, "foreign_get": {chargeGet, variableBytes}, "state_put": {chargePut, variableBytes},
+	"state_get": {chargeGet, variableRead}, "foreign_get": {chargeGet, variableRead}, "state_put": {chargePut, variablePut},
 	"state_delete": {chargeDelete, variableBytes}, "state_scan": {chargeScan, variableEntries},
 	"history_get": {chargeHistory, variableBytes}, "proof_get": {chargeProof, variableBytes}, "beacon": {chargeBeacon, variableBytes},
-	"random_get": {0, "128 for each begun 32 bytes"},
+	"random_get": {0, "144 for each begun 32 bytes"},
 }
 
 // Schedule lists every instruction that the check accepts and every host function, in the

@@ -143,11 +143,18 @@ func hostStateGet(c *call, s []uint64) {
 	if c.failed(err) {
 		return
 	}
+	s[0] = c.value(v, found, s[2], s[3])
+}
+
+// value delivers a value of a state, if there is one.
+func (c *call) value(v []byte, found bool, pointer, capacity uint64) uint64 {
 	if !found {
-		s[0] = notFound
-		return
+		return notFound
 	}
-	s[0] = c.deliver(v, s[2], s[3])
+	if !c.charge(chargeValueRead * chargeBytes(len(v))) {
+		return 0
+	}
+	return c.deliver(v, pointer, capacity)
 }
 
 // state_put(key, keyLength, value, valueLength)
@@ -160,7 +167,7 @@ func hostStatePut(c *call, s []uint64) {
 		return
 	}
 	v, ok := c.view(s[2], s[3], hook.ValueMax, hook.FaultLimit)
-	if ok && c.charge(chargePut) {
+	if ok && c.charge(chargePut+chargeValuePut*chargeBytes(len(v))) {
 		c.failed(c.scene.state.Put(k, v))
 	}
 }
@@ -226,11 +233,7 @@ func hostForeignGet(c *call, s []uint64) {
 	if c.failed(err) {
 		return
 	}
-	if !found {
-		s[0] = notFound
-		return
-	}
-	s[0] = c.deliver(v, s[4], s[5])
+	s[0] = c.value(v, found, s[4], s[5])
 }
 
 // history_get(height, ancestor, capacity) -> length or -1

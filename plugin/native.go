@@ -119,7 +119,7 @@ func (c *nativeCall) Get(key []byte) ([]byte, bool) {
 		return nil, false
 	}
 	value, ok, err := c.scene.reader.Get(key)
-	if c.failed(err) || !ok || !c.charge(chargeBytes(len(value))) {
+	if c.failed(err) || !ok || !c.charge((1+chargeValueRead)*chargeBytes(len(value))) {
 		return nil, false
 	}
 	return value, true
@@ -141,7 +141,7 @@ func (c *nativeCall) Scan(start, end []byte, visit func(key, value []byte) bool)
 		return
 	}
 	c.failed(c.scene.reader.Scan(start, end, func(key, value []byte) bool {
-		if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
+		if !c.charge(chargeEntry(key, value)) {
 			return false
 		}
 		return visit(key, value)
@@ -153,7 +153,7 @@ func (c *nativeCall) Put(key, value []byte) {
 	if c.scene.state == nil {
 		c.stop(hook.FaultImport)
 	}
-	if !c.host(chargePut, len(key)+len(value)) || !c.checkKey(key) {
+	if !c.host(chargePut+chargeValuePut*chargeBytes(len(value)), len(key)+len(value)) || !c.checkKey(key) {
 		return
 	}
 	if len(value) > hook.ValueMax {
@@ -220,7 +220,7 @@ func (c *nativeCall) Foreign(namespace string, key []byte) ([]byte, bool) {
 		return nil, false
 	}
 	value, ok, err := w.Foreign(namespace, key)
-	if c.failed(err) || !ok || !c.charge(chargeBytes(len(value))) {
+	if c.failed(err) || !ok || !c.charge((1+chargeValueRead)*chargeBytes(len(value))) {
 		return nil, false
 	}
 	return value, true

@@ -58,7 +58,7 @@ func hostStateScan(c *call, s []uint64) {
 // scanned takes a pair of the scan at work, and reports whether it wants more.
 func (c *call) scanned(key, value []byte) bool {
 	x := &c.scan
-	if !c.charge(chargeScanEntry + chargeBytes(len(key)+len(value))) {
+	if !c.charge(chargeEntry(key, value)) {
 		return false
 	}
 	need := 8 + len(key) + len(value)

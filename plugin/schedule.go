@@ -23,17 +23,24 @@ const (
 	chargeHostCall  = 100 // every host function
 	chargeByteShift = 2   // one unit for each begun 4 bytes that are copied
 	chargeGet       = 8_000
-	chargePut       = 45_000
-	chargeDelete    = 55_000
+	chargePut       = 50_000
+	chargeDelete    = 60_000
 	chargeScan      = 20_000
 	chargeScanEntry = 5_000
+	chargeValueRead = 3  // more for each begun 4 bytes of a value that get or scan finds: it comes from the disk
+	chargeValuePut  = 15 // more for each begun 4 bytes of a value that is put: it is hashed, and written more than once
 	chargeEmit      = 200
 	chargeHistory   = 8_000
 	chargeProof     = 60_000
 	chargeBeacon    = 150
-	chargeRandom    = 128 // for each begun 32 random bytes
+	chargeRandom    = 144 // for each begun 32 random bytes
 	chargeNative    = 500 // a call of native code, beside one unit for each begun 4 bytes of request and response
 )
+
+// chargeEntry is what an entry costs that a scan visits.
+func chargeEntry(key, value []byte) int64 {
+	return chargeScanEntry + chargeBytes(len(key)+len(value)) + chargeValueRead*chargeBytes(len(value))
+}
 
 // chargeBytes is what n bytes cost.
 func chargeBytes(n int) int64 { return int64(n+1<<chargeByteShift-1) >> chargeByteShift }

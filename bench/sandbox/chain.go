@@ -30,6 +30,9 @@ const (
 	chainKeyBytes   = 16
 	chainValueBytes = 128
 	chainNamespace  = "measured"
+
+	largeKeysLog2   = 10 // 1,024 keys
+	largeValueBytes = 60_000
 )
 
 // chainKey is key number i: a constant and the number.
@@ -39,7 +42,7 @@ func chainKey(i uint64) []byte {
 
 const chainKeyStart = "account/"
 
-func newChain() (*chain, error) {
+func newChain(fill func(*chain) error) (*chain, error) {
 	dir, err := os.MkdirTemp("", "quoin-fuel-")
 	if err != nil {
 		return nil, err
@@ -47,7 +50,7 @@ func newChain() (*chain, error) {
 	c := &chain{dir: dir}
 	if c.store, err = pebblestore.Open(filepath.Join(dir, "store"), pebblestore.Options{}); err == nil {
 		if c.state, err = state.Open(c.store, state.Options{CacheBytes: 1 << 20, ValueBytes: 1 << 16}); err == nil {
-			err = c.fill()
+			err = fill(c)
 		}
 	}
 	if err != nil {
@@ -76,6 +79,27 @@ func (c *chain) fill() error {
 			}
 		}
 		if err := c.Put(chainKey(i), value); err != nil {
+			return err
+		}
+	}
+	return c.settle()
+}
+
+// fillLarge makes a state of few and long values.
+func (c *chain) fillLarge() error {
+	large := make([]byte, largeValueBytes)
+	for i := range uint64(1 << largeKeysLog2) {
+		if i%64 == 0 {
+			if err := c.settle(); err != nil {
+				return err
+			}
+		}
+		noise := sha256.Sum256(chainKey(i)) // so that no two compress into one
+		for at := 0; at < len(large); at += 64 {
+			copy(large[at:], noise[:])
+			noise[at/64%32]++
+		}
+		if err := c.overlay.Put(chainNamespace, chainKey(i), large); err != nil {
 			return err
 		}
 	}

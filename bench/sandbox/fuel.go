@@ -55,12 +55,17 @@ func MeasureFuel(ctx context.Context, o FuelOptions) (*FuelReport, error) {
 	probes := append(instructionProbes(), hostProbes(nil)...)
 	if !o.NoChain {
 		o.Progress("making a state of %d keys", 1<<chainKeysLog2)
-		c, err := newChain()
+		c, err := newChain((*chain).fill)
 		if err != nil {
 			return nil, fmt.Errorf("making a state: %w", err)
 		}
 		defer c.close()
-		probes = append(probes, hostProbes(c)...)
+		large, err := newChain((*chain).fillLarge)
+		if err != nil {
+			return nil, fmt.Errorf("making a state of long values: %w", err)
+		}
+		defer large.close()
+		probes = append(append(probes, hostProbes(c)...), largeProbes(large)...)
 	}
 	r := &FuelReport{Engine: plugin.EngineVersion, Schedule: plugin.ScheduleVersion}
 	for _, p := range probes {

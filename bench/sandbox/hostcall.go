@@ -78,9 +78,8 @@ func hostProbes(on *chain) []probe {
 		random(pairs("state_get", key, at(valueAt, 1024))),
 		random(pairs("state_put", key, at(valueAt, chainValueBytes))),
 		random(pairs("state_delete", key)),
-		pairs("beacon"),
+		call("beacon", one(valueAt)),
 	}
-	state[3] = call("beacon", one(valueAt))
 	scan := call("state_scan")
 	for _, limit := range []int32{1, 50} {
 		s := scan
@@ -104,13 +103,14 @@ func hostProbes(on *chain) []probe {
 		s := &state[i]
 		s.state = plugin.State(memoryState{})
 		if on != nil {
-			s.name, s.state, s.copies, s.times, s.settles = s.name+", on a chain", on, 4, 8, true
-			if s.of == "state_scan" {
+			s.state, s.copies, s.times, s.settles = on, 4, 8, true
+			switch s.of {
+			case "state_put", "state_delete":
+				s.times = 40 // a block of many
+			case "state_scan":
 				s.times = 2
 			}
-			if s.of == "state_put" || s.of == "state_delete" {
-				s.times = 40 // a block of many
-			}
+			s.name += ", on a chain"
 		} else if s.of == "beacon" {
 			continue
 		}
@@ -118,6 +118,26 @@ func hostProbes(on *chain) []probe {
 	}
 	for i := range list {
 		list[i].setup = code(usual.setup(), I32Const(moment), I64Load(0), LocalSet(x64)) // other keys each time
+	}
+	return list
+}
+
+// largeProbes measure what values of nearly the greatest length cost, on a chain of such values.
+func largeProbes(on *chain) []probe {
+	key := code(I32Const(keyAt), I32Const(chainKeyBytes))
+	value := code(I32Const(valueAt), I32Const(largeValueBytes))
+	fresh := code(I32Const(keyAt), chance(largeKeysLog2), I32Store(uint32(len(chainKeyStart))))
+	var list []probe
+	for _, name := range []string{"state_get", "state_put"} {
+		p := probe{name: name, of: name, imports: imported(name), more: hostArguments, locals: operandLocals, copies: 4, times: 6, settles: true, state: on,
+			unit: code(fresh, key, value, Call(2)), baseline: code(fresh, key, value, bytes.Repeat(Op(0x1a), 4)),
+			setup: code(usual.setup(), I32Const(moment), I64Load(0), LocalSet(x64))}
+		if len(p.imports[0].Results) > 0 {
+			p.unit = append(p.unit, 0x1a)
+		}
+		p = sized(p, largeValueBytes)
+		p.name += ", on a chain"
+		list = append(list, p)
 	}
 	return list
 }

@@ -12,7 +12,7 @@ import (
 // Every line of the schedule that costs something has a probe.
 func TestEveryChargeIsMeasured(t *testing.T) {
 	measured := map[string]bool{}
-	for _, p := range slices.Concat(instructionProbes(), hostProbes(nil), hostProbes(&chain{})) {
+	for _, p := range slices.Concat(instructionProbes(), hostProbes(nil), hostProbes(&chain{}), largeProbes(&chain{})) {
 		measured[p.of] = true
 		for _, name := range strings.Split(p.of, ", ") {
 			measured[name] = true
