@@ -134,11 +134,12 @@ func (ch *chain) load(origin quoin.Origin) (execution.Tip, error) {
 	return tip, ch.replay(&tip)
 }
 
-// replay reads the blocks of the expiry window: their headers, and the ids of their transactions.
+// replay reads the blocks of the expiry window, and of the leader's: their headers, and the ids of
+// their transactions.
 func (ch *chain) replay(tip *execution.Tip) error {
 	last := tip.Checkpoint.Height
 	first := quoin.Height(1)
-	if w := quoin.Height(tip.Configuration.Parameters.ExpiryWindowHeights); last > w {
+	if w := quoin.Height(max(tip.Configuration.Parameters.ExpiryWindowHeights, hook.WindowMax)); last > w {
 		first = last - w + 1
 	}
 	id := tip.Checkpoint.Origin.ID()
@@ -157,8 +158,8 @@ func (ch *chain) replay(tip *execution.Tip) error {
 		}
 		tip.Seen.Add(h, ids)
 	}
-	if n := len(tip.Headers); n > 64 {
-		tip.Headers = tip.Headers[n-64:]
+	if n := len(tip.Headers); n > hook.WindowMax {
+		tip.Headers = tip.Headers[n-hook.WindowMax:]
 	}
 	return nil
 }

@@ -24,8 +24,13 @@ func priorities(t *testing.T, f func(q *hook.PriorityRequest) uint64) *network {
 
 // from returns a transaction of one of 256 senders.
 func (w *network) from(sender byte, salt uint64, namespace string, payload []byte) quoin.Transaction {
+	return w.signed(sender, quoin.Transaction{Salt: salt, Expiry: 100, Namespace: namespace, Payload: payload})
+}
+
+// signed returns the transaction as one of 256 senders signs it.
+func (w *network) signed(sender byte, t quoin.Transaction) quoin.Transaction {
 	key := ed25519.NewKeyFromSeed(append(make([]byte, 31), sender))
-	t := quoin.Transaction{Sender: signature.PublicOf(key), Salt: salt, Expiry: 100, Namespace: namespace, Payload: payload}
+	t.Sender = signature.PublicOf(key)
 	t.Signature = signature.Sign(key, quoin.TransactionSigningBytes(t.ID(w.replicas[0].originID)))
 	return t
 }
