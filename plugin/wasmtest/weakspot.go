@@ -129,41 +129,57 @@ func (g *generator) signFloat(t byte) {
 	default:
 		g.leaf(t)
 	}
-	g.emit(Op(map[byte]byte{F32: 0x98, F64: 0xa6}[t]))
+	g.emit(copysign(t))
 }
 
-// weakArms selects floats, or gives them signs, in both arms of an if, into locals that are used
-// behind it.
+func copysign(t byte) []byte { return Op(map[byte]byte{F32: 0x98, F64: 0xa6}[t]) }
+
+// weakArms selects floats, or gives them signs, at the end of both arms of an if, into locals, and
+// uses the operands behind it. Where the arm that is compiled first ends with an operand in a
+// register, and the other has it on the stack, wazero's allocator brings it back into that very
+// register, whatever is there: a mask of copysign's, or the other operand of select.
 func (g *generator) weakArms() {
 	t := []byte{F32, F64}[g.r.Intn(2)]
-	locals := g.sameTyped(t, 4)
-	if len(locals) == 0 {
+	operands, results := g.sameTyped(t, 2), g.sameTyped(t, 4)
+	if len(operands) == 0 {
 		return
 	}
 	g.reach[ReachArms]++
-	arm := func() {
-		for n := 1 + g.r.Intn(6); n > 0; n-- {
-			g.emit(I32Const(int32(8 * g.r.Intn(64))))
-			if g.chance(3) {
-				g.selectFloat(t)
-			} else {
-				g.signFloat(t)
-			}
-			if g.chance(2) {
-				g.emit(LocalTee(locals[g.r.Intn(len(locals))]))
-			}
-			g.storeInstruction(t)
-		}
-	}
 	g.value(I32)
 	g.open(0x04, none)
-	arm()
+	g.weakArm(t, operands, results)
 	g.emit(Op(0x05))
-	arm()
+	g.weakArm(t, operands, results)
 	g.close()
-	for i, l := range locals {
+	for i, l := range slices.Concat(operands, results) {
 		g.emit(I32Const(int32(512+8*i)), LocalGet(l))
 		g.storeInstruction(t)
+	}
+}
+
+// weakArm mostly begins with a bulk instruction, a call to the compiler, before which it moves
+// floats onto the stack, and ends without a store, whose instrumentation branches.
+func (g *generator) weakArm(t byte, operands, results []uint32) {
+	one := func(list []uint32) uint32 { return list[g.r.Intn(len(list))] }
+	if !g.chance(4) {
+		g.reach[ReachBulk]++
+		g.emit(I32Const(int32(g.r.Intn(4096))), I32Const(int32(g.r.Intn(256))), I32Const(int32(g.r.Intn(64))), Op(0xfc, 11, 0))
+	}
+	if g.chance(2) {
+		g.emit(I32Const(int32(g.r.Intn(512))), LocalGet(one(operands)))
+		g.storeInstruction(t)
+	}
+	for n := 1 + g.r.Intn(3); n > 0; n-- {
+		g.emit(LocalGet(one(operands)))
+		if g.chance(2) {
+			g.reach[ReachSelect]++
+			g.emit(Constant(g.r, t), I32Const(int32(g.r.Intn(2))), Op(0x1b))
+		} else {
+			g.reach[ReachCopysign]++
+			g.leaf(t)
+			g.emit(copysign(t))
+		}
+		g.emit(LocalSet(one(results)))
 	}
 }
 
