@@ -33,10 +33,16 @@ type specValue struct {
 	Value any
 }
 
-// bits returns a number's bits; ok is false for references, vectors and patterns.
+// bits returns the bits of a number, which some scripts write with a sign; ok is false for references, vectors and patterns.
 func (v specValue) bits() (n uint64, ok bool) {
 	s, _ := v.Value.(string)
 	n, err := strconv.ParseUint(s, 10, 64)
+	if signed, e := strconv.ParseInt(s, 10, 64); e == nil && signed < 0 {
+		n, err = uint64(signed), nil
+		if v.Type == "i32" {
+			n = uint64(uint32(signed))
+		}
+	}
 	return n, err == nil && slices.Contains([]string{"i32", "i64", "f32", "f64"}, v.Type)
 }
 
@@ -135,6 +141,7 @@ func TestSpecificationJudgement(t *testing.T) {
 		plain, strict bool
 	}{
 		{gives("i32", "4294967295"), specOutcome{values: []uint64{0xffffffff}}, true, true},
+		{gives("i32", "-1"), specOutcome{values: []uint64{0xffffffff}}, true, true},
 		{gives("i32", "1"), specOutcome{values: []uint64{2}}, false, false},
 		{gives("i32", "1"), specOutcome{values: []uint64{1, 1}}, false, false},
 		{gives("i32", "0"), specOutcome{trap: "unreachable"}, false, false},
