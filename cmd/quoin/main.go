@@ -23,6 +23,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first, such as reading a pipe
 	t := &terminal{out: os.Stdout, err: os.Stderr}
 	root := newRoot(t)
 	root.SetArgs(args)
