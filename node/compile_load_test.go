@@ -54,6 +54,9 @@ func (w *network) lost(t testing.TB) (n uint64) {
 // TestNoViewIsLostToCompiling: four nodes under load compile a release of 2 MB at the same time, on the
 // machine that they share. They time out in no view more than they do without it.
 func TestNoViewIsLostToCompiling(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles under load")
+	}
 	digest, file := goRelease(t)
 	w := newNetworkOf(t, 4, func(w *network) {
 		w.plugins.Compile = compileIn(t, "work")
