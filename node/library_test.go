@@ -92,7 +92,7 @@ func (n *Node) release(digest quoin.Hash) ReleaseStatus {
 // await waits until a release is as it should be on a node.
 func (w *network) await(t testing.TB, i int, digest quoin.Hash, what string, is func(ReleaseStatus) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(w.nodes[i].release(digest)); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !is(w.nodes[i].release(digest)); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("node %d: the release is not %s: %+v", i, what, w.nodes[i].release(digest))
 		}
