@@ -15,6 +15,7 @@ type agreement struct {
 	w      *world
 	known  []quoin.Checkpoint // by height − 1, of the block itself
 	ledger ledger.Edge
+	ends   map[quoin.Height]bool // last heights of epochs, after which tail blocks may follow
 	sets   map[quoin.Epoch]*members
 }
 
@@ -38,6 +39,9 @@ func (a *agreement) finished(n *node, f *replica.Finished) {
 		}
 	default:
 		a.known = append(a.known, *c)
+		if end, ok, err := replica.ReadEpochEnd(n.store, c.Epoch); err == nil && ok && end == h {
+			a.ends[h] = true
+		}
 		a.grow(n, f)
 	}
 	a.certificate(n, f.Certificate)
@@ -82,7 +86,7 @@ func (a *agreement) certificate(n *node, c *quoin.Certificate) {
 		return // of a descendant, which will be reported in its turn
 	}
 	first := a.known[x.Height-1]
-	if first.Ledger != x.Ledger || first.State != x.State || first.Size != x.Size || first.Time != x.Time || first.Block != x.Block && !a.ends(n, x.Height) {
+	if first.Ledger != x.Ledger || first.State != x.State || first.Size != x.Size || first.Time != x.Time || first.Block != x.Block && !a.ends[x.Height] {
 		w.broken("I1", "%s has a certificate of height %d for block %v, ledger %v, state %v; certified: %v, %v, %v", n.name, x.Height, x.Block,
 			x.Ledger, x.State, first.Block, first.Ledger, first.State)
 	}
@@ -98,12 +102,6 @@ func (a *agreement) sent(n *node, m *message) {
 			a.certificate(n, x.Highest)
 		}
 	}
-}
-
-// ends reports whether an epoch ends at a height, after which tail blocks may follow.
-func (a *agreement) ends(n *node, h quoin.Height) bool {
-	end, ok, err := replica.ReadEpochEnd(n.store, a.known[h-1].Epoch)
-	return err == nil && ok && end == h
 }
 
 // members returns the validators of an epoch, as a node knows them; nil if it does not yet.

@@ -32,7 +32,7 @@ func (w *world) observe() {
 	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}}
 	w.observers = []observer{
 		&votes{w: w, made: map[claim]content{}},
-		&agreement{w: w, sets: map[quoin.Epoch]*members{}},
+		&agreement{w: w, ends: map[quoin.Height]bool{}, sets: map[quoin.Epoch]*members{}},
 		&durable{w: w},
 		w.chain, // also counts, for clients and governors
 		newOnce(w),
