@@ -1,7 +1,7 @@
 package execution
 
 import (
-	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -43,11 +43,7 @@ func (j judgement) of(i int) verdict {
 // is applied: on the state after the block before.
 func (x *Executor) validations(o *Outcome, kernel *kernelState, w *world) (judgement, error) {
 	c := &x.tip.Configuration
-	any := false
-	for i := range c.Bindings {
-		any = any || c.Bindings[i].Hook == hook.Validation.Name
-	}
-	if !any {
+	if !slices.ContainsFunc(c.Bindings, func(b quoin.Binding) bool { return b.Hook == hook.Validation.Name }) {
 		return nil, nil
 	}
 	transactions := o.Block.Transactions()
@@ -81,11 +77,10 @@ func (x *Executor) validateAll(o *Outcome, kernel *kernelState, b *quoin.Binding
 	h, transactions := o.Block.Header(), o.Block.Transactions()
 	var q hook.ValidationRequest
 	request := func(i int) *hook.ValidationRequest {
-		t := &transactions[i]
-		q = hook.ValidationRequest{Height: uint64(h.Height), Time: uint64(h.Time), Transaction: o.IDs[i], Sender: t.Sender, Payload: t.Payload}
+		q = validationRequest(h.Height, h.Time, o.IDs[i], &transactions[i])
 		return &q
 	}
-	batch, faulted := x.batches(kernel, b), hook.FaultNone
+	batch, faulted, logs := x.batches(kernel, b), hook.FaultNone, len(o.Logs)
 	if batch {
 		fault, err := x.c.Table.ValidateBatch(b, len(of), func(k int) *hook.ValidationRequest { return request(of[k]) }, s, func(k int, r plugin.ValidateResult) error {
 			o.log(of[k], &r.Outcome)
@@ -93,18 +88,18 @@ func (x *Executor) validateAll(o *Outcome, kernel *kernelState, b *quoin.Binding
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("execution: %w: validation of %s: %w", ErrLocal, s.namespace, err)
+			return local(err, o.IDs[of[0]])
 		}
 		if fault == hook.FaultNone {
 			return nil
 		}
-		faulted = fault
+		faulted, o.Logs = fault, o.Logs[:logs]
 	}
 	clean := true
 	for _, i := range of {
 		r, err := x.c.Table.Validate(b, request(i), s)
 		if err != nil {
-			return fmt.Errorf("execution: %w: validation of transaction %s: %w", ErrLocal, o.IDs[i], err)
+			return local(err, o.IDs[i])
 		}
 		o.log(i, &r.Outcome)
 		all[i] = verdict{code: r.Code, fault: r.Fault, fuel: r.Fuel}
@@ -114,6 +109,10 @@ func (x *Executor) validateAll(o *Outcome, kernel *kernelState, b *quoin.Binding
 		x.noteBatchFault(o, kernel, b, faulted)
 	}
 	return nil
+}
+
+func validationRequest(h quoin.Height, at quoin.Time, id quoin.Hash, t *quoin.Transaction) hook.ValidationRequest {
+	return hook.ValidationRequest{Height: uint64(h), Time: uint64(at), Transaction: id, Sender: t.Sender, Payload: t.Payload}
 }
 
 // Accepts reports whether a transaction's namespace would accept it now: its validation, if it has
@@ -127,8 +126,7 @@ func (x *Executor) Accepts(id quoin.Hash, t *quoin.Transaction) (ok bool, fuel u
 	if !ok {
 		return true, 0
 	}
-	q := hook.ValidationRequest{Height: uint64(x.tip.Checkpoint.Height) + 1, Time: uint64(x.tip.Checkpoint.Time), Transaction: id,
-		Sender: t.Sender, Payload: t.Payload}
+	q := validationRequest(x.tip.Checkpoint.Height+1, x.tip.Checkpoint.Time, id, t)
 	r, err := x.c.Table.Validate(binding, &q, x.certified(t.Namespace))
 	return err != nil || r.Fault == hook.FaultNone && r.Code == 0, r.Fuel
 }
