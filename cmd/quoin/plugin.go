@@ -152,12 +152,10 @@ func newPluginCheck(t *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Check a release as every node does before it accepts it", Args: args(1, 1),
 		RunE: func(_ *cobra.Command, a []string) error {
-			report, file, err := checkRelease(a[0])
+			report, v, err := describeRelease(a[0])
 			if err != nil {
 				return err
 			}
-			v := reportOf(report)
-			v.Signed = plugin.VerifySignature(file) == nil
 			return t.data(v, func(w io.Writer) {
 				m := report.Manifest
 				table(w, func(row func(...any)) {
@@ -179,12 +177,10 @@ func newPluginInspect(t *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect FILE", Short: "Print all that a release says of itself and the check found", Args: args(1, 1),
 		RunE: func(_ *cobra.Command, a []string) error {
-			report, file, err := checkRelease(a[0])
+			report, v, err := describeRelease(a[0])
 			if err != nil {
 				return err
 			}
-			v := reportOf(report)
-			v.Signed = plugin.VerifySignature(file) == nil
 			return t.data(v, func(w io.Writer) {
 				m := report.Manifest
 				table(w, func(row func(...any)) {
@@ -246,6 +242,17 @@ func newPluginSign(t *terminal) *cobra.Command {
 		})
 	}
 	return c
+}
+
+// describeRelease checks a release file and says what there is to say of it.
+func describeRelease(path string) (*plugin.Report, releaseReport, error) {
+	report, file, err := checkRelease(path)
+	if err != nil {
+		return nil, releaseReport{}, err
+	}
+	v := reportOf(report)
+	v.Signed = plugin.VerifySignature(file) == nil
+	return report, v, nil
 }
 
 // checkRelease reads and checks a release file.
