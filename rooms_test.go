@@ -26,13 +26,13 @@ const module = "quoin.dev/quoin"
 // The rooms in their order: a room imports only rooms listed before it. Folders below a room belong
 // to it.
 var rooms = []string{
-	"canonical", "", "signature", "hook", "disk", "store", "consensus", "ledger", "state", "plugin", "governance",
-	"execution", "replica", "lab", "transport", "node", "api", "client", "bench", "sdk", "plugins", "cmd",
+	"canonical", "", "mark", "signature", "hook", "disk", "store", "consensus", "ledger", "state", "plugin", "governance",
+	"execution", "replica", "lab", "transport", "node", "api", "client", "report", "bench", "sdk", "plugins", "cmd",
 }
 
 // Quiet rooms decide things: no goroutine, clock, socket, file or randomness.
 var quiet = []string{
-	"canonical", "", "signature", "hook", "disk", "store", "consensus", "ledger", "state", "plugin", "governance",
+	"canonical", "", "mark", "signature", "hook", "disk", "store", "consensus", "ledger", "state", "plugin", "governance",
 	"execution", "replica", "lab",
 }
 

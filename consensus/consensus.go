@@ -39,6 +39,10 @@ type Machine interface {
 	// with an error that wraps ErrRefused.
 	Verify(from int, m Message) (Verified, error)
 
+	// Recover takes one record of the vote log, in the order in which they were persisted, before
+	// Started. It fails on records that no correct machine of this epoch wrote: the log is damaged.
+	Recover(Record) error
+
 	// Step takes one input and appends demands to out. now is the local clock, which is used for
 	// nothing but the time of blocks.
 	Step(now quoin.Time, in Input, out *Output)

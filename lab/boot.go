@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/disk"
 	"quoin.dev/quoin/plugin"
@@ -119,7 +120,7 @@ func w32(genesis quoin.Hash, key quoin.PublicKey) (identity [32]byte) {
 }
 
 // newMachine makes the consensus machine of an epoch, with what is planted in it.
-func (n *node) newMachine(c simplex.Config) replica.Machine {
+func (n *node) newMachine(c simplex.Config) consensus.Machine {
 	c.Keys = &keys{verified: n.w.verified, keys: signature.KeysOf(c.Validators)}
 	if n.behaviour != None {
 		return n.behaviour.corrupt(n, c)

@@ -7,7 +7,6 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
-	"quoin.dev/quoin/replica"
 )
 
 // Behaviour is what a faulty validator does: an honest machine with one thing overridden.
@@ -47,7 +46,7 @@ type traitor struct {
 	echo          []consensus.Message
 }
 
-func (b Behaviour) corrupt(n *node, c simplex.Config) replica.Machine {
+func (b Behaviour) corrupt(n *node, c simplex.Config) consensus.Machine {
 	t := &traitor{Simplex: simplex.New(c), n: n, c: c, headers: map[quoin.Hash]*quoin.Header{},
 		notarizations: map[quoin.Hash]*simplex.Notarization{}, forks: map[quoin.Hash]int{}}
 	switch b {

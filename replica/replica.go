@@ -9,6 +9,7 @@ import (
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
 	"quoin.dev/quoin/state"
@@ -24,18 +25,11 @@ type Config struct {
 	Table       *plugin.Table
 	Environment governance.Environment
 	Pool        PoolLimits
-	LogBytesMax int // of vote log after which Output.Prune comes; default 32 MiB
+	LogBytesMax int       // of vote log after which Output.Prune comes; default 32 MiB
+	Marks       *mark.Set // gets what is reached; nil outside of simulations
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
-	NewMachine func(simplex.Config) Machine
+	NewMachine func(simplex.Config) consensus.Machine
 }
-
-// Machine is a consensus machine that can be recovered from its log.
-type Machine interface {
-	consensus.Machine
-	Recover(consensus.Record) error
-}
-
-var _ Machine = (*simplex.Simplex)(nil)
 
 // Replica is one node's deterministic half. See the package documentation.
 type Replica struct {
@@ -50,7 +44,7 @@ type Replica struct {
 	epoch     quoin.Epoch
 	set       quoin.ValidatorSet
 	index     int // of this replica in set; -1 if it does not vote
-	machine   Machine
+	machine   consensus.Machine
 	recovered map[quoin.Epoch][]consensus.Record
 	observer  bool // never votes: its vote log is not to be trusted
 	view      quoin.View
@@ -95,7 +89,7 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 		r.c.LogBytesMax = logBytesDefault
 	}
 	if r.c.NewMachine == nil {
-		r.c.NewMachine = func(c simplex.Config) Machine { return simplex.New(c) }
+		r.c.NewMachine = func(c simplex.Config) consensus.Machine { return simplex.New(c) }
 	}
 	r.pool = newPool(c.Pool, r.originID, func(id quoin.Hash, t *quoin.Transaction) (bool, uint64) { return r.exec.Accepts(id, t) })
 	var tip execution.Tip
@@ -129,16 +123,16 @@ func (r *Replica) begin() error {
 	if i, ok := r.set.Index(r.self); ok && !r.observer {
 		r.index = i
 	}
-	root := simplex.Root{Block: r.exec.Tip().Block, Checkpoint: *r.exec.Tip()}
+	root := consensus.Root{Block: r.exec.Tip().Block, Checkpoint: *r.exec.Tip()}
 	if root.Checkpoint.Epoch == c.Epoch {
 		root.View, root.Certificate = root.Checkpoint.View, r.chain.certificate
 	}
-	var signer simplex.Signer
+	var signer consensus.Signer
 	if r.c.Signer != nil {
 		signer = r.c.Signer
 	}
-	config := simplex.Config{Origin: r.origin, Epoch: c.Epoch, Validators: r.set, Parameters: c.Parameters,
-		Self: r.index, Signer: signer, Keys: signature.KeysOf(r.set), Leaders: leaders{r}, Root: root}
+	config := simplex.Config{Member: consensus.Member{Origin: r.origin, Epoch: c.Epoch, Validators: r.set, Parameters: c.Parameters,
+		Self: r.index, Signer: signer, Keys: signature.KeysOf(r.set), Leaders: leaders{r}, Root: root, Marks: r.c.Marks}}
 	if r.pacemaker = newPacemaker(r); r.pacemaker != nil {
 		config.Pacemaker = r.pacemaker
 	}

@@ -27,7 +27,7 @@ func (c *checker) begin(genesis *outcome) {
 }
 
 // claims checks I8 on what an honest member sends.
-func (c *checker) claims(n *node, m consensus.Message, claims []Claim) {
+func (c *checker) claims(n *node, m consensus.Message, claims []consensus.Claim) {
 	for _, x := range claims {
 		key := claimKey{n.index, n.epoch, x.View, x.Kind}
 		if x.All {

@@ -30,67 +30,11 @@ import (
 	"quoin.dev/quoin/consensus"
 )
 
-// Machine is a consensus.Machine that can be recovered: records in the order in which they were
-// persisted, before the Started input.
-type Machine interface {
-	consensus.Machine
-	Recover(consensus.Record) error
-}
-
-// Signer signs a member's votes.
-type Signer interface {
-	Sign(message []byte) quoin.Signature
-}
-
-// Keys verifies members' votes, by index.
-type Keys interface {
-	Verify(i int, message []byte, signature quoin.Signature) bool
-}
-
-// Member is what a machine is made of.
-type Member struct {
-	Origin     quoin.Origin
-	Epoch      quoin.Epoch
-	Validators quoin.ValidatorSet
-	Parameters quoin.Parameters
-	Self       int
-	Signer     Signer
-	Keys       Keys
-	Leaders    consensus.Leaders
-	Root       Root
-}
-
-// Root is the last certified block of a member.
-type Root struct {
-	Block       quoin.Hash
-	View        quoin.View // 0 if it is of the epoch before
-	Checkpoint  quoin.Checkpoint
-	Certificate *quoin.Certificate // nil if View is 0
-}
-
-// Claim is what a message commits its sender to.
-type Claim struct {
-	Kind    string
-	View    quoin.View
-	Content quoin.Hash
-	// All says that no two honest members may send differing claims of the kind and view, as
-	// certificates; else only one member must not.
-	All bool
-}
-
-// Suite describes the machine under test and the worlds it is put into.
+// Suite describes the protocol under test and the worlds it is put into.
 type Suite struct {
-	New     func(Member) Machine
-	Traitor func(Member) Machine // a faulty member; nil if there are none
-	Weights []uint64             // of the members; traitors are taken from the front, as many as the set bears
-
-	// Claims returns what a message commits its sender to.
-	Claims func(consensus.Message) []Claim
-	// Exclusive lists pairs of kinds of which only one may be claimed in a view.
-	Exclusive [][2]string
-	// Final lists pairs of kinds of which a member may not first claim the second in a view in which
-	// it claimed the first.
-	Final [][2]string
+	consensus.Protocol
+	Traitor func(consensus.Member) consensus.Machine // a faulty member; nil if there are none
+	Weights []uint64                                 // of the members; traitors are taken from the front, as many as the set bears
 
 	First, Seeds uint64
 	Package      string // for the command that replays a seed; its tests have flags -first and -seeds

@@ -24,7 +24,7 @@ type node struct {
 	durable quoin.Height // of chain; what lies above is lost in a crash
 
 	// lost in a crash
-	machine     Machine
+	machine     consensus.Machine
 	incarnation int
 	epoch       quoin.Epoch
 	outcomes    map[quoin.Hash]*outcome
@@ -68,7 +68,7 @@ func (n *node) boot() {
 // begin makes the machine of the tip's epoch, or of the next if the tip ends its own.
 func (n *node) begin() {
 	tip := n.tip()
-	root := Root{Block: tip.checkpoint.Block, Checkpoint: tip.checkpoint}
+	root := consensus.Root{Block: tip.checkpoint.Block, Checkpoint: tip.checkpoint}
 	n.epoch = max(1, tip.checkpoint.Epoch)
 	if tip.last {
 		n.epoch++
@@ -78,7 +78,7 @@ func (n *node) begin() {
 	if root.Checkpoint.Epoch != n.epoch {
 		root.View, root.Certificate = 0, nil
 	}
-	m := Member{Origin: n.w.origin, Epoch: n.epoch, Validators: n.w.validators, Parameters: n.w.parameters, Self: n.index,
+	m := consensus.Member{Origin: n.w.origin, Epoch: n.epoch, Validators: n.w.validators, Parameters: n.w.parameters, Self: n.index,
 		Signer: hashSigner{n.index}, Keys: hashKeys{len(n.w.nodes)}, Leaders: leaders{n}, Root: root}
 	if n.traitor {
 		n.machine = n.w.suite.Traitor(m)

@@ -290,7 +290,7 @@ func (w *world) state() string {
 }
 
 // describe writes a message in a few words.
-func describe(m consensus.Message, claims []Claim) string {
+func describe(m consensus.Message, claims []consensus.Claim) string {
 	for _, c := range claims {
 		if c.Kind == m.Kind() {
 			return fmt.Sprintf("%s %d %x", c.Kind, c.View, c.Content[:3])

@@ -77,8 +77,8 @@ func newBenchmark(n int) *benchmark {
 	for i := range n {
 		c := counting{w, signers[i], signature.KeysOf(set)}
 		root := quoin.Checkpoint{Origin: origin, Block: genesis}
-		w.machines = append(w.machines, simplex.New(simplex.Config{Origin: origin, Epoch: 1, Validators: set, Parameters: quoin.DefaultParameters(),
-			Self: i, Signer: c, Keys: c, Leaders: inTurn(n), Root: simplex.Root{Block: genesis, Checkpoint: root}}))
+		w.machines = append(w.machines, simplex.New(simplex.Config{Member: consensus.Member{Origin: origin, Epoch: 1, Validators: set, Parameters: quoin.DefaultParameters(),
+			Self: i, Signer: c, Keys: c, Leaders: inTurn(n), Root: consensus.Root{Block: genesis, Checkpoint: root}}}))
 		w.results = append(w.results, map[quoin.Hash]quoin.Checkpoint{genesis: root})
 	}
 	for i := range n {

@@ -121,10 +121,10 @@ func TestSnapshotSuffices(t *testing.T) {
 	w := newScenario(t, "network 4", "tx 9", "deliver view=1", "deliver kind=propose view=2", "timeout 2 3", "drop kind=nullify",
 		"deliver kind=notarize view=2", "deliver kind=notarization view=2", "drop", "timeout all")
 	for _, m := range w.members {
-		root := simplex.Root{Block: m.tip().checkpoint.Block, View: m.tip().checkpoint.View, Checkpoint: m.tip().checkpoint, Certificate: m.certs[m.tip().checkpoint.Height]}
+		root := consensus.Root{Block: m.tip().checkpoint.Block, View: m.tip().checkpoint.View, Checkpoint: m.tip().checkpoint, Certificate: m.certs[m.tip().checkpoint.Height]}
 		recovered := func(records []consensus.Record) []consensus.Record {
-			x := simplex.New(simplex.Config{Origin: w.origin, Epoch: 1, Validators: w.validators, Parameters: w.parameters, Self: m.index,
-				Signer: w.signers[m.index], Keys: w.keys, Leaders: m, Root: root})
+			x := simplex.New(simplex.Config{Member: consensus.Member{Origin: w.origin, Epoch: 1, Validators: w.validators, Parameters: w.parameters, Self: m.index,
+				Signer: w.signers[m.index], Keys: w.keys, Leaders: m, Root: root}})
 			for _, r := range records {
 				if err := x.Recover(r); err != nil {
 					t.Fatal(err)

@@ -134,7 +134,7 @@ func (m *member) tip() *result { return m.chain[len(m.chain)-1] }
 
 func (m *member) start() {
 	tip := m.tip()
-	root := simplex.Root{Block: tip.checkpoint.Block, Checkpoint: tip.checkpoint}
+	root := consensus.Root{Block: tip.checkpoint.Block, Checkpoint: tip.checkpoint}
 	if len(m.chain) > 1 {
 		root.View, root.Certificate = tip.checkpoint.View, m.certs[tip.checkpoint.Height]
 	}
@@ -143,8 +143,8 @@ func (m *member) start() {
 		m.results[x.checkpoint.Block] = x
 	}
 	m.wanted = false
-	m.machine = simplex.New(simplex.Config{Origin: m.w.origin, Epoch: 1, Validators: m.w.validators, Parameters: m.w.parameters,
-		Self: m.index, Signer: m.w.signers[m.index], Keys: m.w.keys, Leaders: m, Root: root})
+	m.machine = simplex.New(simplex.Config{Member: consensus.Member{Origin: m.w.origin, Epoch: 1, Validators: m.w.validators, Parameters: m.w.parameters,
+		Self: m.index, Signer: m.w.signers[m.index], Keys: m.w.keys, Leaders: m, Root: root}})
 	for _, r := range m.log {
 		if err := m.machine.Recover(r); err != nil {
 			m.w.t.Fatalf("member %d does not recover: %v", m.index, err)

@@ -21,38 +21,11 @@ const (
 	answerCreditMessage = 512       // and with every message of the peer
 )
 
-// Keys verifies votes of the epoch's validators, by index.
-type Keys interface {
-	Verify(i int, message []byte, signature quoin.Signature) bool
-}
-
-// Signer signs this replica's votes.
-type Signer interface {
-	Sign(message []byte) quoin.Signature
-}
-
 // Config is what a machine is made of. All of it is fixed for the epoch.
 type Config struct {
-	Origin     quoin.Origin
-	Epoch      quoin.Epoch
-	Validators quoin.ValidatorSet
-	Parameters quoin.Parameters
-	Self       int // index of this replica; -1 observes: it follows and never votes
-	Signer     Signer
-	Keys       Keys
-	Leaders    consensus.Leaders
-	Pacemaker  Pacemaker // nil: the built-in rule
-	Root       Root
-	Rules      Rules
-}
-
-// Root is the last certified block: for the first view of an epoch the last block of the epoch
-// before (as view 0) or the genesis.
-type Root struct {
-	Block       quoin.Hash
-	View        quoin.View // 0 at the start of the epoch
-	Checkpoint  quoin.Checkpoint
-	Certificate *quoin.Certificate // of this epoch, nil if View is 0
+	consensus.Member
+	Pacemaker Pacemaker // nil: the built-in rule
+	Rules     Rules
 }
 
 // Rules are switched off only by tests, one at a time, to show that the invariants' observers see

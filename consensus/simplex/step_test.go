@@ -53,15 +53,15 @@ func newFuzzed(t *testing.T, program []byte) *fuzzed {
 	origin := quoin.NewOrigin("test", "main", genesis)
 	root := &result{checkpoint: quoin.Checkpoint{Origin: origin, Block: genesis, Time: scenarioStart}}
 	z := &fuzzed{t: t, bytes: program, root: root, results: map[quoin.Hash]*result{genesis: root}}
-	z.config = simplex.Config{Origin: origin, Epoch: 1, Validators: set, Parameters: quoin.DefaultParameters(), Self: 1,
-		Signer: cheapSigner{signers[1]}, Keys: nil, Leaders: z, Root: simplex.Root{Block: genesis, Checkpoint: root.checkpoint}}
+	z.config = simplex.Config{Member: consensus.Member{Origin: origin, Epoch: 1, Validators: set, Parameters: quoin.DefaultParameters(), Self: 1,
+		Signer: cheapSigner{signers[1]}, Keys: nil, Leaders: z, Root: consensus.Root{Block: genesis, Checkpoint: root.checkpoint}}}
 	z.machine = simplex.New(z.config)
 	z.step(consensus.Started{})
 	return z
 }
 
 // cheapSigner signs with nothing: Step verifies nothing.
-type cheapSigner struct{ simplex.Signer }
+type cheapSigner struct{ consensus.Signer }
 
 func (cheapSigner) Sign([]byte) quoin.Signature { return quoin.Signature{1} }
 

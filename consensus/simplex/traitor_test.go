@@ -17,15 +17,15 @@ import (
 // it votes for both, nullifies every view and finalizes all the same.
 type traitor struct {
 	*simplex.Simplex
-	m       consensustest.Member
+	m       consensus.Member
 	proofs  map[quoin.View]*simplex.Notarization
 	twins   map[quoin.Hash]bool
 	spoiled quoin.View
 }
 
-func newTraitor(m consensustest.Member) consensustest.Machine {
+func newTraitor(m consensus.Member) consensus.Machine {
 	rules := simplex.Rules{VoteTwice: true, FinalizeAfterNullify: true, ForgetVotesOnRecovery: true, AcceptStaleParent: true}
-	return &traitor{Simplex: simplex.New(config(m, rules)), m: m, proofs: map[quoin.View]*simplex.Notarization{}, twins: map[quoin.Hash]bool{}}
+	return &traitor{Simplex: simplex.New(simplex.Config{Member: m, Rules: rules}), m: m, proofs: map[quoin.View]*simplex.Notarization{}, twins: map[quoin.Hash]bool{}}
 }
 
 func (x *traitor) Step(now quoin.Time, in consensus.Input, out *consensus.Output) {
@@ -66,7 +66,7 @@ func (x *traitor) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 // third view to all of them.
 func (x *traitor) show(m consensus.Message, twin bool, out *consensus.Output) {
 	v := quoin.View(0)
-	for _, c := range claims(m)[:1] {
+	for _, c := range simplex.Protocol("", simplex.Rules{}).Claims(m)[:1] {
 		v = c.View
 	}
 	for i := range x.m.Validators.Len() {
@@ -177,9 +177,9 @@ func TestPlantedBugs(t *testing.T) {
 		t.Run(bug.name, func(t *testing.T) {
 			s := suite(bug.rules, worlds[0].weights...)
 			if flaw := bug.flaw; flaw != (flawed{}) {
-				s.New = func(m consensustest.Member) consensustest.Machine {
+				s.New = func(m consensus.Member) consensus.Machine {
 					x := flaw
-					x.Simplex = simplex.New(config(m, simplex.Rules{}))
+					x.Simplex = simplex.New(simplex.Config{Member: m})
 					return &x
 				}
 			}

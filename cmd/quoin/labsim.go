@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin/lab"
+)
+
+const simSeedsMax = 10_000_000
+
+func newLabSim(t *terminal) *cobra.Command {
+	var (
+		o          lab.Options
+		first      uint64
+		seeds, par int
+		digests    bool
+		plant      string
+	)
+	c := &cobra.Command{
+		Use: "sim", Short: "Run seeds of the simulator: faults, crashes, hostile plugins, invariants I1 to I8", Args: args(0, 0),
+		Long: "Run one simulated network for each seed, with real signatures and the very code that nodes run: lost,\n" +
+			"late, doubled and reordered messages, partitions, crashes that lose what was not synced, a faulty\n" +
+			"validator, hostile plugins. Observers check the invariants after every step. The first broken one ends\n" +
+			"the seed, and the command fails and prints how to replay it.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if seeds < 1 || seeds > simSeedsMax || par < 0 {
+				return usage(fmt.Sprintf("%d seeds", seeds), fmt.Sprintf("choose --seeds 1 to %d", simSeedsMax))
+			}
+			if par == 0 {
+				par = runtime.GOMAXPROCS(0)
+			}
+			o.Plant = lab.Bug(plant)
+			corpus, err := lab.NewCorpus()
+			if err != nil {
+				return failure("the hostile plugins cannot be compiled", err, "")
+			}
+			o.Corpus = corpus
+			s := &simulation{o: o, first: first, seeds: seeds, digests: digests}
+			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
+				return err
+			}
+			if err := t.data(s.summary(), s.text); err != nil {
+				return err
+			}
+			if len(s.broken) > 0 {
+				return &fault{exit: exitFailure, code: "invariant", what: fmt.Sprintf("%d of %d seeds broke an invariant", len(s.broken), s.ran),
+					why: s.broken[0].Invariant + ": " + firstLine(s.broken[0].Text), todo: s.broken[0].Replay}
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.IntVar(&o.Nodes, "nodes", 4, "validators")
+	f.IntVar(&seeds, "seeds", 10, "how many seeds")
+	f.Uint64Var(&first, "first", 1, "the first seed")
+	f.Uint64Var(&o.Blocks, "blocks", 0, "heights to certify in each (0: the simulator's default, 200)")
+	f.IntVar(&o.Transactions, "transactions", 0, "transactions to certify in each (0: the simulator's default, 1000)")
+	f.Uint64Var(&o.Epochs, "epochs", 0, "epochs to see in each (0: the simulator's default, 2)")
+	f.IntVar(&par, "parallel", 0, "how many at once (0: one for each core)")
+	f.BoolVar(&digests, "digests", false, "print each seed's digest")
+	f.StringVar(&plant, "plant", "", "plant a bug that the observers must catch: "+bugNames())
+	return c
+}
+
+func bugNames() string {
+	var names []string
+	for _, b := range lab.Bugs() {
+		names = append(names, string(b))
+	}
+	return strings.Join(names, ", ")
+}
+
+// simulation is many runs.
+type simulation struct {
+	o       lab.Options
+	first   uint64
+	seeds   int
+	digests bool
+
+	mu      sync.Mutex
+	next    int
+	err     error
+	ran     int
+	took    time.Duration
+	total   simTotals
+	lines   []simLine
+	broken  []brokenSeed
+	hostile map[string]int
+}
+
+type simTotals struct {
+	SimulatedUS  uint64     `json:"simulated_us"`
+	Blocks       uint64     `json:"blocks"`
+	Transactions uint64     `json:"transactions"`
+	Epochs       uint64     `json:"epochs"`
+	Views        uint64     `json:"views"`
+	Messages     uint64     `json:"messages"`
+	Faults       lab.Faults `json:"faults"`
+}
+
+type simLine struct {
+	Seed   uint64 `json:"seed"`
+	Digest string `json:"digest"`
+}
+
+type brokenSeed struct {
+	Seed      uint64   `json:"seed"`
+	Invariant string   `json:"invariant"`
+	Text      string   `json:"text"`
+	AtUS      uint64   `json:"at_us"`
+	Window    []string `json:"window"`
+	Replay    string   `json:"replay"`
+}
+
+// run works through the seeds with one goroutine a core; each simulation is single-threaded.
+func (s *simulation) run(ctx context.Context, t *terminal, workers int) error {
+	begin := time.Now()
+	s.hostile = map[string]int{}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	line := t.statusLine()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(line.every())
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				line.end()
+				return
+			case <-tick.C:
+				s.mu.Lock()
+				line.print("%d of %d seeds  %.0f simulated s per s  %d blocks  %d broken", s.ran, s.seeds,
+					float64(s.total.SimulatedUS)/1e6/time.Since(begin).Seconds(), s.total.Blocks, len(s.broken))
+				s.mu.Unlock()
+			}
+		}
+	}()
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				seed, ok := s.take()
+				if !ok {
+					return
+				}
+				o := s.o
+				o.Seed = seed
+				r, err := lab.Run(o)
+				s.add(&r, err)
+			}
+		})
+	}
+	wg.Wait()
+	close(quit)
+	<-ended
+	s.took = time.Since(begin)
+	if s.err != nil {
+		return usage(s.err.Error(), "see `quoin lab sim --help`")
+	}
+	if s.ran == 0 {
+		return ctx.Err()
+	}
+	slices.SortFunc(s.lines, func(a, b simLine) int { return int(a.Seed) - int(b.Seed) })
+	slices.SortFunc(s.broken, func(a, b brokenSeed) int { return int(a.Seed) - int(b.Seed) })
+	return nil
+}
+
+func (s *simulation) take() (seed uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next >= s.seeds || s.err != nil {
+		return 0, false
+	}
+	s.next++
+	return s.first + uint64(s.next) - 1, true
+}
+
+func (s *simulation) add(r *lab.Report, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.ran++
+	x := &s.total
+	x.SimulatedUS += r.SimulatedUS
+	x.Blocks += r.Blocks
+	x.Transactions += uint64(r.Transactions)
+	x.Epochs += r.Epochs
+	x.Views += r.Views
+	x.Messages += r.Messages
+	addFaults(&x.Faults, &r.Faults)
+	s.hostile[r.Hostile]++
+	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
+	for _, v := range r.Violations {
+		s.broken = append(s.broken, brokenSeed{r.Seed, v.Invariant, v.Text, v.AtUS, v.Window, s.replay(r)})
+	}
+}
+
+// replay is the command that runs a seed again: the simulator's own, and what it cannot know of.
+func (s *simulation) replay(r *lab.Report) string {
+	command := r.Replay()
+	for _, f := range []struct {
+		flag  string
+		value any
+		given bool
+	}{
+		{"blocks", s.o.Blocks, s.o.Blocks != 0},
+		{"transactions", s.o.Transactions, s.o.Transactions != 0},
+		{"epochs", s.o.Epochs, s.o.Epochs != 0},
+		{"plant", s.o.Plant, s.o.Plant != ""},
+	} {
+		if f.given && !strings.Contains(command, "--"+f.flag+" ") {
+			command += fmt.Sprintf(" --%s %v", f.flag, f.value)
+		}
+	}
+	return command
+}
+
+func addFaults(sum, x *lab.Faults) {
+	for _, f := range faultCounts(sum, x) {
+		*f.sum += f.n
+	}
+}
+
+type faultCount struct {
+	name string
+	sum  *uint64
+	n    uint64
+}
+
+// faultCounts names the kinds of faults.
+func faultCounts(s, x *lab.Faults) []faultCount {
+	return []faultCount{
+		{"messages lost", &s.Lost, x.Lost},
+		{"messages duplicated", &s.Duplicated, x.Duplicated},
+		{"messages reordered", &s.Reordered, x.Reordered},
+		{"delay spikes", &s.Spikes, x.Spikes},
+		{"partitions", &s.Partitions, x.Partitions},
+		{"one-way cuts", &s.OneWayCuts, x.OneWayCuts},
+		{"messages cut off", &s.Cut, x.Cut},
+		{"power cuts", &s.PowerCuts, x.PowerCuts},
+		{"torn writes", &s.TornWrites, x.TornWrites},
+		{"processes killed", &s.Kills, x.Kills},
+		{"restarts", &s.Restarts, x.Restarts},
+		{"store batches lost", &s.LostBatches, x.LostBatches},
+		{"log bytes torn off", &s.TornBytes, x.TornBytes},
+		{"byzantine acts", &s.Byzantine, x.Byzantine},
+	}
+}
+
+func (s *simulation) speed() float64 { return float64(s.total.SimulatedUS) / 1e6 / s.took.Seconds() }
+
+func (s *simulation) summary() any {
+	lines := s.lines
+	if !s.digests {
+		lines = nil
+	}
+	return struct {
+		Nodes   int     `json:"nodes"`
+		First   uint64  `json:"first_seed"`
+		Seeds   int     `json:"seeds"`
+		Seconds float64 `json:"seconds"`
+		Speed   float64 `json:"simulated_seconds_per_second"`
+		simTotals
+		Hostile map[string]int `json:"hostile_plugins"`
+		Digests []simLine      `json:"digests,omitempty"`
+		Broken  []brokenSeed   `json:"broken"`
+	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...)}
+}
+
+func (s *simulation) text(w io.Writer) {
+	if s.digests {
+		for _, l := range s.lines {
+			fmt.Fprintf(w, "seed %d  digest %s\n", l.Seed, l.Digest)
+		}
+	}
+	fmt.Fprintf(w, "%d seeds of %d validators in %.1f s: %.0f simulated s, %.0f per s\n", s.ran, s.o.Nodes, s.took.Seconds(), float64(s.total.SimulatedUS)/1e6, s.speed())
+	fmt.Fprintf(w, "certified: %d blocks, %d transactions; %d epochs, %d views, %d messages\n", s.total.Blocks, s.total.Transactions, s.total.Epochs, s.total.Views, s.total.Messages)
+	table(w, func(row func(...any)) {
+		for _, f := range faultCounts(&s.total.Faults, &lab.Faults{}) {
+			row(f.name, *f.sum)
+		}
+	})
+	for _, b := range s.broken {
+		fmt.Fprintf(w, "seed %d broke %s after %.3f s: %s\n  replay: %s\n", b.Seed, b.Invariant, float64(b.AtUS)/1e6, firstLine(b.Text), b.Replay)
+	}
+	if len(s.broken) == 0 {
+		fmt.Fprintln(w, "no invariant was broken")
+	}
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
