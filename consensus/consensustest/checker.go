@@ -6,12 +6,13 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/model"
 )
 
 // checker observes a world. It never steers.
 type checker struct {
 	w     *world
-	chain []*outcome // by height, as first certified by anyone honest
+	chain []*model.Outcome // by height, as first certified by anyone honest
 	made  map[claimKey]quoin.Hash
 }
 
@@ -22,8 +23,8 @@ type claimKey struct {
 	kind   string
 }
 
-func (c *checker) begin(genesis *outcome) {
-	c.chain, c.made = []*outcome{genesis}, map[claimKey]quoin.Hash{}
+func (c *checker) begin(genesis *model.Outcome) {
+	c.chain, c.made = []*model.Outcome{genesis}, map[claimKey]quoin.Hash{}
 }
 
 // claims checks I8 on what an honest member sends.
@@ -65,15 +66,15 @@ func (c *checker) certified(n *node, x *consensus.Certified) {
 	parent := n.tip()
 	for _, b := range x.Blocks {
 		o := n.outcomes[b.ID()]
-		if o == nil || b.Header().Parent != parent.checkpoint.Block {
+		if o == nil || b.Header().Parent != parent.Checkpoint.Block {
 			c.w.broken("I2: member %d certifies block %s, which it has not executed or does not follow its chain", n.index, b.ID())
 			return
 		}
 		parent = o
-		h := o.checkpoint.Height
-		if o.tail {
-			last := c.chain[h].checkpoint
-			if o.checkpoint.Ledger != last.Ledger || o.checkpoint.State != last.State || o.checkpoint.Size != last.Size {
+		h := o.Checkpoint.Height
+		if o.Tail {
+			last := c.chain[h].Checkpoint
+			if o.Checkpoint.Ledger != last.Ledger || o.Checkpoint.State != last.State || o.Checkpoint.Size != last.Size {
 				c.w.broken("I1: the tail block %s has another result than the last block", b.ID())
 			}
 			continue
@@ -84,15 +85,15 @@ func (c *checker) certified(n *node, x *consensus.Certified) {
 			c.w.result.Heights, c.w.result.Epochs = h, max(c.w.result.Epochs, n.epoch)
 		case int(h) > len(c.chain):
 			c.w.broken("I1: height %d is certified before height %d", h, len(c.chain))
-		case c.chain[h].checkpoint != o.checkpoint:
-			c.w.broken("I1: member %d certifies block %s at height %d, where %s was certified", n.index, b.ID(), h, c.chain[h].checkpoint.Block)
+		case c.chain[h].Checkpoint != o.Checkpoint:
+			c.w.broken("I1: member %d certifies block %s at height %d, where %s was certified", n.index, b.ID(), h, c.chain[h].Checkpoint.Block)
 		}
 	}
-	if x.Ended != parent.last {
-		c.w.broken("member %d ends its epoch at height %d: %v, want %v", n.index, parent.checkpoint.Height, x.Ended, parent.last)
+	if x.Ended != parent.Last {
+		c.w.broken("member %d ends its epoch at height %d: %v, want %v", n.index, parent.Checkpoint.Height, x.Ended, parent.Last)
 	}
-	if x.Certificate.Checkpoint != parent.checkpoint {
-		c.w.broken("I1: member %d has a certificate of another result than its own at height %d", n.index, parent.checkpoint.Height)
+	if x.Certificate.Checkpoint != parent.Checkpoint {
+		c.w.broken("I1: member %d has a certificate of another result than its own at height %d", n.index, parent.Checkpoint.Height)
 	}
 	c.certificate(&x.Certificate)
 }
@@ -103,7 +104,7 @@ func (c *checker) certificate(x *quoin.Certificate) {
 	}
 	text, k := x.Checkpoint.CosignedBytes(), 0
 	for i := range x.Signers.All() {
-		if !(hashKeys{len(c.w.nodes)}).Verify(i, text, x.Signatures[k]) {
+		if !(model.Keys{N: len(c.w.nodes)}).Verify(i, text, x.Signatures[k]) {
 			c.w.broken("I1: a certificate of height %d does not verify", x.Checkpoint.Height)
 		}
 		k++
@@ -116,7 +117,7 @@ func (c *checker) progress(n *node) {
 		return
 	}
 	for salt := range c.w.pending {
-		if !n.tip().has(salt) {
+		if !n.tip().Has(salt) {
 			return
 		}
 	}
@@ -135,7 +136,7 @@ func (c *checker) end() {
 			c.w.broken("I5: member %d has not certified what was pending: %s", n.index, c.w.state())
 		}
 		slowest = min(slowest, len(n.chain))
-		h := n.tip().checkpoint
+		h := n.tip().Checkpoint
 		if int(h.Height) != len(c.chain)-1 && !slices.Contains(n.chain, c.chain[len(c.chain)-1]) {
 			c.w.note("%d rests at height %d of %d", n.index, h.Height, len(c.chain)-1)
 		}
@@ -144,7 +145,7 @@ func (c *checker) end() {
 		c.w.broken("I5: certifying what was pending took %d views, limit %d", c.w.result.Healed, limit)
 	}
 	for i, o := range c.chain {
-		if i > 0 && !bytes.Equal(o.block.Header().Parent[:], c.chain[i-1].checkpoint.Block[:]) {
+		if i > 0 && !bytes.Equal(o.Block.Header().Parent[:], c.chain[i-1].Checkpoint.Block[:]) {
 			c.w.broken("I1: the certified chain is not one at height %d", i)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/model"
 )
 
 // node is a member: a machine, and the least that drives one.
@@ -18,7 +19,7 @@ type node struct {
 
 	// durable
 	log     []logRecord
-	chain   []*outcome // certified, tail blocks apart; [0] is the genesis
+	chain   []*model.Outcome // certified, tail blocks apart; [0] is the genesis
 	certs   map[quoin.Height]*quoin.Certificate
 	tails   map[quoin.Epoch][]*quoin.Block
 	durable quoin.Height // of chain; what lies above is lost in a crash
@@ -27,7 +28,7 @@ type node struct {
 	machine     consensus.Machine
 	incarnation int
 	epoch       quoin.Epoch
-	outcomes    map[quoin.Hash]*outcome
+	outcomes    map[quoin.Hash]*model.Outcome
 	pool        []uint64
 	wanted      bool
 	work        []*quoin.Block
@@ -44,7 +45,7 @@ type logRecord struct {
 	record consensus.Record
 }
 
-func (n *node) tip() *outcome { return n.chain[len(n.chain)-1] }
+func (n *node) tip() *model.Outcome { return n.chain[len(n.chain)-1] }
 
 func (n *node) clock() quoin.Time {
 	return quoin.Time(1_700_000_000_000 + int64(n.w.now/1000) + n.skewMS)
@@ -56,11 +57,11 @@ func (n *node) boot() {
 	if n.certs == nil {
 		n.certs, n.tails = map[quoin.Height]*quoin.Certificate{}, map[quoin.Epoch][]*quoin.Block{}
 	}
-	n.outcomes = map[quoin.Hash]*outcome{}
+	n.outcomes = map[quoin.Hash]*model.Outcome{}
 	for _, o := range n.chain {
-		n.outcomes[o.checkpoint.Block] = o
+		n.outcomes[o.Checkpoint.Block] = o
 	}
-	n.w.note("%d starts at height %d", n.index, n.tip().checkpoint.Height)
+	n.w.note("%d starts at height %d", n.index, n.tip().Checkpoint.Height)
 	n.begin()
 	n.step(consensus.Started{})
 }
@@ -68,18 +69,18 @@ func (n *node) boot() {
 // begin makes the machine of the tip's epoch, or of the next if the tip ends its own.
 func (n *node) begin() {
 	tip := n.tip()
-	root := consensus.Root{Block: tip.checkpoint.Block, Checkpoint: tip.checkpoint}
-	n.epoch = max(1, tip.checkpoint.Epoch)
-	if tip.last {
+	root := consensus.Root{Block: tip.Checkpoint.Block, Checkpoint: tip.Checkpoint}
+	n.epoch = max(1, tip.Checkpoint.Epoch)
+	if tip.Last {
 		n.epoch++
 	} else if len(n.chain) > 1 {
-		root.View, root.Certificate = tip.checkpoint.View, n.certs[tip.checkpoint.Height]
+		root.View, root.Certificate = tip.Checkpoint.View, n.certs[tip.Checkpoint.Height]
 	}
 	if root.Checkpoint.Epoch != n.epoch {
 		root.View, root.Certificate = 0, nil
 	}
 	m := consensus.Member{Origin: n.w.origin, Epoch: n.epoch, Validators: n.w.validators, Parameters: n.w.parameters, Self: n.index,
-		Signer: hashSigner{n.index}, Keys: hashKeys{len(n.w.nodes)}, Leaders: leaders{n}, Root: root}
+		Signer: model.Signer{Index: n.index}, Keys: model.Keys{N: len(n.w.nodes)}, Leaders: leaders{n}, Root: root}
 	if n.traitor {
 		n.machine = n.w.suite.Traitor(m)
 	} else {
@@ -212,7 +213,7 @@ func (n *node) receive(from int, epoch quoin.Epoch, b []byte) {
 		n.answerOld(from, epoch)
 		return
 	case epoch > n.epoch:
-		n.w.carry(n.index, from, func(p *node) { p.serve(n.index, quoin.Hash{}, n.tip().checkpoint.Height) })
+		n.w.carry(n.index, from, func(p *node) { p.serve(n.index, quoin.Hash{}, n.tip().Checkpoint.Height) })
 		return
 	}
 	m, err := n.machine.Decode(b)
@@ -264,7 +265,7 @@ func (n *node) executed(b *quoin.Block) {
 		n.w.broken("member %d was told to execute a block whose parent was not", n.index)
 		return
 	}
-	o := execute(n.w.origin, parent, b, n.w.epochHeights)
+	o := model.Execute(n.w.origin, parent, b, n.w.epochHeights)
 	switch {
 	case o == nil:
 	case n.w.rand.chance(10) && !n.w.healed:
@@ -276,7 +277,7 @@ func (n *node) executed(b *quoin.Block) {
 		})
 	default:
 		n.outcomes[b.ID()] = o
-		answer.Verdict, answer.Checkpoint, answer.Last = consensus.Valid, o.checkpoint, o.last
+		answer.Verdict, answer.Checkpoint, answer.Last = consensus.Valid, o.Checkpoint, o.Last
 	}
 	n.step(answer)
 }
@@ -289,8 +290,8 @@ func (n *node) build(b consensus.Build) consensus.Input {
 		return answer
 	}
 	for _, salt := range n.pool {
-		if !b.Empty && !b.Tail && !parent.has(salt) {
-			answer.Transactions = append(answer.Transactions, transaction(salt))
+		if !b.Empty && !b.Tail && !parent.Has(salt) {
+			answer.Transactions = append(answer.Transactions, model.Transaction(salt))
 		}
 	}
 	answer.Nothing = len(answer.Transactions) == 0 && !b.Must
@@ -304,16 +305,16 @@ func (n *node) certified(c consensus.Certified) {
 	}
 	for _, b := range c.Blocks {
 		o := n.outcomes[b.ID()]
-		if o.tail {
+		if o.Tail {
 			n.tails[n.epoch] = append(n.tails[n.epoch], b)
 			n.w.result.Tails++
 			continue
 		}
 		n.chain = append(n.chain, o)
-		n.pool = slices.DeleteFunc(n.pool, func(salt uint64) bool { return o.has(salt) })
+		n.pool = slices.DeleteFunc(n.pool, func(salt uint64) bool { return o.Has(salt) })
 	}
 	certificate := c.Certificate
-	h := n.tip().checkpoint.Height
+	h := n.tip().Checkpoint.Height
 	n.certs[h] = &certificate
 	n.w.note("%d certifies height %d", n.index, h)
 	n.w.check.progress(n)
@@ -333,7 +334,7 @@ func (n *node) certified(c consensus.Certified) {
 }
 
 func (n *node) submit(salt uint64) {
-	if n.machine == nil || slices.Contains(n.pool, salt) || n.tip().has(salt) {
+	if n.machine == nil || slices.Contains(n.pool, salt) || n.tip().Has(salt) {
 		return
 	}
 	n.pool = append(n.pool, salt)

@@ -11,8 +11,8 @@ import (
 func (n *node) answerOld(to int, epoch quoin.Epoch) {
 	after := quoin.Height(0)
 	for _, o := range n.chain {
-		if o.last && o.checkpoint.Epoch == epoch {
-			after = o.checkpoint.Height
+		if o.Last && o.Checkpoint.Epoch == epoch {
+			after = o.Checkpoint.Height
 		}
 	}
 	if c := n.certs[after]; c != nil {
@@ -39,13 +39,13 @@ func (n *node) serve(to int, id quoin.Hash, after quoin.Height) {
 	usable := 0
 	for h := after + 1; int(h) < len(n.chain) && len(blocks) < servedMax; h++ {
 		o := n.chain[h]
-		if len(blocks) > 0 && blocks[0].Header().Epoch != o.block.Header().Epoch {
+		if len(blocks) > 0 && blocks[0].Header().Epoch != o.Block.Header().Epoch {
 			break
 		}
-		blocks = append(blocks, o.block)
+		blocks = append(blocks, o.Block)
 		if c := n.certs[h]; c != nil {
-			if c.Checkpoint.Block != o.block.ID() {
-				blocks = append(blocks, n.tails[o.checkpoint.Epoch]...)
+			if c.Checkpoint.Block != o.Block.ID() {
+				blocks = append(blocks, n.tails[o.Checkpoint.Epoch]...)
 			}
 			usable, certificate = len(blocks), c
 		}

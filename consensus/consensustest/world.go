@@ -9,6 +9,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/model"
 )
 
 // world is one random network.
@@ -116,10 +117,10 @@ func newWorld(s Suite, seed uint64) *world {
 			w.traitors++
 		}
 	}
-	first := &outcome{checkpoint: quoin.Checkpoint{Origin: w.origin, Block: genesis, Time: 1_700_000_000_000}}
+	first := model.Genesis(w.origin, genesis, 1_700_000_000_000)
 	w.check.begin(first)
 	for i := range members {
-		n := &node{w: w, index: i, traitor: i < w.traitors, skewMS: int64(r.below(1_800)) - 900, chain: []*outcome{first}}
+		n := &node{w: w, index: i, traitor: i < w.traitors, skewMS: int64(r.below(1_800)) - 900, chain: []*model.Outcome{first}}
 		w.nodes = append(w.nodes, n)
 	}
 	return w
@@ -284,7 +285,7 @@ func (w *world) state() string {
 		}
 		s := n.machine.Status()
 		fmt.Fprintf(&b, "\n  %d epoch %d view %d certified view %d height %d uncertified %d pending %d traitor %v", i, s.Epoch, s.View, s.CertifiedView,
-			n.tip().checkpoint.Height, s.Uncertified, len(n.pool), n.traitor)
+			n.tip().Checkpoint.Height, s.Uncertified, len(n.pool), n.traitor)
 	}
 	return b.String()
 }
