@@ -34,6 +34,7 @@ func (n *node) boot() {
 		w.broken("driver", "%v", err)
 		return
 	}
+	w.o.Candidate.add(n.table)
 	for _, r := range w.corpusOf(n).all() {
 		if n.releases[r.Digest()] {
 			n.table.Add(r)

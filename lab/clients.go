@@ -93,6 +93,9 @@ func (c *clients) make() quoin.Transaction {
 	}
 	window := w.genesis.Configuration.Parameters.ExpiryWindowHeights
 	t := quoin.Transaction{Salt: c.salt, Expiry: w.chain.height() + quoin.Height(c.rand.between(window/4, window*3/4)), Namespace: "kv", Payload: batch.Payload()}
+	if p := c.w.o.Candidate; p != nil && len(p.payloads) > 0 && c.rand.chance(500) {
+		t.Namespace, t.Payload = candidateNamespace, p.payloads[c.rand.index(len(p.payloads))]
+	}
 	if c.rand.chance(300) {
 		account := c.accounts[c.rand.index(accounts)]
 		t.Sender = signature.PublicOf(account)

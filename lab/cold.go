@@ -26,6 +26,7 @@ func (c *cold) end() {
 		w.broken("driver", "%v", err)
 		return
 	}
+	w.o.Candidate.add(table)
 	for _, r := range w.corpus.all() {
 		table.Add(r)
 	}

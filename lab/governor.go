@@ -39,6 +39,8 @@ func (g *governor) init(w *world) {
 	g.changes = []governance.Propose{governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})}
 	if name := w.result.Hostile; name != None {
 		g.changes = append(g.changes, w.corpus.propose(name))
+	} else if w.o.Candidate.leads() {
+		g.changes = changesBeside()
 	} else if g.rand.chance(500) {
 		g.changes = append(g.changes, governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"}))
 	}

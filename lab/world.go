@@ -129,6 +129,9 @@ func (w *world) makeGenesis() error {
 	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: p, Roles: w.governor.roles()}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	for _, b := range w.o.Candidate.Bindings() {
+		g.Configuration = g.Configuration.WithBinding(b)
+	}
 	w.genesis = g
 	for _, n := range w.nodes {
 		n.index, _ = set.Index(n.key)
