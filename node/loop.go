@@ -153,7 +153,7 @@ func (l *loop) step(t task) {
 		return
 	}
 	before := len(l.out.Admissions)
-	l.r.Step(quoin.Time(time.Now().UnixMilli()), t.input, &l.out)
+	l.r.Step(quoin.Time(l.n.c.Lab.now().UnixMilli()), t.input, &l.out)
 	if t.admissions != nil {
 		t.admissions <- append([]replica.Admission(nil), l.out.Admissions[before:]...)
 	}
@@ -260,6 +260,7 @@ func (l *loop) syncStore(ctx context.Context) {
 		case h := <-l.sync:
 			if !l.n.c.NoSync {
 				var nothing store.Batch
+				l.n.c.Lab.beforeSync()
 				if err := l.n.store.Apply(&nothing, true); err != nil {
 					l.n.fail(err)
 					return

@@ -75,6 +75,7 @@ type Config struct {
 	Logger     *slog.Logger
 	// NewMachine plants another machine in tests; nil is the protocol.
 	Replica func(*replica.Config)
+	Lab     Lab
 }
 
 // PluginOptions say how a node runs releases. None of them changes a result. The zero options are

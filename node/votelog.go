@@ -127,5 +127,6 @@ func (v *voteLog) sync() error {
 	if v.n.c.NoSync {
 		return nil
 	}
+	v.n.c.Lab.beforeSync()
 	return v.n.votes.Sync()
 }
