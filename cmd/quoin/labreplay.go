@@ -12,9 +12,10 @@ import (
 
 func newLabReplay(t *terminal) *cobra.Command {
 	var (
-		o     lab.Options
-		plant string
-		quiet bool
+		o         lab.Options
+		plant     string
+		quiet     bool
+		candidate candidateFlags
 	)
 	c := &cobra.Command{
 		Use: "replay --seed N", Short: "Run one seed again and print every event", Args: args(0, 0),
@@ -31,6 +32,9 @@ func newLabReplay(t *terminal) *cobra.Command {
 				return failure("the hostile plugins cannot be compiled", err, "")
 			}
 			o.Corpus = corpus
+			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
+				return err
+			}
 			begin := time.Now()
 			r, err := lab.Run(o)
 			if err != nil {
@@ -56,6 +60,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 			return nil
 		},
 	}
+	candidate.add(c)
 	f := c.Flags()
 	f.Uint64Var(&o.Seed, "seed", 0, "the seed")
 	f.IntVar(&o.Nodes, "nodes", 4, "validators")

@@ -24,6 +24,7 @@ func newLabSim(t *terminal) *cobra.Command {
 		seeds, par int
 		digests    bool
 		plant      string
+		candidate  candidateFlags
 	)
 	c := &cobra.Command{
 		Use: "sim", Short: "Run seeds of the simulator: faults, crashes, hostile plugins, invariants I1 to I8", Args: args(0, 0),
@@ -44,7 +45,10 @@ func newLabSim(t *terminal) *cobra.Command {
 				return failure("the hostile plugins cannot be compiled", err, "")
 			}
 			o.Corpus = corpus
-			s := &simulation{o: o, first: first, seeds: seeds, digests: digests}
+			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
+				return err
+			}
+			s := &simulation{o: o, candidate: candidate, first: first, seeds: seeds, digests: digests}
 			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
 				return err
 			}
@@ -58,6 +62,7 @@ func newLabSim(t *terminal) *cobra.Command {
 			return nil
 		},
 	}
+	candidate.add(c)
 	f := c.Flags()
 	f.IntVar(&o.Nodes, "nodes", 4, "validators")
 	f.IntVar(&seeds, "seeds", 10, "how many seeds")
@@ -81,10 +86,11 @@ func bugNames() string {
 
 // simulation is many runs.
 type simulation struct {
-	o       lab.Options
-	first   uint64
-	seeds   int
-	digests bool
+	o         lab.Options
+	first     uint64
+	seeds     int
+	digests   bool
+	candidate candidateFlags
 
 	mu      sync.Mutex
 	next    int
@@ -224,7 +230,7 @@ func (s *simulation) replay(r *lab.Report) string {
 			command += fmt.Sprintf(" --%s %v", f.flag, f.value)
 		}
 	}
-	return command
+	return command + s.candidate.again()
 }
 
 func addFaults(sum, x *lab.Faults) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -145,16 +144,8 @@ func attackPlugin(ctx context.Context, t *terminal, path string, f *attackFlags)
 			return usage(fmt.Sprintf("the parameters have %d bytes, at most %d are allowed", len(target.Params), hook.ParamsMax), "")
 		}
 	}
-	payloads := f.payloads
-	if own := filepath.Join(s.dir, payloadsFile); payloads == "" && s.dir != "" {
-		if _, err := os.Stat(own); err == nil {
-			payloads = own
-		}
-	}
-	if payloads != "" {
-		if target.Payloads, err = readPayloads(payloads); err != nil {
-			return err
-		}
+	if target.Payloads, err = payloadsOf(f.payloads, s.dir); err != nil {
+		return err
 	}
 	all, err := attack.Aim(ctx, target)
 	if err != nil {

@@ -53,16 +53,8 @@ func (f *questionFlags) options(dir string) (o conformance.Options, err error) {
 	if len(o.Params) > hook.ParamsMax {
 		return o, usage(fmt.Sprintf("the parameters have %d bytes, at most %d are allowed", len(o.Params), hook.ParamsMax), "")
 	}
-	path := f.payloads
-	if own := filepath.Join(dir, payloadsFile); path == "" && dir != "" {
-		if _, err := os.Stat(own); err == nil {
-			path = own
-		}
-	}
-	if path != "" {
-		if o.Payloads, err = readPayloads(path); err != nil {
-			return o, err
-		}
+	if o.Payloads, err = payloadsOf(f.payloads, dir); err != nil {
+		return o, err
 	}
 	for _, path := range f.records {
 		r, err := readRecord(path)
@@ -76,6 +68,19 @@ func (f *questionFlags) options(dir string) (o conformance.Options, err error) {
 
 // payloadBytesMax bounds a file of payloads.
 const payloadBytesMax = 4 << 20
+
+// payloadsOf reads the payloads that a flag names, or else those of the project in dir, if there are any.
+func payloadsOf(path, dir string) ([][]byte, error) {
+	if own := filepath.Join(dir, payloadsFile); path == "" && dir != "" {
+		if _, err := os.Stat(own); err == nil {
+			path = own
+		}
+	}
+	if path == "" {
+		return nil, nil
+	}
+	return readPayloads(path)
+}
 
 func readPayloads(path string) (list [][]byte, err error) {
 	b, err := readFile(path, payloadBytesMax)
