@@ -80,7 +80,14 @@ type Config struct {
 	// Verified reports whether this very transaction's signature was checked before. It may always
 	// return false.
 	Verified func(id quoin.Hash, t *quoin.Transaction) bool
+	// Verify checks signatures; nil is signature.VerifyTransactions. Simulations bring one that remembers
+	// for all replicas.
+	Verify Verify
 }
+
+// Verify says of each transaction, ids[i] being the id of transactions[i], whether its signature is
+// its sender's.
+type Verify func(ids []quoin.Hash, transactions []quoin.Transaction) []bool
 
 // Tip is where an executor starts: the certified tip.
 type Tip struct {
@@ -107,6 +114,9 @@ type Executor struct {
 
 // New returns an executor at the certified tip.
 func New(c Config, tip Tip) *Executor {
+	if c.Verify == nil {
+		c.Verify = signature.VerifyTransactions
+	}
 	return &Executor{c: c, originID: c.Origin.ID(), tip: tip, leads: map[leadKey]Lead{}, parents: map[quoin.Hash]*Outcome{}}
 }
 
@@ -226,7 +236,7 @@ func (x *Executor) validate(o *Outcome) error {
 	if uint64(o.Block.BodySize()) > p.BlockMaxBytes || kernel > p.KernelMaxTransactions || uint64(len(transactions))-kernel > p.BlockMaxTransactions {
 		return invalid("%d transactions, %d of them the kernel's, %d bytes", len(transactions), kernel, o.Block.BodySize())
 	}
-	for i, ok := range signature.VerifyTransactions(ids, unverified) {
+	for i, ok := range x.c.Verify(ids, unverified) {
 		if !ok {
 			return invalid("the signature of transaction %s does not verify", ids[i])
 		}

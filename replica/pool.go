@@ -48,6 +48,7 @@ type pool struct {
 	turn     int
 	expiring map[quoin.Height][]quoin.Hash
 	grown    bool    // something was admitted since takeGrown
+	verify   execution.Verify
 	accepts  accepts // asked last, of what is well signed
 	sequence uint64
 
@@ -85,7 +86,7 @@ type accepts func(id quoin.Hash, t *quoin.Transaction) (ok bool, fuel uint64)
 const acceptFuelMax = 20_000_000
 
 func newPool(limits PoolLimits, origin quoin.OriginID, accepts accepts) *pool {
-	return &pool{limits: limits.withDefaults(), origin: origin, accepts: accepts, pending: map[quoin.Hash]*pendingTx{},
+	return &pool{limits: limits.withDefaults(), origin: origin, verify: signature.VerifyTransactions, accepts: accepts, pending: map[quoin.Hash]*pendingTx{},
 		senders: map[quoin.PublicKey]*lane{}, expiring: map[quoin.Height][]quoin.Hash{}}
 }
 
@@ -130,7 +131,7 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 			ids, signed, where = append(ids, a.ID), append(signed, txs[i]), append(where, i)
 		}
 	}
-	for k, ok := range signature.VerifyTransactions(ids, signed) {
+	for k, ok := range p.verify(ids, signed) {
 		if !ok {
 			admissions[where[k]].Code = RefusedSignature
 		}

@@ -25,6 +25,7 @@ type Config struct {
 	Table       *plugin.Table
 	Environment governance.Environment
 	Pool        PoolLimits
+	Verify      execution.Verify // of transactions' signatures; nil outside of simulations
 	LogBytesMax int       // of vote log after which Output.Prune comes; default 32 MiB
 	Marks       *mark.Set // gets what is reached; nil outside of simulations
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
@@ -92,13 +93,16 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 		r.c.NewMachine = func(c simplex.Config) consensus.Machine { return simplex.New(c) }
 	}
 	r.pool = newPool(c.Pool, r.originID, func(id quoin.Hash, t *quoin.Transaction) (bool, uint64) { return r.exec.Accepts(id, t) })
+	if c.Verify != nil {
+		r.pool.verify = c.Verify
+	}
 	var tip execution.Tip
 	var err error
 	if r.chain, tip, err = openChain(&r.c); err != nil {
 		return nil, err
 	}
 	r.exec = execution.New(execution.Config{Origin: r.origin, State: r.chain.state, Log: r.chain.log, Table: c.Table,
-		Environment: c.Environment, Verified: r.pool.verified}, tip)
+		Environment: c.Environment, Verified: r.pool.verified, Verify: c.Verify}, tip)
 	for _, rec := range log {
 		epoch, record, err := rec.split()
 		if err != nil {
