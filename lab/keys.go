@@ -37,3 +37,24 @@ func (k *keys) Verify(i int, message []byte, s quoin.Signature) bool {
 	}
 	return ok
 }
+
+// transactions verifies the signatures of transactions, each for real once.
+func (v verified) transactions(ids []quoin.Hash, transactions []quoin.Transaction) []bool {
+	ok := make([]bool, len(ids))
+	var where []int
+	var marks, asked []quoin.Hash
+	var unknown []quoin.Transaction
+	for i := range ids {
+		mark := sha256.Sum256(append(append([]byte("transaction"), ids[i][:]...), transactions[i].Signature[:]...))
+		if ok[i] = v[mark]; !ok[i] {
+			where, marks, asked, unknown = append(where, i), append(marks, mark), append(asked, ids[i]), append(unknown, transactions[i])
+		}
+	}
+	for k, valid := range signature.VerifyTransactions(asked, unknown) {
+		ok[where[k]] = valid
+		if valid {
+			v[marks[k]] = true
+		}
+	}
+	return ok
+}

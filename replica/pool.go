@@ -47,7 +47,7 @@ type pool struct {
 	turns    []*lane // every lane that is not empty
 	turn     int
 	expiring map[quoin.Height][]quoin.Hash
-	grown    bool    // something was admitted since takeGrown
+	grown    bool // something was admitted since takeGrown
 	verify   execution.Verify
 	accepts  accepts // asked last, of what is well signed
 	sequence uint64

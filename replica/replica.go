@@ -26,8 +26,8 @@ type Config struct {
 	Environment governance.Environment
 	Pool        PoolLimits
 	Verify      execution.Verify // of transactions' signatures; nil outside of simulations
-	LogBytesMax int       // of vote log after which Output.Prune comes; default 32 MiB
-	Marks       *mark.Set // gets what is reached; nil outside of simulations
+	LogBytesMax int              // of vote log after which Output.Prune comes; default 32 MiB
+	Marks       *mark.Set        // gets what is reached; nil outside of simulations
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
 	NewMachine func(simplex.Config) consensus.Machine
 }
