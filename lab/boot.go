@@ -7,6 +7,7 @@ import (
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
@@ -25,7 +26,7 @@ func (n *node) boot() {
 	case n.lost:
 	case err != nil && n.rotten:
 		n.lost, n.votes = true, nil // it never votes again with this key
-		w.trace.note(w.now, n.index, "follows", "%v", err)
+		w.trace.note(w.now, n.index, events.Noted, "follows", "%v", err)
 	case err != nil:
 		w.broken("I8", "%s: the vote log does not open again: %v", n.name, err)
 		return
@@ -41,14 +42,14 @@ func (n *node) boot() {
 		}
 	}
 	n.replica, err = replica.New(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
-		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment,
+		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment, Verify: w.verified.transactions,
 		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost)
 	if err != nil {
 		w.broken("I2", "%s does not start again: %v", n.name, err)
 		return
 	}
 	tip := n.replica.Overview().Tip
-	w.trace.note(w.now, n.index, "boots", "at height %d with %d records", tip.Height, len(records))
+	w.trace.note(w.now, n.index, events.Booted, "", "at height %d with %d records", tip.Height, len(records))
 	w.trace.add(w.now, n.index, 'b', uint64(tip.Height), tip.Block[:])
 	for _, o := range w.observers {
 		o.booted(n)
@@ -120,8 +121,13 @@ func w32(genesis quoin.Hash, key quoin.PublicKey) (identity [32]byte) {
 	return identity
 }
 
-// newMachine makes the consensus machine of an epoch, with what is planted in it.
+// newMachine makes the consensus machine of an epoch, and watches it.
 func (n *node) newMachine(c simplex.Config) consensus.Machine {
+	return &watched{n.plantedMachine(c), n, c.Epoch}
+}
+
+// plantedMachine makes a machine with what is planted in it.
+func (n *node) plantedMachine(c simplex.Config) consensus.Machine {
 	c.Keys = &keys{verified: n.w.verified, keys: signature.KeysOf(c.Validators)}
 	if n.behaviour != None {
 		return n.behaviour.corrupt(n, c)

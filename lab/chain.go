@@ -36,6 +36,6 @@ func (c *certifiedChain) finished(n *node, f *replica.Finished) {
 		if f.Results[i].Code != 0 {
 			c.refused++
 		}
-		c.w.clients.certified(id)
+		c.w.clients.certified(n, id)
 	}
 }

@@ -1,5 +1,7 @@
 package lab
 
+import "quoin.dev/quoin/lab/events"
+
 // chaos plans the adversity of a world: it crashes and restarts nodes and cuts links, until the
 // world heals.
 type chaos struct {
@@ -85,6 +87,8 @@ const (
 	crashKinds
 )
 
+func (k crashKind) String() string { return [...]string{"power-cut", "kill", "torn-write", "all"}[k] }
+
 // crash plans the end of some node, at one of its next demands or disk operations, and its return.
 func (c *chaos) crash(kind crashKind) {
 	w := c.w
@@ -106,7 +110,7 @@ func (c *chaos) crash(kind crashKind) {
 		if kind == crashTorn {
 			n.doom.demands += 200
 		}
-		w.trace.note(w.now, n.index, "doomed", "kind %d, after %d demands", kind, n.doom.demands)
+		w.trace.note(w.now, n.index, events.Noted, "doomed", "%s, after %d demands", kind, n.doom.demands)
 		n.comeBack(c.rand.between(second/2, 8*second))
 	}
 }
@@ -140,8 +144,7 @@ func (c *chaos) partition() {
 			}
 		}
 	}
-	w.trace.note(w.now, -1, "partition", "%v", side)
-	c.cut(links)
+	c.cut("partition", links)
 }
 
 // oneWay cuts what some node sends, or what it hears, or one link.
@@ -161,12 +164,12 @@ func (c *chaos) oneWay() {
 			links = append(links, link{a, b})
 		}
 	}
-	w.trace.note(w.now, -1, "one way", "%v", links)
-	c.cut(links)
+	c.cut("one-way-cut", links)
 }
 
-func (c *chaos) cut(links []link) {
-	w := c.w
+func (c *chaos) cut(kind string, links []link) {
+	w, flight := c.w, c.w.trace.fly()
+	w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: events.World, Verb: events.Fault, Kind: kind, Flight: flight}, text: "%v", args: []any{links}})
 	for _, l := range links {
 		w.network.cut[l] = true
 	}
@@ -174,6 +177,7 @@ func (c *chaos) cut(links []link) {
 		for _, l := range links {
 			delete(w.network.cut, l)
 		}
+		w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: events.World, Verb: events.Healed, Kind: kind, Flight: flight}})
 	})
 }
 
@@ -182,7 +186,7 @@ func (c *chaos) heal() {
 	w := c.w
 	w.healed = true
 	w.network.heal()
-	w.trace.note(w.now, -1, "heals", "%s", "")
+	w.trace.note(w.now, events.World, events.Healed, "", "the network is a good one from now on")
 	for _, n := range w.nodes {
 		n.doom = doom{}
 		n.fs.CutPowerAfter(-1)

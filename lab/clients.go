@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
@@ -28,6 +29,7 @@ type clients struct {
 	interval uint64 // between two transactions, on average
 	salt     uint64
 	sent     []quoin.Transaction // all of them
+	made     []uint64            // when, by place in sent
 	waiting  map[quoin.Hash]int  // places in sent, of those without a receipt
 	codes    map[replica.AdmissionCode]uint64
 	off      bool // a scenario does it
@@ -104,6 +106,7 @@ func (c *clients) make() quoin.Transaction {
 	id := t.ID(w.origin.ID())
 	c.waiting[id] = len(c.sent)
 	c.sent = append(c.sent, t)
+	c.made = append(c.made, w.now)
 	c.watch(id, t)
 	return t
 }
@@ -128,6 +131,7 @@ func (c *clients) submit(t quoin.Transaction) {
 	n := c.w.nodes[c.rand.index(len(c.w.nodes))]
 	for range c.w.nodes {
 		if n.up() && n.behaviour == None {
+			c.w.trace.keep(&line{Event: events.Event{AtUS: c.w.now, Node: n.index, Verb: events.Submitted}, transaction: t.ID(c.w.origin.ID())})
 			n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
 			return
 		}
@@ -138,11 +142,17 @@ func (c *clients) submit(t quoin.Transaction) {
 func (c *clients) admitted(n *node, a *replica.Admission) {
 	c.codes[a.Code]++
 	c.w.trace.add(c.w.now, n.index, 'a', uint64(a.Code), a.ID[:])
-	c.w.trace.note(c.w.now, n.index, "admits", "%v: %v", a.ID, a.Code)
+	c.w.trace.keep(&line{Event: events.Event{AtUS: c.w.now, Node: n.index, Verb: events.Reported, Kind: a.Code.String()}, transaction: a.ID})
 }
 
-// certified is the receipt.
-func (c *clients) certified(id quoin.Hash) { delete(c.waiting, id) }
+// certified is the receipt, from the node that reports the transaction first.
+func (c *clients) certified(n *node, id quoin.Hash) {
+	if place, ok := c.waiting[id]; ok {
+		delete(c.waiting, id)
+		now := c.w.now
+		c.w.trace.keep(&line{Event: events.Event{AtUS: now, Node: n.index, Verb: events.Receipt, TookUS: now - c.made[place]}, transaction: id})
+	}
+}
 
 // probe gives a transaction to everybody, once the network is good: it must be certified within a
 // number of views.

@@ -5,6 +5,7 @@ import (
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/store"
@@ -31,7 +32,7 @@ func (c *cold) end() {
 		table.Add(r)
 	}
 	s := store.NewMemory()
-	r, err := replica.New(replica.Config{Genesis: w.genesis, Store: s, Table: table, Environment: w.environment}, nil, true)
+	r, err := replica.New(replica.Config{Genesis: w.genesis, Store: s, Table: table, Environment: w.environment, Verify: w.verified.transactions}, nil, true)
 	if err != nil {
 		w.broken("I4", "a cold replica does not start: %v", err)
 		return
@@ -86,7 +87,7 @@ func (c *cold) end() {
 }
 
 func (c *cold) note(e *replica.Event) {
-	c.w.trace.note(c.w.now, -1, "cold", "%s height %d %s", e.Kind, e.Height, e.Reason)
+	c.w.trace.note(c.w.now, events.World, events.Noted, "cold", "%s height %d %s", e.Kind, e.Height, e.Reason)
 	slot := ""
 	switch e.Kind {
 	case replica.LeaderFaulted:

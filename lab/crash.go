@@ -1,5 +1,7 @@
 package lab
 
+import "quoin.dev/quoin/lab/events"
+
 // doomed counts a demand against a planned crash, and crashes when it is due. It reports whether the
 // node is down.
 func (n *node) doomed() bool {
@@ -25,7 +27,7 @@ func (n *node) doomed() bool {
 // disk is a mistake of the lab's.
 func (n *node) powerOff(err error) {
 	n.w.result.Faults.TornWrites++
-	n.w.trace.note(n.w.now, n.index, "power off", "%v", err)
+	n.w.trace.note(n.w.now, n.index, events.Fault, "torn-write", "%v", err)
 	n.crash()
 }
 
@@ -41,7 +43,7 @@ func (n *node) crash() {
 	keep := int(n.rand.below(uint64(n.store.Undurable()) + 1))
 	n.w.result.Faults.LostBatches += uint64(n.store.Undurable() - keep)
 	n.store.Crash(keep)
-	n.down("power cut")
+	n.down("power-cut")
 }
 
 // kill ends the process: what was written stays, what was only in memory is gone.
@@ -52,7 +54,7 @@ func (n *node) kill() {
 }
 
 func (n *node) down(why string) {
-	n.w.trace.note(n.w.now, n.index, "down", "%s", why)
+	n.w.trace.note(n.w.now, n.index, events.Crashed, why, "")
 	n.w.trace.add(n.w.now, n.index, 'd', n.life, nil)
 	n.replica, n.votes, n.inbox, n.doom = nil, nil, nil, doom{}
 	n.life++

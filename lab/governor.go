@@ -7,6 +7,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 )
@@ -102,7 +103,7 @@ func (g *governor) send(who int, c governance.Command) {
 	t := quoin.Transaction{Sender: signature.PublicOf(g.keys[who]), Salt: g.salt, Expiry: g.expiry, Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)}
 	g.waiting = t.ID(w.origin.ID())
 	t.Signature = signature.Sign(g.keys[who], quoin.TransactionSigningBytes(g.waiting))
-	w.trace.note(w.now, -1, "governor", "step %d: %T", g.step, c)
+	w.trace.note(w.now, events.World, events.Noted, "governor", "step %d: %T", g.step, c)
 	for _, n := range w.nodes { // whoever is up
 		n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
 	}
@@ -128,7 +129,7 @@ func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
 	}
 	g.waiting = quoin.Hash{}
 	code := governance.Code(r.Code)
-	g.w.trace.note(g.w.now, -1, "governor", "step %d: %v", g.step, code)
+	g.w.trace.note(g.w.now, events.World, events.Noted, "governor", "step %d: %v", g.step, code)
 	switch {
 	case code == governance.OK && g.step == 0:
 		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())

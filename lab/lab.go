@@ -3,10 +3,10 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/lab/events"
 )
 
 // Options choose a run. The zero value of a field means its default.
@@ -21,9 +21,9 @@ type Options struct {
 	Hostile   string    // name of a fixture of plugin/hostile that governance brings in; default: as the seed chooses, None for none
 	Plant     Bug       // a bug to plant in every honest replica; default: none
 
-	Candidate *Candidate // an algorithm to try; default: none
-	Corpus    *Corpus    // compiled hostile plugins, shared by runs; default: what is needed is compiled
-	Log       io.Writer  // gets every event as a line of text; default: nobody
+	Candidate *Candidate          // an algorithm to try; default: none
+	Corpus    *Corpus             // compiled hostile plugins, shared by runs; default: what is needed is compiled
+	Events    func(*events.Event) // gets every event, to keep; default: nobody
 }
 
 // None switches off what the seed would choose.

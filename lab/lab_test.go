@@ -3,7 +3,6 @@ package lab
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/lab/events"
 )
 
 var (
@@ -40,7 +40,7 @@ func TestSeeds(t *testing.T) {
 			t.Parallel()
 			o := Options{Seed: seed, Corpus: corpus}
 			if *show {
-				o.Log = os.Stdout
+				o.Events = func(e *events.Event) { fmt.Println(e) }
 			}
 			at := time.Now()
 			r, err := Run(o)
@@ -129,7 +129,7 @@ func TestHarshWorlds(t *testing.T) {
 				t.Fatal(err)
 			}
 			if *show {
-				o.Log = os.Stdout
+				o.Events = func(e *events.Event) { fmt.Println(e) }
 			}
 			w, err := newWorld(o, func(w *world) {
 				w.chaos.crashes, w.chaos.partitions = 100, 60

@@ -5,6 +5,7 @@ import (
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/replica"
 )
 
@@ -14,6 +15,7 @@ type message struct {
 	to        quoin.PublicKey
 	epoch     quoin.Epoch
 	consensus consensus.Message // nil if it is none
+	line      line              // the event of its sending
 }
 
 // Kinds of the replicas' messages: their first byte.
@@ -33,36 +35,80 @@ func readMessage(s *replica.Send) *message {
 	return m
 }
 
-// sent notes what a node sends.
+// sent notes what a node sends, and names it.
 func (t *trace) sent(n *node, m *message) {
-	to := "all"
+	to := events.All
 	for _, x := range n.w.nodes {
 		if x.key == m.to {
-			to = x.name
+			to = x.index
 		}
 	}
-	at, i := n.w.now, n.index
+	m.line = line{Event: events.Event{AtUS: n.w.now, Node: n.index, Verb: events.Sent, Peer: to, Flight: t.fly(), Kind: m.kind(), Epoch: uint64(m.epoch)}}
+	m.describe(&m.line)
+	t.keep(&m.line)
+}
+
+// received notes that a copy of a message arrives.
+func (t *trace) received(from, to *node, m *message) {
+	l := m.copyOf(to.w.now)
+	l.Verb, l.Node, l.Peer = events.Received, to.index, from.index
+	t.keep(&l)
+}
+
+// lost notes that a copy of a message does not arrive.
+func (t *trace) lost(to *node, m *message, why string) {
+	l := m.copyOf(to.w.now)
+	l.Verb, l.Peer, l.text = events.Lost, to.index, why
+	t.keep(&l)
+}
+
+// copyOf is the event of a copy of a message, without what its sending tells already.
+func (m *message) copyOf(at uint64) line {
+	l := m.line
+	l.AtUS, l.Count, l.text, l.args = at, 0, "", nil
+	return l
+}
+
+func (m *message) kind() string {
+	if m.consensus != nil {
+		return m.consensus.Kind()
+	}
+	switch m.bytes[0] {
+	case kindTransactions:
+		return "transactions"
+	case kindFetch:
+		return "fetch"
+	case kindBlocks:
+		return "blocks"
+	}
+	return "unreadable"
+}
+
+// describe says what a message is about.
+func (m *message) describe(l *line) {
 	switch x := m.consensus.(type) {
 	case *simplex.Proposal:
 		h := x.Block.Header()
-		t.note(at, i, "propose", "epoch %d view %d height %d block %v parent %v at %d, %d transactions, to %s", m.epoch, h.View, h.Height, x.Block.ID(),
-			h.Parent, h.ParentView, h.Count, to)
+		l.View, l.Height, l.Count, l.block = uint64(h.View), uint64(h.Height), int(h.Count), x.Block.ID()
+		l.text, l.args = "parent %v of view %d", []any{h.Parent, h.ParentView}
 	case *simplex.Notarize:
-		t.note(at, i, "notarize", "epoch %d view %d block %v as %v, to %s", m.epoch, x.View, x.Block, x.Checkpoint, to)
+		l.View, l.block = uint64(x.View), x.Block
+		l.text, l.args = "as %v", []any{x.Checkpoint}
 	case *simplex.Nullify:
-		t.note(at, i, "nullify", "epoch %d view %d, to %s", m.epoch, x.View, to)
+		l.View = uint64(x.View)
 	case *simplex.Finalize:
-		t.note(at, i, "finalize", "epoch %d view %d block %v, to %s", m.epoch, x.Checkpoint.View, x.Checkpoint.Block, to)
+		l.View, l.Height, l.block = uint64(x.Checkpoint.View), uint64(x.Checkpoint.Height), x.Checkpoint.Block
 	case *simplex.Notarization:
-		t.note(at, i, "notarizatn", "epoch %d view %d block %v, to %s", m.epoch, x.View, x.Block, to)
+		l.View, l.block = uint64(x.View), x.Block
 	case *simplex.Nullification:
-		t.note(at, i, "nullificat", "epoch %d view %d, to %s", m.epoch, x.View, to)
+		l.View = uint64(x.View)
 	case *simplex.Certificate:
-		t.note(at, i, "certificat", "epoch %d view %d height %d, to %s", m.epoch, x.Checkpoint.View, x.Checkpoint.Height, to)
+		l.View, l.Height, l.block = uint64(x.Checkpoint.View), uint64(x.Checkpoint.Height), x.Checkpoint.Block
 	case *simplex.Need:
-		t.note(at, i, "need", "epoch %d views %d to %d, to %s", m.epoch, x.From, x.To, to)
+		l.View = uint64(x.From)
+		l.text, l.args = "up to view %d", []any{x.To}
 	default:
-		t.note(at, i, "sends", "kind %d, %d bytes, to %s", m.bytes[0], len(m.bytes), to)
+		l.text, l.args = "%d bytes", []any{len(m.bytes)}
 	}
 }
 
@@ -89,7 +135,20 @@ func (t *trace) input(n *node, in replica.Input) {
 	}
 }
 
+// verbs are the reports of replicas that have a word of their own.
+var verbs = map[replica.EventKind]events.Verb{
+	replica.EnteredView: events.Entered, replica.ViewTimedOut: events.TimedOut,
+	replica.BlockNotarized: events.Notarized, replica.ViewNullified: events.Nullified,
+}
+
 func (t *trace) event(n *node, e *replica.Event) {
 	t.add(n.w.now, n.index, 'e', uint64(e.View), []byte(e.Kind))
-	t.note(n.w.now, n.index, "event", "%s epoch %d view %d height %d block %v %s", e.Kind, e.Epoch, e.View, e.Height, e.Block, e.Reason)
+	l := line{Event: events.Event{AtUS: n.w.now, Node: n.index, Verb: verbs[e.Kind], Epoch: uint64(e.Epoch), View: uint64(e.View), Height: uint64(e.Height)}, block: e.Block}
+	if l.Verb == "" {
+		l.Verb, l.Kind = events.Reported, string(e.Kind)
+	}
+	if e.Reason != "" {
+		l.text, l.args = "%s", []any{e.Reason}
+	}
+	t.keep(&l)
 }

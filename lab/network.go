@@ -48,6 +48,7 @@ func (t *network) carry(from, to *node, m *message) {
 	l := link{from.index, to.index}
 	if t.cut[l] || t.filter != nil && !t.filter(from, to, m) {
 		f.Cut++
+		w.trace.lost(to, m, "the link is cut")
 		return
 	}
 	copies := 1
@@ -58,6 +59,7 @@ func (t *network) carry(from, to *node, m *message) {
 	for range copies {
 		if t.rand.chance(t.loss) {
 			f.Lost++
+			w.trace.lost(to, m, "dropped")
 			continue
 		}
 		base := delay(from.region, to.region)
@@ -75,10 +77,13 @@ func (t *network) carry(from, to *node, m *message) {
 			at = t.arrival[l]
 		}
 		w.queue.add(at, func() {
-			if to.up() {
-				w.result.Messages++
-				to.deliver(replica.Message{From: from.key, Bytes: bytes.Clone(m.bytes)})
+			if !to.up() {
+				w.trace.lost(to, m, "nobody is there")
+				return
 			}
+			w.result.Messages++
+			w.trace.received(from, to, m)
+			to.deliver(replica.Message{From: from.key, Bytes: bytes.Clone(m.bytes)})
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
@@ -277,7 +278,8 @@ func (n *node) setTimer(t replica.Timer) {
 func (n *node) finished(f *replica.Finished) {
 	w := n.w
 	h := f.Checkpoint.Height
-	w.trace.note(w.now, n.index, "finished", "height %d, %d transactions, %v", h, len(f.IDs), f.Checkpoint.Block)
+	w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: n.index, Verb: events.Certified, Epoch: uint64(f.Checkpoint.Epoch), View: uint64(f.Checkpoint.View),
+		Height: uint64(h), Count: len(f.IDs)}, block: f.Checkpoint.Block})
 	w.trace.add(w.now, n.index, 'f', uint64(h), f.Checkpoint.Block[:])
 	if n.behaviour != None {
 		return
@@ -335,6 +337,6 @@ func (n *node) prune() bool {
 		n.powerOff(err)
 		return false
 	}
-	n.w.trace.note(n.w.now, n.index, "prunes", "its vote log up to record %d", first-1)
+	n.w.trace.note(n.w.now, n.index, events.Noted, "prunes", "its vote log up to record %d", first-1)
 	return true
 }

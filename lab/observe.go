@@ -2,7 +2,9 @@ package lab
 
 import (
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/replica"
 )
 
@@ -40,4 +42,20 @@ func (w *world) observe() {
 		c,
 		&bindings{w: w, cold: c, served: map[quoin.Epoch]quoin.Configuration{}},
 	}
+}
+
+// watched is a machine whose executions are noted: replicas do not tell of them.
+type watched struct {
+	consensus.Machine
+	n     *node
+	epoch quoin.Epoch
+}
+
+func (m *watched) Step(now quoin.Time, in consensus.Input, out *consensus.Output) {
+	if x, ok := in.(consensus.Executed); ok && x.Verdict == consensus.Valid {
+		c := &x.Checkpoint
+		m.n.w.trace.keep(&line{Event: events.Event{AtUS: m.n.w.now, Node: m.n.index, Verb: events.Executed, Epoch: uint64(m.epoch), View: uint64(c.View),
+			Height: uint64(c.Height)}, block: x.Block})
+	}
+	m.Machine.Step(now, in, out)
 }

@@ -1,60 +1,87 @@
 package lab
 
 import (
+	"encoding/hex"
 	"fmt"
 	"hash"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/lab/events"
 )
 
-// trace is the running digest of a world, and its last events for people.
+// trace is the running digest of a world, and the log of its events. The last of them are kept for
+// people, whoever else wants them.
 type trace struct {
-	digest hash.Hash
-	log    interface{ Write([]byte) (int, error) }
-	ring   []line
-	next   int
-	buffer []byte
+	digest  hash.Hash
+	sink    func(*events.Event)
+	ring    []line
+	next    int
+	count   uint64
+	flights uint64
+	buffer  []byte
 }
 
+// line is an event whose texts are not made yet: most are never asked for.
 type line struct {
-	at   uint64
-	node int
-	verb string
-	text string
-	args []any
+	events.Event
+	block, transaction quoin.Hash
+	text               string
+	args               []any
 }
 
-const windowLines = 256
+const windowLines = 512
 
-// note keeps an event for people. The arguments must not change afterwards.
-func (t *trace) note(at uint64, node int, verb, text string, args ...any) {
-	l := line{at, node, verb, text, args}
-	if t.log != nil {
-		_, _ = t.log.Write([]byte(l.String() + "\n"))
+// note keeps an event that is all text. The arguments must not change afterwards.
+func (t *trace) note(at uint64, node int, verb events.Verb, kind, text string, args ...any) {
+	t.keep(&line{Event: events.Event{AtUS: at, Node: node, Verb: verb, Kind: kind}, text: text, args: args})
+}
+
+// keep keeps an event.
+func (t *trace) keep(l *line) {
+	l.Index = t.count
+	t.count++
+	if t.sink != nil {
+		t.sink(l.event())
 	}
 	if len(t.ring) < windowLines {
-		t.ring = append(t.ring, l)
+		t.ring = append(t.ring, *l)
 		return
 	}
-	t.ring[t.next] = l
+	t.ring[t.next] = *l
 	t.next = (t.next + 1) % windowLines
 }
 
-func (l *line) String() string {
-	who := "world"
-	if l.node >= 0 {
-		who = fmt.Sprintf("v%d", l.node)
+// event makes the texts.
+func (l *line) event() *events.Event {
+	e := l.Event
+	e.Block, e.Transaction = digits(&l.block), digits(&l.transaction)
+	if l.text != "" {
+		e.Text = fmt.Sprintf(l.text, l.args...)
 	}
-	return fmt.Sprintf("%4d.%06d %-6s %-10s ", l.at/second, l.at%second, who, l.verb) + fmt.Sprintf(l.text, l.args...)
+	return &e
 }
 
+func digits(h *quoin.Hash) string {
+	if h.IsZero() {
+		return ""
+	}
+	return hex.EncodeToString(h[:4])
+}
+
+// window returns the last events as text.
 func (t *trace) window() []string {
 	var lines []string
 	for i := range t.ring {
-		lines = append(lines, t.ring[(t.next+i)%len(t.ring)].String())
+		lines = append(lines, t.ring[(t.next+i)%len(t.ring)].event().String())
 	}
 	return lines
+}
+
+// fly names a message or a fault.
+func (t *trace) fly() uint64 {
+	t.flights++
+	return t.flights
 }
 
 // add puts something that a replica took in or asked for into the digest.

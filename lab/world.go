@@ -9,6 +9,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 )
@@ -56,7 +57,7 @@ type world struct {
 func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
 	w := &world{o: o, corpus: o.Corpus, verified: verified{}}
 	w.result = Report{Seed: o.Seed, Nodes: o.Nodes, Byzantine: o.Byzantine, Hostile: o.Hostile}
-	w.trace = trace{digest: sha256.New(), log: o.Log}
+	w.trace = trace{digest: sha256.New(), sink: o.Events}
 	w.environment = execution.Environment()
 	if err := w.plan(); err != nil {
 		return nil, err
@@ -204,7 +205,7 @@ func (w *world) settle(looks int) {
 		if uint64(w.chain.height()) >= w.o.Blocks && w.chain.transactions >= w.o.Transactions && uint64(w.chain.epoch) >= w.o.Epochs &&
 			w.clients.probes == 0 && w.governor.done() {
 			w.draining = true
-			w.trace.note(w.now, -1, "drains", "%s", "")
+			w.trace.note(w.now, events.World, events.Noted, "drains", "")
 		}
 	case w.progress.rested():
 		w.stopped = true
@@ -223,7 +224,7 @@ func (w *world) broken(invariant, format string, args ...any) {
 	}
 	w.stopped = true
 	text := fmt.Sprintf(format, args...)
-	w.trace.note(w.now, -1, "broken", "%s: %s", invariant, text)
+	w.trace.note(w.now, events.World, events.Broken, invariant, "%s", text)
 	w.result.Violations = append(w.result.Violations, Violation{Invariant: invariant, Text: text, AtUS: w.now, Window: w.trace.window()})
 }
 

@@ -34,6 +34,7 @@ type Run struct {
 	Tables        []Table        `json:"tables,omitempty"`
 	Distributions []Distribution `json:"distributions,omitempty"`
 	Series        []Series       `json:"series,omitempty"`
+	Comparisons   []Comparison   `json:"comparisons,omitempty"`
 
 	Scenario string         `json:"-"`
 	Events   []events.Event `json:"-"`
@@ -61,6 +62,28 @@ type Series struct {
 	Unit  string `json:"unit"` // of the values
 	Lines []Line `json:"lines"`
 	Marks []Mark `json:"marks,omitempty"`
+}
+
+// Comparison is a candidate against a base, metric by metric.
+type Comparison struct {
+	Title     string     `json:"title"`
+	Note      string     `json:"note,omitempty"`
+	Base      string     `json:"base"`      // their names
+	Candidate string     `json:"candidate"` //
+	Rows      []Compared `json:"rows"`
+}
+
+// Compared is one metric of both. Changes are relative to the base, in percent: -12 is 12% less than it.
+type Compared struct {
+	Metric      string  `json:"metric"`
+	Unit        string  `json:"unit"`
+	LowerBetter bool    `json:"lower_is_better"`
+	Base        float64 `json:"base"` // medians
+	Candidate   float64 `json:"candidate"`
+	Change      float64 `json:"change_percent"`
+	Low         float64 `json:"low_percent"` // 95% interval of Change
+	High        float64 `json:"high_percent"`
+	Verdict     string  `json:"verdict"` // "better", "worse", "same", "inconclusive"
 }
 
 // Line is a named line of a picture. X is seconds in a Series and the value in a Distribution, whose

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin/lab"
+	"quoin.dev/quoin/lab/events"
 )
 
 func newLabReplay(t *terminal) *cobra.Command {
@@ -25,7 +26,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 			}
 			o.Plant = lab.Bug(plant)
 			if !quiet {
-				o.Log = t.err
+				o.Events = func(e *events.Event) { fmt.Fprintln(t.err, e) }
 			}
 			corpus, err := lab.NewCorpus()
 			if err != nil {
