@@ -247,11 +247,14 @@ func call[T any](ctx context.Context, c *Client, ask func(*endpoint) (T, error))
 				return answer, nil
 			}
 			err = e.toError(err)
-			if final(err) || ctx.Err() != nil {
+			if final(err) {
+				return zero, err
+			}
+			c.current.CompareAndSwap(at, at+1) // also when the time was up: the next call must not wait for a node that hangs
+			if ctx.Err() != nil {
 				return zero, err
 			}
 			failures = append(failures, err)
-			c.current.CompareAndSwap(at, at+1)
 		}
 	}
 	if len(failures) == 0 {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -498,5 +499,30 @@ func TestWaitAndExpiry(t *testing.T) {
 	o, err = c.Submit(within(t), []quoin.Transaction{apitest.Put("a", "c", 2, 1<<40), apitest.Put("a", "d", 3, 1000)}, client.Included)
 	if err != nil || o[0].Code != "expiry-too-far" || o[1].Stage != client.Included && o[1].Stage != client.Certified {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// A node that takes requests and never answers costs the calls that wait for it their time, and not
+// those after them.
+func TestHangingNodeIsLeft(t *testing.T) {
+	w := apitest.Start(t, apitest.Options{})
+	hangs, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangs.Close()
+	c, err := client.New(client.Options{Trust: client.GenesisAnchor(w.Genesis), Attempts: 1,
+		Endpoints: []client.Endpoint{{URL: "http://" + hangs.Addr().String()}, {URL: w.Servers[0].URL()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Status(short); err == nil {
+		t.Fatal("a node that hangs has answered")
+	}
+	if _, err := c.Status(within(t)); err != nil {
+		t.Errorf("the call after the one that timed out: %v", err)
 	}
 }
