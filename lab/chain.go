@@ -33,6 +33,7 @@ func (c *certifiedChain) finished(n *node, f *replica.Finished) {
 			continue
 		}
 		c.transactions++
+		c.w.result.Fuel += f.Results[i].Fuel
 		if f.Results[i].Code != 0 {
 			c.refused++
 		}

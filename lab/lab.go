@@ -22,6 +22,7 @@ type Options struct {
 	Plant     Bug       // a bug to plant in every honest replica; default: none
 
 	Candidate *Candidate          // an algorithm to try; default: none
+	Calm      *Calm               // a world without adversity, to measure in; default: adversity
 	Corpus    *Corpus             // compiled hostile plugins, shared by runs; default: what is needed is compiled
 	Events    func(*events.Event) // gets every event, to keep; default: nobody
 }
@@ -51,6 +52,9 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.Byzantine.check(); err != nil {
 		return o, err
 	}
+	if err := o.Calm.check(o.Nodes); err != nil {
+		return o, err
+	}
 	return o, o.Plant.check()
 }
 
@@ -62,6 +66,7 @@ type Report struct {
 	Blocks       uint64     // certified heights
 	Transactions int        // certified, of clients
 	Refused      int        // of them, with a code other than 0
+	Fuel         uint64     // of the certified results: machines and validations
 	Epochs       uint64
 	Views        uint64 // entered by some honest replica first
 	SimulatedUS  uint64
@@ -106,7 +111,7 @@ func Run(o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	w, err := newWorld(o)
+	w, err := newWorld(o, o.Calm.settle)
 	if err != nil {
 		return Report{}, err
 	}

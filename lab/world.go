@@ -166,7 +166,9 @@ func (w *world) builtinsOf(n *node) []plugin.Builtin {
 // run plays the world: adversity, healing, and the end.
 func (w *world) run() {
 	for _, n := range w.nodes {
-		n.boot()
+		if !n.dead {
+			n.boot()
+		}
 	}
 	w.chaos.start()
 	w.clients.start()
