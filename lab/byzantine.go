@@ -14,14 +14,22 @@ type Behaviour string
 
 // The behaviours.
 const (
-	Equivocate Behaviour = "equivocate" // as a leader, proposes one block to some and another to the rest
-	Withhold   Behaviour = "withhold"   // as a leader, shows its block to no more than a quorum needs, and serves nothing
-	FlipFlop   Behaviour = "flip-flop"  // votes, in every view, both to notarize or finalize and to nullify
-	Fork       Behaviour = "fork"       // as a leader, proposes on the parent of the block that it should propose on
-	Lie        Behaviour = "lie"        // votes for results that nobody has
+	Equivocate Behaviour = "equivocate"         // as a leader, proposes one block to some and another to the rest
+	Withhold   Behaviour = "withhold"           // as a leader, shows its block to no more than a quorum needs, and serves nothing
+	Silent     Behaviour = "silent"             // as a leader, proposes nothing
+	Fork       Behaviour = "fork"               // as a leader, proposes on the parent of the block that it should propose on
+	Censor     Behaviour = "censor"             // as a leader, leaves out what clients of one namespace submit
+	Haste      Behaviour = "haste"              // has a clock that is a year ahead
+	Accuse     Behaviour = "accuse"             // as a leader, proposes to suspend a namespace on forged evidence
+	FlipFlop   Behaviour = "flip-flop"          // votes, in every view, both to notarize or finalize and to nullify
+	Lie        Behaviour = "lie"                // votes for results that nobody has
+	Selective  Behaviour = "selective"          // talks to f + 1 of the others only, to others in every view
+	Amnesia    Behaviour = "amnesia"            // loses its vote log again and again, and votes again
+	Stale      Behaviour = "stale"              // sends what was sent long ago, also in past epochs, again and again
+	Forge      Behaviour = "false-certificates" // shows certificates by too few, by others, of other texts, epochs and chains
 )
 
-var behaviours = []Behaviour{Equivocate, Withhold, FlipFlop, Fork, Lie}
+var behaviours = []Behaviour{Equivocate, Withhold, Silent, Fork, Censor, Haste, Accuse, FlipFlop, Lie, Selective, Amnesia, Stale, Forge}
 
 // Behaviours returns all of them.
 func Behaviours() []Behaviour { return slices.Clone(behaviours) }
@@ -33,7 +41,7 @@ func (b Behaviour) check() error {
 	return nil
 }
 
-// traitor wraps an honest machine. What it sends is altered on its way out.
+// traitor wraps an honest machine. What goes in or what comes out of it is altered on the way.
 type traitor struct {
 	*simplex.Simplex
 	n     *node
@@ -44,6 +52,7 @@ type traitor struct {
 	notarizations map[quoin.Hash]*simplex.Notarization
 	forks         map[quoin.Hash]int // own forks: how many votes were added to those of others
 	echo          []consensus.Message
+	forged        uint64
 }
 
 func (b Behaviour) corrupt(n *node, c simplex.Config) consensus.Machine {
@@ -54,12 +63,26 @@ func (b Behaviour) corrupt(n *node, c simplex.Config) consensus.Machine {
 		t.alter = (*traitor).equivocate
 	case Withhold:
 		t.alter = (*traitor).withhold
-	case FlipFlop:
-		t.alter = (*traitor).flipFlop
+	case Silent:
+		t.alter = (*traitor).fallSilent
 	case Fork:
 		t.alter = (*traitor).fork
+	case Haste:
+		t.alter = (*traitor).hasten
+	case Censor, Accuse:
+		t.alter = func(*traitor, *consensus.Output) {} // it is what they build that is altered
+	case FlipFlop:
+		t.alter = (*traitor).flipFlop
 	case Lie:
 		t.alter = (*traitor).lie
+	case Selective:
+		t.alter = (*traitor).tellFew
+	case Amnesia:
+		t.alter = (*traitor).forget
+	case Stale:
+		t.alter = (*traitor).repeat
+	case Forge:
+		t.alter = (*traitor).forge
 	}
 	return t
 }
@@ -67,10 +90,21 @@ func (b Behaviour) corrupt(n *node, c simplex.Config) consensus.Machine {
 // act counts an act of the faulty validator.
 func (t *traitor) act() { t.n.w.result.Faults.Byzantine++ }
 
-// Step alters what the honest machine wants to send.
+// Step alters what the honest machine hears or wants to send.
 func (t *traitor) Step(now quoin.Time, in consensus.Input, out *consensus.Output) {
-	if r, ok := in.(consensus.Received); ok {
-		t.hear(r.Message)
+	switch x := in.(type) {
+	case consensus.Received:
+		t.hear(x.Message)
+	case consensus.Built:
+		switch t.n.behaviour {
+		case Censor:
+			in = t.censor(x)
+		case Accuse:
+			in = t.accuse(x)
+		}
+	}
+	if t.n.behaviour == Haste {
+		now += year
 	}
 	t.Simplex.Step(now, in, out)
 	t.alter(t, out)
@@ -88,145 +122,25 @@ func (t *traitor) others(v quoin.View) []int {
 	return others
 }
 
-// equivocate shows another block, with another time, to half of the others.
-func (t *traitor) equivocate(out *consensus.Output) {
+// replace puts other envelopes in the place of those that f chooses. f returns false to keep one.
+func replace(out *consensus.Output, f func(e consensus.Envelope) ([]consensus.Envelope, bool)) {
 	var sends []consensus.Envelope
 	for _, e := range out.Send {
-		p, ok := e.Message.(*simplex.Proposal)
-		if !ok {
+		if others, ok := f(e); ok {
+			sends = append(sends, others...)
+		} else {
 			sends = append(sends, e)
-			continue
-		}
-		t.act()
-		h := *p.Block.Header()
-		h.Time++
-		twin := *p
-		twin.Block = quoin.NewBlock(h, p.Block.Transactions())
-		twin.Signature = t.c.Signer.Sign(simplex.ProposeBytes(t.c.Origin.ID(), t.c.Epoch, h.View, twin.Block.ID()))
-		others := t.others(h.View)
-		for k, to := range others {
-			if k < len(others)/2 {
-				sends = append(sends, consensus.Envelope{To: to, Message: p})
-			} else {
-				sends = append(sends, consensus.Envelope{To: to, Message: &twin})
-			}
-		}
-		// It votes for both, each before those who have it.
-		for k, to := range others {
-			if k >= len(others)/2 {
-				sends = append(sends, consensus.Envelope{To: to, Message: p})
-			}
 		}
 	}
 	out.Send = sends
 }
 
-// withhold shows its blocks to as few as can still notarize them with it.
-func (t *traitor) withhold(out *consensus.Output) {
-	var sends []consensus.Envelope
-	for _, e := range out.Send {
-		p, ok := e.Message.(*simplex.Proposal)
-		if !ok {
-			sends = append(sends, e)
-			continue
-		}
-		t.act()
-		for _, to := range t.others(p.Block.Header().View)[:t.c.Validators.QuorumCount()-1] {
-			sends = append(sends, consensus.Envelope{To: to, Message: p})
-		}
-	}
-	out.Send = sends
+func (t *traitor) signNotarize(x simplex.Notarize) *simplex.Notarize {
+	x.Signature = t.c.Signer.Sign(simplex.NotarizeBytes(t.c.Origin.ID(), t.c.Epoch, x.View, x.Block, x.Checkpoint))
+	return &x
 }
 
-// Block serves nothing when bodies are withheld.
-func (t *traitor) Block(id quoin.Hash) (*quoin.Block, bool) {
-	if t.n.behaviour == Withhold {
-		return nil, false
-	}
-	return t.Simplex.Block(id)
-}
-
-// flipFlop adds, to every vote, the one that excludes it.
-func (t *traitor) flipFlop(out *consensus.Output) {
-	var sends []consensus.Envelope
-	for _, e := range out.Send {
-		sends = append(sends, e)
-		var v quoin.View
-		switch x := e.Message.(type) {
-		case *simplex.Notarize:
-			v = x.View
-		case *simplex.Finalize:
-			v = x.Checkpoint.View
-		default:
-			continue
-		}
-		t.act()
-		n := &simplex.Nullify{View: v, Signature: t.c.Signer.Sign(simplex.NullifyBytes(t.c.Origin.ID(), t.c.Epoch, v))}
-		sends = append(sends, consensus.Envelope{To: consensus.All, Message: n})
-	}
-	out.Send = sends
-}
-
-// fork proposes on the grandparent, and shows the grandparent's notarization.
-func (t *traitor) fork(out *consensus.Output) {
-	for i, e := range out.Send {
-		switch x := e.Message.(type) {
-		case *simplex.Notarization:
-			t.notarizations[x.Block] = x
-		case *simplex.Proposal:
-			h := *x.Block.Header()
-			t.headers[x.Block.ID()] = x.Block.Header()
-			parent := t.headers[h.Parent]
-			if parent == nil {
-				continue
-			}
-			below, n := t.headers[parent.Parent], t.notarizations[parent.Parent]
-			if below == nil || n == nil {
-				continue
-			}
-			t.act()
-			h.Height, h.Parent, h.ParentView, h.ParentCheckpoint, h.ParentVoters = parent.Height, parent.Parent, parent.ParentView, n.Checkpoint, n.Signers
-			p := &simplex.Proposal{Block: quoin.NewBlock(h, nil), Parent: n}
-			p.Signature = t.c.Signer.Sign(simplex.ProposeBytes(t.c.Origin.ID(), t.c.Epoch, h.View, p.Block.ID()))
-			out.Send[i].Message = p
-			t.forks[p.Block.ID()] = 0
-		}
-	}
-	for _, x := range t.echo {
-		out.Send = append(out.Send, consensus.Envelope{To: consensus.All, Message: x})
-	}
-	t.echo = nil
-}
-
-// hear remembers what others propose, and votes for the own forks as those do who fall for them.
-func (t *traitor) hear(m consensus.Message) {
-	switch x := m.(type) {
-	case *simplex.Proposal:
-		t.headers[x.Block.ID()] = x.Block.Header()
-	case *simplex.Notarize:
-		if n, ok := t.forks[x.Block]; ok && n == 0 {
-			t.forks[x.Block] = 1
-			y := *x
-			y.Signature = t.c.Signer.Sign(simplex.NotarizeBytes(t.c.Origin.ID(), t.c.Epoch, y.View, y.Block, y.Checkpoint))
-			t.echo = append(t.echo, &y)
-		}
-	case *simplex.Finalize:
-		if n, ok := t.forks[x.Checkpoint.Block]; ok && n < 2 {
-			t.forks[x.Checkpoint.Block] = 2
-			t.echo = append(t.echo, &simplex.Finalize{Checkpoint: x.Checkpoint, Signature: t.c.Signer.Sign(x.Checkpoint.CosignedBytes())})
-		}
-	}
-}
-
-// lie votes for a checkpoint of its own invention.
-func (t *traitor) lie(out *consensus.Output) {
-	for i, e := range out.Send {
-		if x, ok := e.Message.(*simplex.Notarize); ok {
-			t.act()
-			y := *x
-			y.Checkpoint[0] ^= 1
-			y.Signature = t.c.Signer.Sign(simplex.NotarizeBytes(t.c.Origin.ID(), t.c.Epoch, y.View, y.Block, y.Checkpoint))
-			out.Send[i].Message = &y
-		}
-	}
+func (t *traitor) signProposal(p simplex.Proposal) *simplex.Proposal {
+	p.Signature = t.c.Signer.Sign(simplex.ProposeBytes(t.c.Origin.ID(), t.c.Epoch, p.Block.Header().View, p.Block.ID()))
+	return &p
 }

@@ -36,6 +36,7 @@ type world struct {
 	corpora     func(n *node) *Corpus // of a node, if they differ
 	pool        replica.PoolLimits
 	verified    verified
+	memory      [][]byte // of a faulty validator that sends old messages again
 
 	nodes     []*node
 	network   network

@@ -1,6 +1,7 @@
 package simplex
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,8 +19,9 @@ const (
 	recordEntered  byte = 'E' // what opened a view, or a certificate
 )
 
-func record(kind byte, m consensus.Message) consensus.Record {
-	return m.AppendBinary([]byte{kind})
+func (m *Simplex) record(kind byte, x consensus.Message) consensus.Record {
+	m.encoded = x.AppendBinary(append(m.encoded[:0], kind))
+	return bytes.Clone(m.encoded)
 }
 
 func proposedRecord(v quoin.View, id quoin.Hash) consensus.Record {
@@ -28,7 +30,7 @@ func proposedRecord(v quoin.View, id quoin.Hash) consensus.Record {
 
 func (m *Simplex) persistVote(x consensus.Message, out *consensus.Output) {
 	if !m.c.Rules.SendBeforePersist {
-		out.Persist = append(out.Persist, record(recordVote, x))
+		out.Persist = append(out.Persist, m.record(recordVote, x))
 	}
 }
 
@@ -187,7 +189,7 @@ func (m *Simplex) Snapshot() []consensus.Record {
 		}
 	}
 	if m.cert != nil {
-		records = append(records, record(recordEntered, &Certificate{*m.cert}))
+		records = append(records, m.record(recordEntered, &Certificate{*m.cert}))
 	}
 	for _, v := range slices.Sorted(maps.Keys(m.rounds)) {
 		r := m.rounds[v]
@@ -195,20 +197,26 @@ func (m *Simplex) Snapshot() []consensus.Record {
 			records = append(records, proposedRecord(v, quoin.Hash{}))
 		}
 		if r.voted != nil {
-			records = append(records, record(recordVote, r.voted))
+			records = append(records, m.record(recordVote, r.voted))
 		}
 		if r.nullified != nil {
-			records = append(records, record(recordVote, r.nullified))
+			records = append(records, m.record(recordVote, r.nullified))
 		}
 		if r.finalized != nil {
-			records = append(records, record(recordVote, r.finalized))
+			records = append(records, m.record(recordVote, r.finalized))
 		}
 		if r.notarization != nil {
-			records = append(records, record(recordEntered, r.notarization))
+			records = append(records, m.record(recordEntered, r.notarization))
 		}
 		if r.nullification != nil {
-			records = append(records, record(recordEntered, r.nullification))
+			records = append(records, m.record(recordEntered, r.nullification))
 		}
 	}
 	return records
+}
+
+// IsVote reports whether a record says what this replica voted for or proposed: what it must never
+// forget.
+func IsVote(r consensus.Record) bool {
+	return len(r) > 0 && (r[0] == recordVote || r[0] == recordProposed)
 }
