@@ -166,6 +166,13 @@ func (w *world) builtinsOf(n *node) []plugin.Builtin {
 
 // run plays the world: adversity, healing, and the end.
 func (w *world) run() {
+	w.begin()
+	for w.next() {
+	}
+	w.end()
+}
+
+func (w *world) begin() {
 	for _, n := range w.nodes {
 		if !n.dead {
 			n.boot()
@@ -174,20 +181,31 @@ func (w *world) run() {
 	w.chaos.start()
 	w.clients.start()
 	w.governor.start()
-	for len(w.queue.events) > 0 && !w.stopped {
-		e := w.queue.next()
-		w.now = e.at
-		w.result.Events++
-		if w.now > worldMax {
-			w.broken("I5", "the world did not come to its end within %d s: %s", uint64(worldMax/second), w.state())
-			break
-		}
-		e.do()
+}
+
+// next lets the next thing happen, if there is one.
+func (w *world) next() bool {
+	if len(w.queue.events) == 0 || w.stopped {
+		return false
 	}
-	if !w.result.Failed() {
-		for _, o := range w.observers {
-			o.end()
-		}
+	e := w.queue.next()
+	w.now = e.at
+	w.result.Events++
+	if w.now > worldMax {
+		w.broken("I5", "the world did not come to its end within %d s: %s", uint64(worldMax/second), w.state())
+		return false
+	}
+	e.do()
+	return true
+}
+
+// end lets the observers look once more.
+func (w *world) end() {
+	if w.result.Failed() {
+		return
+	}
+	for _, o := range w.observers {
+		o.end()
 	}
 }
 
