@@ -1,0 +1,159 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"quoin.dev/quoin/lab/events"
+)
+
+// Session is a world that is stepped through and looked into. It goes back by playing the same world
+// again from its beginning, which gives the same to the last byte. A Session is for one goroutine.
+type Session struct {
+	o       Options
+	w       *world
+	log     []events.Event
+	playing bool
+}
+
+// LogMax bounds the events that a session keeps.
+const LogMax = 8 << 20
+
+// ErrSession is wrapped by what a session cannot do.
+var ErrSession = errors.New("lab: no such place")
+
+// Open makes the world of some options, before its first event.
+func Open(o Options) (*Session, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{o: o}
+	return s, s.restart()
+}
+
+func (s *Session) restart() error {
+	o := s.o
+	sink := s.o.Events
+	s.log = s.log[:0]
+	o.Events = func(e *events.Event) {
+		s.log = append(s.log, *e)
+		if sink != nil {
+			sink(e)
+		}
+	}
+	var err error
+	s.w, err = newWorld(o, o.Calm.settle)
+	s.playing = err == nil
+	if err == nil {
+		s.guard(s.w.begin)
+	}
+	return err
+}
+
+// guard turns a panic of the code under test into a broken invariant, as Run does.
+func (s *Session) guard(do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.w.broken("panic", "%v\n%s", p, debug.Stack())
+		}
+	}()
+	do()
+}
+
+// Step lets things happen until at least one more event stands in the log, and reports whether one
+// does: at the end of the world there is none.
+func (s *Session) Step() bool {
+	before := len(s.log)
+	for s.playing && len(s.log) == before && len(s.log) < LogMax {
+		s.guard(func() { s.playing = s.w.next() })
+		if s.w.result.Failed() {
+			s.playing = false
+		}
+		if !s.playing {
+			s.guard(s.w.end)
+		}
+	}
+	return len(s.log) > before
+}
+
+// Seek goes to where just so many events have happened, or a few more if they happened at once.
+// Going back plays the world from its beginning. It fails, wrapping ErrSession, if the world ends
+// before that: then it is at the end.
+func (s *Session) Seek(count uint64) error {
+	if count < uint64(len(s.log)) {
+		if err := s.restart(); err != nil {
+			return err
+		}
+	}
+	for uint64(len(s.log)) < count {
+		if !s.Step() {
+			return fmt.Errorf("%w: the world ends after %d events", ErrSession, len(s.log))
+		}
+	}
+	return nil
+}
+
+// Next goes on until an event holds a condition, and returns it: false at the end of the world.
+func (s *Session) Next(f events.Filter) (events.Event, bool) {
+	for seen := len(s.log); s.Step(); seen = len(s.log) {
+		for _, e := range s.log[seen:] {
+			if f.Match(&e) {
+				return e, true
+			}
+		}
+	}
+	return events.Event{}, false
+}
+
+// Log returns the events so far. It is good until the session moves.
+func (s *Session) Log() []events.Event { return s.log }
+
+// AtUS returns the simulated time.
+func (s *Session) AtUS() uint64 { return s.w.now }
+
+// Nodes returns how many replicas there are.
+func (s *Session) Nodes() int { return len(s.w.nodes) }
+
+// Report returns what became of the world so far.
+func (s *Session) Report() Report { return s.w.report() }
+
+// Fact is something about a replica, for people.
+type Fact struct{ Name, Value string }
+
+// Inspect returns what is known of a replica now.
+func (s *Session) Inspect(i int) ([]Fact, error) {
+	if i < 0 || i >= len(s.w.nodes) {
+		return nil, fmt.Errorf("%w: there are replicas v0 to v%d", ErrSession, len(s.w.nodes)-1)
+	}
+	n := s.w.nodes[i]
+	var facts []Fact
+	add := func(name, format string, args ...any) {
+		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
+	}
+	add("behaviour", "%s", n.behaviour)
+	add("clock", "%d ms, %+d ms, %+d ppm", n.clock(), n.skewMS, n.driftPPM)
+	if !n.up() {
+		add("state", "down, up to height %d reported before", n.reported)
+		return facts, nil
+	}
+	o := n.replica.Overview()
+	c := &o.Consensus
+	add("view", "%d of epoch %d, leader %d, certified view %d", c.View, c.Epoch, c.Leader, c.CertifiedView)
+	add("blocks", "%d uncertified, observer %v, diverged %v, epoch over %v", c.Uncertified, c.Observer, c.Diverged, c.Ended)
+	add("tip", "height %d, block %v", o.Tip.Height, o.Tip.Block)
+	add("ledger", "%d entries, root %v", o.Tip.Size, o.Tip.Ledger)
+	add("state", "root %v", o.Tip.State)
+	add("pool", "%d pending, %d ids in the window", o.Pending, o.Seen)
+	add("inbox", "%d inputs, more to execute: %v, demands under way: %v", len(n.inbox), n.more, n.busy)
+	for i := range o.Configuration.Bindings {
+		b := &o.Configuration.Bindings[i]
+		what := b.Builtin
+		if what == "" {
+			what = b.Release.String()
+		}
+		add("binding", "%s %s: %s", b.Hook, b.Namespace, what)
+	}
+	return facts, nil
+}
