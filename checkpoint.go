@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -72,8 +73,7 @@ func (c *Checkpoint) AppendText(b []byte) []byte {
 	}
 	hash := func(name string, h Hash) {
 		b = append(append(b, name...), ' ')
-		b = append(b, h.String()...)
-		b = append(b, '\n')
+		b = append(hex.AppendEncode(b, h[:]), '\n')
 	}
 	b = append(append(b, c.Origin...), '\n')
 	b = append(strconv.AppendUint(b, c.Size, 10), '\n')
@@ -84,6 +84,14 @@ func (c *Checkpoint) AppendText(b []byte) []byte {
 	hash("block", c.Block)
 	hash("state", c.State)
 	line("time", uint64(c.Time))
+	return b
+}
+
+// AppendBinary appends the text after its length in four bytes.
+func (c *Checkpoint) AppendBinary(b []byte) []byte {
+	at := len(b)
+	b = c.AppendText(append(b, 0, 0, 0, 0))
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return b
 }
 
@@ -100,7 +108,11 @@ func (c *Checkpoint) CosignedSeconds() uint64 { return uint64(c.Time) / 1000 }
 // CosignedBytes returns what a finalize vote signs: the cosignature/v1 message of C2SP
 // tlog-cosignature.
 func (c *Checkpoint) CosignedBytes() []byte {
-	b := make([]byte, 0, CheckpointTextMax)
+	return c.AppendCosigned(make([]byte, 0, CheckpointTextMax))
+}
+
+// AppendCosigned appends what a finalize vote signs.
+func (c *Checkpoint) AppendCosigned(b []byte) []byte {
 	b = append(b, "cosignature/v1\ntime "...)
 	b = append(strconv.AppendUint(b, c.CosignedSeconds(), 10), '\n')
 	return c.AppendText(b)
@@ -182,7 +194,7 @@ type Certificate struct {
 
 // AppendBinary appends the canonical bytes.
 func (c *Certificate) AppendBinary(b []byte) []byte {
-	b = canonical.AppendBytes32(b, c.Checkpoint.AppendText(nil))
+	b = c.Checkpoint.AppendBinary(b)
 	return AppendSigners(b, c.Signers, c.Signatures)
 }
 

@@ -34,12 +34,12 @@ type Member struct {
 	Marks      *mark.Set // gets what is reached; nil outside of simulations
 }
 
-// Signer signs this replica's votes.
+// Signer signs this replica's votes. It must not keep the message.
 type Signer interface {
 	Sign(message []byte) quoin.Signature
 }
 
-// Keys verifies votes of the epoch's validators, by index.
+// Keys verifies votes of the epoch's validators, by index. It must not keep the message.
 type Keys interface {
 	Verify(i int, message []byte, signature quoin.Signature) bool
 }

@@ -112,7 +112,7 @@ func (m *Nullify) AppendBinary(b []byte) []byte {
 }
 
 func (m *Finalize) AppendBinary(b []byte) []byte {
-	b = canonical.AppendBytes32(append(b, kindFinalize), m.Checkpoint.AppendText(nil))
+	b = m.Checkpoint.AppendBinary(append(b, kindFinalize))
 	return append(b, m.Signature[:]...)
 }
 
@@ -220,41 +220,52 @@ func readCheckpoint(r *canonical.Reader) quoin.Checkpoint {
 	return c
 }
 
-// domain holds what every signed text of an epoch begins with, behind its kind.
+// domain holds what every signed text of an epoch begins with, behind its kind. The texts that it
+// returns are good until it is asked for the next.
 type domain struct {
 	origin quoin.OriginID
 	epoch  quoin.Epoch
+	buffer []byte
 }
 
-func (d domain) text(kind string, view quoin.View) []byte {
-	b := make([]byte, 0, 160)
-	b = append(b, "quoin/"+kind+"/v1\n"...)
+func (d *domain) text(kind string, view quoin.View) []byte {
+	b := append(append(append(d.buffer[:0], "quoin/"...), kind...), "/v1\n"...)
 	b = append(b, d.origin[:]...)
 	b = canonical.AppendUint64(b, d.epoch)
 	return canonical.AppendUint64(b, view)
 }
 
-func (d domain) propose(view quoin.View, block quoin.Hash) []byte {
-	return append(d.text("propose", view), block[:]...)
+func (d *domain) propose(view quoin.View, block quoin.Hash) []byte {
+	d.buffer = append(d.text("propose", view), block[:]...)
+	return d.buffer
 }
 
-func (d domain) notarize(view quoin.View, block, checkpoint quoin.Hash) []byte {
-	return append(append(d.text("notarize", view), block[:]...), checkpoint[:]...)
+func (d *domain) notarize(view quoin.View, block, checkpoint quoin.Hash) []byte {
+	d.buffer = append(append(d.text("notarize", view), block[:]...), checkpoint[:]...)
+	return d.buffer
 }
 
-func (d domain) nullify(view quoin.View) []byte { return d.text("nullify", view) }
+func (d *domain) nullify(view quoin.View) []byte {
+	d.buffer = d.text("nullify", view)
+	return d.buffer
+}
+
+func (d *domain) finalize(c *quoin.Checkpoint) []byte {
+	d.buffer = c.AppendCosigned(d.buffer[:0])
+	return d.buffer
+}
 
 // NotarizeBytes returns what a Notarize vote signs, for whoever judges votes as evidence.
 func NotarizeBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View, block, checkpoint quoin.Hash) []byte {
-	return domain{origin, epoch}.notarize(view, block, checkpoint)
+	return (&domain{origin: origin, epoch: epoch}).notarize(view, block, checkpoint)
 }
 
 // ProposeBytes returns what a Propose signs.
 func ProposeBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View, block quoin.Hash) []byte {
-	return domain{origin, epoch}.propose(view, block)
+	return (&domain{origin: origin, epoch: epoch}).propose(view, block)
 }
 
 // NullifyBytes returns what a Nullify signs.
 func NullifyBytes(origin quoin.OriginID, epoch quoin.Epoch, view quoin.View) []byte {
-	return domain{origin, epoch}.nullify(view)
+	return (&domain{origin: origin, epoch: epoch}).nullify(view)
 }

@@ -41,8 +41,9 @@ type Rules struct {
 
 // Simplex is the machine of one epoch. See the package documentation.
 type Simplex struct {
-	c      Config
-	domain domain
+	c       Config
+	domain  domain
+	encoded []byte // of the last record, for reuse
 
 	view      quoin.View
 	enteredBy consensus.Message // what ended the view before; nil in the first
@@ -123,7 +124,7 @@ func New(c Config) *Simplex {
 	}
 	m := &Simplex{
 		c:        c,
-		domain:   domain{c.Origin.ID(), c.Epoch},
+		domain:   domain{origin: c.Origin.ID(), epoch: c.Epoch},
 		view:     first,
 		hole:     first,
 		root:     r,

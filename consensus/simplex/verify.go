@@ -134,7 +134,7 @@ func (m *Simplex) verify(from int, message consensus.Message) error {
 		if err := m.belongs(&x.Checkpoint); err != nil {
 			return err
 		}
-		return m.verifyOne(from, x.Checkpoint.CosignedBytes(), x.Signature)
+		return m.verifyOne(from, m.domain.finalize(&x.Checkpoint), x.Signature)
 	case *Notarization:
 		return m.verifyNotarization(x)
 	case *Nullification:
@@ -190,7 +190,7 @@ func (m *Simplex) verifyCertificate(c *quoin.Certificate) error {
 		return err
 	}
 	r := m.rounds[c.Checkpoint.View]
-	return m.verifyQuorum(c.Signers, c.Signatures, c.Checkpoint.CosignedBytes(), func(i int, s quoin.Signature) bool {
+	return m.verifyQuorum(c.Signers, c.Signatures, m.domain.finalize(&c.Checkpoint), func(i int, s quoin.Signature) bool {
 		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && signedBy(m.cert.Signers, m.cert.Signatures, i, s) {
 			return true
 		}

@@ -233,7 +233,7 @@ func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 	}
 	r.notarization = n
 	m.notarized = max(m.notarized, n.View)
-	out.Persist = append(out.Persist, record(recordEntered, n))
+	out.Persist = append(out.Persist, m.record(recordEntered, n))
 	m.report(out, consensus.Notarized, n.View, n.Block)
 	if l := m.adopt(n.Block); l != nil {
 		if m.need(l); l.stage == invalid {
@@ -268,7 +268,7 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 		return
 	}
 	r.nullification = n
-	out.Persist = append(out.Persist, record(recordEntered, n))
+	out.Persist = append(out.Persist, m.record(recordEntered, n))
 	m.report(out, consensus.Nullified, n.View, quoin.Hash{})
 	m.split(n.View, r, true, out)
 	m.open(n.View, n, out)
@@ -302,7 +302,7 @@ func (m *Simplex) finalize(v quoin.View, out *consensus.Output) {
 	if l.adopted {
 		return // a vote would claim an execution that this replica did not do
 	}
-	x := &Finalize{Checkpoint: l.checkpoint, Signature: m.c.Signer.Sign(l.checkpoint.CosignedBytes())}
+	x := &Finalize{Checkpoint: l.checkpoint, Signature: m.c.Signer.Sign(m.domain.finalize(&l.checkpoint))}
 	r.finalized = x
 	m.persistVote(x, out)
 	m.send(x, out)
@@ -349,7 +349,7 @@ func (m *Simplex) certificate(c *quoin.Certificate, out *consensus.Output) {
 	}
 	m.cert = c
 	// Persisted also when the view is past: a restart must not forget what licenses the votes that follow.
-	out.Persist = append(out.Persist, record(recordEntered, &Certificate{*c}))
+	out.Persist = append(out.Persist, m.record(recordEntered, &Certificate{*c}))
 	if l := m.adopt(c.Checkpoint.Block); l != nil {
 		m.need(l)
 	}
