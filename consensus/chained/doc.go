@@ -1,0 +1,2 @@
+// Package chained is two-chain HotStuff as a consensus.Machine.
+package chained
