@@ -144,7 +144,7 @@ func TestSimulatedBaseAgainstItselfIsTheSame(t *testing.T) {
 // better or worse more often than the intervals promise.
 func TestSimulatedChanceIsNotADifference(t *testing.T) {
 	var pool []Measurement
-	for seed := range uint64(2*PairsMin) {
+	for seed := range uint64(2 * PairsMin) {
 		r, err := Simulate(small, Side{}, seed+1)
 		if err != nil {
 			t.Fatal(err)
