@@ -9,6 +9,7 @@ import (
 
 	"quoin.dev/quoin/lab"
 	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/report"
 )
 
 func newLabReplay(t *terminal) *cobra.Command {
@@ -16,6 +17,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 		o         lab.Options
 		plant     string
 		quiet     bool
+		save      string
 		candidate candidateFlags
 	)
 	c := &cobra.Command{
@@ -25,8 +27,17 @@ func newLabReplay(t *terminal) *cobra.Command {
 				return usage("--seed is needed", "use: quoin lab replay --seed N")
 			}
 			o.Plant = lab.Bug(plant)
-			if !quiet {
-				o.Events = func(e *events.Event) { fmt.Fprintln(t.err, e) }
+			var log report.Log
+			o.Events = func(e *events.Event) {
+				if !quiet {
+					fmt.Fprintln(t.err, e)
+				}
+				if save != "" {
+					log.Keep(e)
+				}
+			}
+			if quiet && save == "" {
+				o.Events = nil
 			}
 			corpus, err := lab.NewCorpus()
 			if err != nil {
@@ -41,9 +52,16 @@ func newLabReplay(t *terminal) *cobra.Command {
 			if err != nil {
 				return usage(err.Error(), "see `quoin lab replay --help`")
 			}
-			s := &simulation{o: o, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
+			s := &simulation{o: o, candidate: candidate, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
 			s.add(&r, nil)
 			s.took = time.Since(begin)
+			if save != "" {
+				folder, err := saveRun(save, s.replay(&r), &o, &r, &log)
+				if err != nil {
+					return err
+				}
+				s.saved = append(s.saved, folder)
+			}
 			if err := t.data(s.summary(), func(w io.Writer) {
 				s.text(w)
 				for _, b := range s.broken {
@@ -70,5 +88,6 @@ func newLabReplay(t *terminal) *cobra.Command {
 	f.Uint64Var(&o.Epochs, "epochs", 0, "as it was given to sim")
 	f.StringVar(&plant, "plant", "", "plant a bug: "+bugNames())
 	f.BoolVar(&quiet, "quiet", false, "print no events")
+	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave the run's own folder with its event log and page")
 	return c
 }

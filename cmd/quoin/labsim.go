@@ -24,6 +24,7 @@ func newLabSim(t *terminal) *cobra.Command {
 		seeds, par int
 		digests    bool
 		plant      string
+		save       string
 		candidate  candidateFlags
 	)
 	c := &cobra.Command{
@@ -52,6 +53,9 @@ func newLabSim(t *terminal) *cobra.Command {
 			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
 				return err
 			}
+			if err := s.saveBroken(save); err != nil {
+				return err
+			}
 			if err := t.data(s.summary(), s.text); err != nil {
 				return err
 			}
@@ -72,6 +76,7 @@ func newLabSim(t *terminal) *cobra.Command {
 	f.Uint64Var(&o.Epochs, "epochs", 0, "epochs to see in each (0: the simulator's default, 2)")
 	f.IntVar(&par, "parallel", 0, "how many at once (0: one for each core)")
 	f.BoolVar(&digests, "digests", false, "print each seed's digest")
+	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with event log and page for each broken seed")
 	f.StringVar(&plant, "plant", "", "plant a bug that the observers must catch: "+bugNames())
 	return c
 }
@@ -100,6 +105,7 @@ type simulation struct {
 	total   simTotals
 	lines   []simLine
 	broken  []brokenSeed
+	saved   []string // folders of runs
 	hostile map[string]int
 }
 
@@ -282,7 +288,8 @@ func (s *simulation) summary() any {
 		Hostile map[string]int `json:"hostile_plugins"`
 		Digests []simLine      `json:"digests,omitempty"`
 		Broken  []brokenSeed   `json:"broken"`
-	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...)}
+		Saved   []string       `json:"saved,omitempty"`
+	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...), s.saved}
 }
 
 func (s *simulation) text(w io.Writer) {
@@ -300,6 +307,9 @@ func (s *simulation) text(w io.Writer) {
 	})
 	for _, b := range s.broken {
 		fmt.Fprintf(w, "seed %d broke %s after %.3f s: %s\n  replay: %s\n", b.Seed, b.Invariant, float64(b.AtUS)/1e6, firstLine(b.Text), b.Replay)
+	}
+	for _, folder := range s.saved {
+		fmt.Fprintf(w, "saved: %s\n", folder)
 	}
 	if len(s.broken) == 0 {
 		fmt.Fprintln(w, "no invariant was broken")

@@ -78,7 +78,12 @@ const second = 1_000_000
 
 // String is the event as a line for people.
 func (e *Event) String() string {
-	b := fmt.Appendf(nil, "%4d.%06d %-6s %-10s", e.AtUS/second, e.AtUS%second, Name(e.Node), e.Verb)
+	return fmt.Sprintf("%4d.%06d %-6s %s", e.AtUS/second, e.AtUS%second, Name(e.Node), e.What())
+}
+
+// What is the event without its time and place.
+func (e *Event) What() string {
+	b := fmt.Appendf(nil, "%-10s", e.Verb)
 	word := func(format string, a ...any) { b = fmt.Appendf(append(b, ' '), format, a...) }
 	if e.Kind != "" {
 		word("%s", e.Kind)

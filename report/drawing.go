@@ -1,0 +1,165 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"unicode"
+)
+
+// drawing is a picture in the making: SVG elements, and where its texts stand. No text leaves the
+// picture or touches another: what has no place is not written.
+type drawing struct {
+	width, height float64
+	body          strings.Builder
+	texts         []box
+}
+
+// box is a rectangle, from its upper left corner.
+type box struct{ x, y, w, h float64 }
+
+func (a box) touches(b box) bool {
+	return a.x < b.x+b.w && b.x < a.x+a.w && a.y < b.y+b.h && b.y < a.y+a.h
+}
+
+// Widths at which pictures are made: for a page and for a phone.
+const (
+	wide   = 960
+	narrow = 350
+)
+
+// Sizes of text, which the style sheet repeats.
+const (
+	small  = 11.0
+	normal = 12.5
+)
+
+// An anchor says which end of a text is given.
+type anchor string
+
+const (
+	start  anchor = "start"
+	middle anchor = "middle"
+	end    anchor = "end"
+)
+
+// put writes elements. Only trusted text and numbers go in.
+func (d *drawing) put(format string, a ...any) { fmt.Fprintf(&d.body, format+"\n", a...) }
+
+// line draws a straight line.
+func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
+	d.put(`<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, x1, y1, x2, y2)
+}
+
+// rect draws a rectangle with a title that a pointer shows; no title if it is empty.
+func (d *drawing) rect(class string, b box, title string) {
+	if title == "" {
+		d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, b.x, b.y, b.w, b.h)
+		return
+	}
+	d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>`, class, b.x, b.y, b.w, b.h, escape(title))
+}
+
+// text writes a text on a baseline, if there is room, and reports whether there was.
+func (d *drawing) text(class string, size float64, a anchor, x, y float64, s string) bool {
+	b := textBox(size, a, x, y, s)
+	if b.x < 0 || b.y < 0 || b.x+b.w > d.width || b.y+b.h > d.height {
+		return false
+	}
+	for _, t := range d.texts {
+		if t.touches(b) {
+			return false
+		}
+	}
+	d.texts = append(d.texts, b)
+	if size == small {
+		class += " small"
+	}
+	d.put(`<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, class, x, y, a, escape(s))
+	return true
+}
+
+func textBox(size float64, a anchor, x, y float64, s string) box {
+	w := textWidth(size, s)
+	switch a {
+	case middle:
+		x -= w / 2
+	case end:
+		x -= w
+	}
+	return box{x, y - size*0.95, w, size * 1.2}
+}
+
+// textWidth is how wide a text is at most, in any of the fonts that the page asks for.
+func textWidth(size float64, s string) float64 {
+	w := 0.0
+	for _, r := range s {
+		switch {
+		case strings.ContainsRune("iIl.,:;'|!jft ()[]-\u2009", r):
+			w += 0.42
+		case strings.ContainsRune("mMwW@%…→", r), r > 0x2e80:
+			w += 1.02
+		case r >= 'A' && r <= 'Z':
+			w += 0.79
+		default:
+			w += 0.645
+		}
+	}
+	return w * size
+}
+
+// fit cuts a text to a width.
+func fit(size, width float64, s string) string {
+	if textWidth(size, s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	for len(runes) > 0 && textWidth(size, string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return strings.TrimSpace(string(runes)) + "…"
+}
+
+// escape makes any text safe within an element or a quoted attribute, on one line.
+func escape(s string) string { return template.HTMLEscapeString(printable(s)) }
+
+// printable replaces what is no character of a line: controls, marks that turn the direction of
+// writing, broken encoding.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsPrint(r) || r == '\u2009' || r == '\u00a0':
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// svg is the picture as an element. Readers who do not see it hear the title and the description.
+func (d *drawing) svg(id, class, title, description string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<svg class="%s" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f" role="img" aria-labelledby="%s-t %s-d">`+
+		"\n<title id=\"%s-t\">%s</title><desc id=\"%s-d\">%s</desc>\n%s</svg>",
+		class, d.width, d.height, d.width, d.height, id, id, id, escape(title), id, escape(description), d.body.String()))
+}
+
+// picture is one figure of the page.
+type picture struct {
+	ID          string
+	Title       string
+	Description string
+	Note        string // what was left out
+	Numbers     []Table
+	Open        bool // the numbers are shown at once
+	draw        func(width float64) *drawing
+}
+
+// Wide and Narrow are the same picture for a page and for a phone.
+func (p *picture) Wide() template.HTML {
+	return p.draw(wide).svg(p.ID+"-w", "wide", p.Title, p.Description)
+}
+
+func (p *picture) Narrow() template.HTML {
+	return p.draw(narrow).svg(p.ID+"-n", "narrow", p.Title, p.Description)
+}

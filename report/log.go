@@ -1,0 +1,26 @@
+package report
+
+import "quoin.dev/quoin/lab/events"
+
+// Log collects the events of a run up to EventsMax, and forgets the oldest beyond: what broke is at the
+// end. The zero value is ready. It is for one goroutine.
+type Log struct{ kept []events.Event }
+
+// Keep takes the next event.
+func (l *Log) Keep(e *events.Event) {
+	if len(l.kept) == EventsMax {
+		l.kept = append(l.kept[:0], l.kept[EventsMax/4:]...)
+	}
+	l.kept = append(l.kept, *e)
+}
+
+// Events returns what was kept. The caller owns it from then on.
+func (l *Log) Events() []events.Event { return l.kept }
+
+// LastUS is the time of the last event, in microseconds; 0 without events.
+func (r *Run) LastUS() uint64 {
+	if len(r.Events) == 0 {
+		return 0
+	}
+	return r.Events[len(r.Events)-1].AtUS
+}

@@ -1,0 +1,232 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"quoin.dev/quoin/lab/events"
+)
+
+// stay is the time that a replica spent in one view, or down.
+type stay struct {
+	from, to    uint64 // microseconds
+	epoch, view uint64
+	outcome     outcome
+	timedOut    bool
+}
+
+// outcome is how a stay ended, as the replica saw it.
+type outcome int
+
+const (
+	notarized outcome = iota // a quorum voted for the view's block
+	nullified                // a quorum gave the view up
+	timedOut                 // the replica gave it up, and never heard what became of it
+	passed                   // the replica went on without having heard of either: it caught up, or the log ends
+	down                     // the replica was not running
+)
+
+var outcomes = []struct{ class, name string }{
+	{"notarized", "notarized"}, {"nullified", "nullified"}, {"timed-out", "timed out, no outcome"}, {"passed", "left without an outcome"}, {"down", "down"},
+}
+
+const (
+	laneHeight = 24.0
+	laneGap    = 10.0
+	staysDrawn = 6_000 // in all lanes, at most
+)
+
+// stays reads, for each replica, which views it was in.
+func stays(log []events.Event, nodes int) [][]stay {
+	lanes := make([][]stay, nodes)
+	current := make([]*stay, nodes)
+	leave := func(n int, at uint64) {
+		if s := current[n]; s != nil {
+			s.to = at
+			if s.outcome == passed && s.timedOut {
+				s.outcome = timedOut
+			}
+			lanes[n] = append(lanes[n], *s)
+		}
+		current[n] = nil
+	}
+	end := uint64(0)
+	for i := range log {
+		e := &log[i]
+		end = e.AtUS
+		if e.Node < 0 || e.Node >= nodes {
+			continue
+		}
+		s := current[e.Node]
+		here := s != nil && s.outcome != down && s.epoch == e.Epoch && s.view == e.View
+		switch e.Verb {
+		case events.Entered:
+			leave(e.Node, e.AtUS)
+			current[e.Node] = &stay{from: e.AtUS, epoch: e.Epoch, view: e.View, outcome: passed}
+		case events.Crashed:
+			leave(e.Node, e.AtUS)
+			current[e.Node] = &stay{from: e.AtUS, outcome: down}
+		case events.Booted:
+			leave(e.Node, e.AtUS)
+		case events.TimedOut:
+			if here {
+				s.timedOut = true
+			}
+		case events.Notarized:
+			if here {
+				s.outcome = notarized
+			}
+		case events.Nullified:
+			if here {
+				s.outcome = nullified
+			}
+		}
+	}
+	for n := range lanes {
+		leave(n, end)
+	}
+	return lanes
+}
+
+// timeline is the view timeline: a lane for each replica.
+type timeline struct {
+	lanes [][]stay
+	end   uint64
+}
+
+func (r *Run) timeline() *timeline {
+	if len(r.Events) == 0 {
+		return nil
+	}
+	t := &timeline{lanes: stays(r.Events, r.Nodes), end: r.Events[len(r.Events)-1].AtUS}
+	for _, l := range t.lanes {
+		if slices.ContainsFunc(l, func(s stay) bool { return s.outcome != down }) {
+			return t
+		}
+	}
+	return nil
+}
+
+func (t *timeline) picture(id string) *picture {
+	p := &picture{ID: id, Title: "Views, replica by replica", draw: t.draw, Numbers: []Table{t.numbers()}}
+	p.Description = "A lane for each replica over time, in seconds: the views it was in, by how they ended for it, and when it was down. A notch on a view is its time-out."
+	total := 0
+	for _, l := range t.lanes {
+		total += len(l)
+	}
+	if total > staysDrawn {
+		p.Note = fmt.Sprintf("Drawn in strips: neighbouring views that ended alike are one. There are %d stays in views.", total)
+	}
+	return p
+}
+
+// numbers count how stays ended.
+func (t *timeline) numbers() Table {
+	table := Table{Title: "Views by outcome", Columns: []string{"replica"}, Numeric: []bool{false}}
+	for _, o := range outcomes {
+		table.Columns, table.Numeric = append(table.Columns, o.name), append(table.Numeric, true)
+	}
+	table.Columns, table.Numeric = append(table.Columns, "time-outs"), append(table.Numeric, true)
+	for n, lane := range t.lanes {
+		count, timeouts := make([]int, len(outcomes)), 0
+		for _, s := range lane {
+			count[s.outcome]++
+			if s.timedOut {
+				timeouts++
+			}
+		}
+		row := []string{events.Name(n)}
+		for _, c := range count {
+			row = append(row, fmt.Sprint(c))
+		}
+		table.Rows = append(table.Rows, append(row, fmt.Sprint(timeouts)))
+	}
+	return table
+}
+
+func (t *timeline) draw(width float64) *drawing {
+	d := &drawing{width: width}
+	legendHeight := t.legend(d, width, false)
+	left, top := 34.0, legendHeight+16
+	bottom := top + float64(len(t.lanes))*(laneHeight+laneGap)
+	d.height = bottom + 42
+	t.legend(d, width, true)
+	to := float64(t.end) / 1e6
+	x := scale{low: 0, high: max(to, 1e-6), from: left, to: width - 14}
+	_, ticks := linear(0, to, int(width/90))
+	for _, tick := range ticks {
+		if tick > to {
+			break
+		}
+		at := x.at(tick)
+		d.line("grid", at, top-6, at, bottom)
+		half := textWidth(small, number(tick)) / 2
+		d.text("tick", small, middle, min(max(at, half+1), width-half-1), bottom+14, number(tick))
+	}
+	d.text("muted", small, end, x.to, d.height-7, "seconds")
+	for n, lane := range t.lanes {
+		y := top + float64(n)*(laneHeight+laneGap)
+		d.text("name", normal, start, 4, y+laneHeight*0.68, events.Name(n))
+		t.lane(d, &x, lane, y)
+	}
+	return d
+}
+
+// lane draws the stays of one replica. Neighbours that are too narrow to tell apart and ended alike
+// are one.
+func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
+	for i := 0; i < len(lane); {
+		s := lane[i]
+		last, count, late := i, 1, s.timedOut
+		at := func(us uint64) float64 { return x.at(float64(us) / 1e6) }
+		for last+1 < len(lane) && lane[last+1].outcome == s.outcome && at(lane[last+1].to)-at(s.from) < 2.5 {
+			last++
+			count++
+			late = late || lane[last].timedOut
+		}
+		i = last + 1
+		from, to := at(s.from), at(lane[last].to)
+		title := fmt.Sprintf("%s, %s to %s", outcomes[s.outcome].name, seconds(s.from), seconds(lane[last].to))
+		switch {
+		case count > 1:
+			title = fmt.Sprintf("%d views from %d of epoch %d: %s", count, s.view, s.epoch, title)
+		case s.outcome != down:
+			title = fmt.Sprintf("view %d of epoch %d: %s", s.view, s.epoch, title)
+		}
+		gap := 0.0
+		if to-from > 3 {
+			gap = 0.8
+		}
+		b := box{from, y, max(to-from-gap, 0.8), laneHeight}
+		if s.outcome == down {
+			b.y, b.h = y+laneHeight/2-2, 4
+		}
+		d.rect("stay "+outcomes[s.outcome].class, b, title)
+		if late && s.outcome != down && b.w > 2 {
+			d.put(`<path class="notch" d="M%.1f %.1fl-3.2 -5h6.4z"/>`, to-gap-3.2, y+3)
+		}
+	}
+}
+
+// legend draws what the shades mean, and returns its height.
+func (t *timeline) legend(d *drawing, width float64, draw bool) float64 {
+	var shown []string
+	for _, o := range outcomes {
+		shown = append(shown, o.name)
+	}
+	rows := 0
+	eachName(shown, width, func(i int, name string, x float64, row int) {
+		rows = row + 1
+		if !draw {
+			return
+		}
+		y := float64(row)*legendRow + 4
+		b := box{x, y, 22, 13}
+		if outcome(i) == down {
+			b.y, b.h = y+4.5, 4
+		}
+		d.rect("stay "+outcomes[i].class, b, "")
+		d.text("name", normal, start, x+28, y+11, name)
+	})
+	return float64(rows) * legendRow
+}
