@@ -8,28 +8,25 @@ import (
 	"quoin.dev/quoin/lab/events"
 )
 
-// View returns the view that a message is about, as its claims say, and the content of its own claim;
-// 0 for a message that commits to nothing.
-func View(p *consensus.Protocol, m consensus.Message) (quoin.View, quoin.Hash) {
+// ViewOf returns the view that a message with these claims is about, 0 if it commits to nothing.
+func ViewOf(claims []consensus.Claim) quoin.View {
 	var view quoin.View
-	var content quoin.Hash
-	for _, c := range p.Claims(m) {
+	for _, c := range claims {
 		view = max(view, c.View)
-		if c.Kind == m.Kind() {
-			content = c.Content
-		}
 	}
-	return view, content
+	return view
 }
 
 // Passing returns the event of a message that a node sends to a peer, gets from it, or has sent and
 // the network loses.
 func Passing(p *consensus.Protocol, verb events.Verb, node, peer int, m consensus.Message, flight uint64) events.Event {
 	e := events.Event{Node: node, Verb: verb, Peer: peer, Kind: m.Kind(), Flight: flight}
-	view, content := View(p, m)
-	e.View = uint64(view)
-	if !content.IsZero() {
-		e.Block = fmt.Sprintf("%x", content[:4])
+	claims := p.Claims(m)
+	e.View = uint64(ViewOf(claims))
+	for _, c := range claims {
+		if c.Kind == e.Kind && !c.Content.IsZero() {
+			e.Block = fmt.Sprintf("%x", c.Content[:4])
+		}
 	}
 	return e
 }

@@ -51,10 +51,10 @@ func (o *Observer) Broken(invariant, format string, args ...any) {
 	}
 }
 
-// Sent checks I8 on what a node sends. honest is false for twins: then only what no honest majority
-// could have helped to form is checked.
-func (o *Observer) Sent(n *Node, honest bool, m consensus.Message) {
-	for _, c := range o.protocol.Claims(m) {
+// Claimed checks I8 on the claims of a message that a node sends. honest is false for twins: they may
+// contradict one another, but what takes a quorum to form stands even if one of them shows it.
+func (o *Observer) Claimed(n *Node, honest bool, claims []consensus.Claim) {
+	for _, c := range claims {
 		if honest || c.All {
 			o.claim(n, &c)
 		}

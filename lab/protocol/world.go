@@ -248,7 +248,7 @@ func (w *world) Now(*Node) quoin.Time { return start + quoin.Time(w.now/1000) }
 // Send carries a message to one node or to all others.
 func (w *world) Send(n *Node, e consensus.Envelope) {
 	if !w.o.Unobserved {
-		w.observer.Sent(n, true, e.Message)
+		w.observer.Claimed(n, true, w.o.Protocol.Claims(e.Message))
 	}
 	peer := e.To
 	if peer == consensus.All {

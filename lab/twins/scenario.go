@@ -1,0 +1,163 @@
+package twins
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// ViewsMax is the most views of a scenario.
+const ViewsMax = 16
+
+// The processes: four validators, one of which has two copies.
+const (
+	validators = 4
+	twin       = 1 // the validator with two copies, in the places 1 and 4
+	places     = 5
+)
+
+// names are those of the processes in a scenario's text.
+const names = "0a23b"
+
+// validator returns the index as which a process votes.
+func validator(place int) int {
+	if place == validators {
+		return twin
+	}
+	return place
+}
+
+// View says what happens in one view: who leads it, who hears whom, and when those give up who wait.
+type View struct {
+	Leader int   // a validator
+	Apart  uint8 // the processes of the second group, a bit each; process 0 is in the first
+	Early  bool  // timers pass one message delay after a process entered the view, not when all is quiet
+}
+
+// together reports whether two processes are in one group.
+func (v *View) together(a, b int) bool { return v.Apart>>a&1 == v.Apart>>b&1 }
+
+// Scenario says what happens in the views from 1 on. After them the network heals.
+type Scenario []View
+
+// String writes a scenario so that Parse reads it: a word for each view with its leader, an @, and the
+// groups with a slash between them, and an exclamation mark if timers are early. The twins are a
+// and b, and 1 as a leader: "1@0a2/3b 0@0a23b!".
+func (s Scenario) String() string {
+	var b strings.Builder
+	for i, v := range s {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%d@", v.Leader)
+		for side := range uint8(2) {
+			if side == 1 && v.Apart != 0 {
+				b.WriteByte('/')
+			}
+			for p := range places {
+				if v.Apart>>p&1 == side {
+					b.WriteByte(names[p])
+				}
+			}
+		}
+		if v.Early {
+			b.WriteByte('!')
+		}
+	}
+	return b.String()
+}
+
+// Parse reads what String writes.
+func Parse(text string) (Scenario, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 || len(words) > ViewsMax {
+		return nil, fmt.Errorf("lab/twins: %d views, want 1 to %d", len(words), ViewsMax)
+	}
+	var s Scenario
+	for _, w := range words {
+		v, err := parseView(w)
+		if err != nil {
+			return nil, err
+		}
+		s = append(s, v)
+	}
+	return s, nil
+}
+
+func parseView(word string) (View, error) {
+	bad := fmt.Errorf("lab/twins: %q is no view; want a leader 0 to 3, an @ and the processes 0, a, 2, 3 and b in one group or two, like 1@0a2/3b or 0@0a23b!", word)
+	text, early := strings.CutSuffix(word, "!")
+	leader, groups, ok := strings.Cut(text, "@")
+	first, second, _ := strings.Cut(groups, "/")
+	if !ok || len(leader) != 1 || leader[0] < '0' || leader[0] >= '0'+validators {
+		return View{}, bad
+	}
+	v := View{Leader: int(leader[0] - '0'), Early: early}
+	seen := uint8(0)
+	for side, group := range []string{first, second} {
+		for _, c := range group {
+			p := strings.IndexRune(names, c)
+			if p < 0 || seen>>p&1 == 1 {
+				return View{}, bad
+			}
+			seen |= 1 << p
+			v.Apart |= uint8(side) << p
+		}
+	}
+	if bits.OnesCount8(seen) != places {
+		return View{}, bad
+	}
+	if v.Apart&1 == 1 {
+		v.Apart ^= 1<<places - 1
+	}
+	return v, nil
+}
+
+// Sample returns the scenario with a number among those that a seed gives. Views in which no group
+// has a quorum end a scenario's interest, so they are drawn twice.
+func Sample(seed, number uint64, views int, early bool) Scenario {
+	r := random(seed*0x9e3779b97f4a7c15 ^ number*0xd1342543de82ef95)
+	s := make(Scenario, views)
+	for i := range s {
+		v := &s[i]
+		v.Leader = int(r.below(validators))
+		v.Apart = uint8(r.below(groupings)) << 1
+		if !v.quorum() {
+			v.Apart = uint8(r.below(groupings)) << 1
+		}
+		v.Early = early && r.below(2) == 1
+	}
+	return s
+}
+
+// groupings is how many ways there are to divide five processes into one group or two.
+const groupings = 1 << (places - 1)
+
+// quorum reports whether a group has three validators.
+func (v *View) quorum() bool {
+	for side := range uint8(2) {
+		var present [validators]bool
+		n := 0
+		for p := range places {
+			if v.Apart>>p&1 == side && !present[validator(p)] {
+				present[validator(p)] = true
+				n++
+			}
+		}
+		if n == validators-1 || n == validators {
+			return true
+		}
+	}
+	return false
+}
+
+// random is SplitMix64 (Steele, Lea and Flood, 2014).
+type random uint64
+
+func (r *random) below(n uint64) uint64 {
+	*r += 0x9e3779b97f4a7c15
+	z := uint64(*r)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return (z ^ z>>31) % n
+}
