@@ -15,15 +15,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/bench/relay"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
@@ -33,18 +30,23 @@ import (
 
 // Options say what to measure. Zero values mean the defaults in brackets.
 type Options struct {
-	Nodes       int           // [4]
-	Payload     int           // bytes of a value [128]
-	Batch       int           // transactions of a block at most [400]
-	Outstanding int           // transactions in flight, of all clients together [4 batches]
-	Rate        int           // transactions per second; 0: closed loop
-	Keys        int           // keys of the state, written beforehand; load writes them uniformly [100000]
-	Signed      bool          // clients sign
-	NoSync      bool          // durability off
-	Warmup      time.Duration // [2 s]
-	Duration    time.Duration // [10 s]
-	Dir         string        // where the network's folder is made, which is removed afterwards [the system's]
-	CPUProfile  io.Writer     // takes a CPU profile of the measured time, if not nil
+	Nodes       int                  // [4]
+	Payload     int                  // bytes of a value [128]
+	Batch       int                  // transactions of a block at most [400]
+	Outstanding int                  // transactions in flight, of all clients together [4 batches]
+	Rate        int                  // transactions per second; 0: closed loop
+	Keys        int                  // keys of the state, written beforehand; load writes them uniformly [100000]
+	Signed      bool                 // clients sign
+	NoSync      bool                 // durability off
+	Warmup      time.Duration        // [2 s]
+	Duration    time.Duration        // [10 s]
+	Emulated                         // what is between the nodes [loopback alone]
+	Bindings    []quoin.Binding      // beside the leader's and the machine's, or in their place
+	Releases    [][]byte             // release files, signed or not, that the bindings name
+	Genesis     func(*quoin.Genesis) // changes parameters, if not nil
+	Dir         string               // where the network's folder is made, which is removed afterwards [the system's]
+	CPUProfile  io.Writer            // takes a CPU profile of the measured time, if not nil
+	drain       time.Duration // [drainMax]
 	Progress    func(format string, args ...any)
 }
 
@@ -68,6 +70,9 @@ func (o Options) withDefaults() Options {
 	if o.Duration == 0 {
 		o.Duration = 10 * time.Second
 	}
+	if o.drain == 0 {
+		o.drain = drainMax
+	}
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
 	}
@@ -78,6 +83,7 @@ func (o Options) withDefaults() Options {
 type Result struct {
 	Transactions  int64   `json:"transactions"`
 	PerSecond     float64 `json:"transactions_per_second"`
+	Missing       int64   `json:"missing"` // were due and are not certified when the time is up: not in the latencies
 	P50           int64   `json:"p50_us"`
 	P95           int64   `json:"p95_us"`
 	P99           int64   `json:"p99_us"`
@@ -88,6 +94,38 @@ type Result struct {
 	Refused       int64   `json:"refused"`
 	BytesOnDisk   int64   `json:"bytes_on_disk"`
 	TimeoutsViews uint64  `json:"timed_out_views"`
+
+	WrittenPerTx   float64 `json:"bytes_written_per_transaction"` // to the disk, over all nodes; 0 where the system does not tell
+	SentPerTx      float64 `json:"bytes_sent_per_transaction"`    // messages between nodes, over all nodes, without TLS and TCP
+	FuelPerTx      float64 `json:"fuel_per_transaction"`          // of machines and validations
+	CallsPerBlock  float64 `json:"plugin_calls_per_block"`        // of releases, on one node
+	CallUSPerBlock float64 `json:"plugin_us_per_block"`           // time in them: an estimate
+	MaxRSS         int64   `json:"max_rss_bytes"`                 // of the whole process, since it began
+
+	Distribution []Quantile `json:"distribution"` // of the latencies
+	Windows      []Window   `json:"windows"`      // one a second
+}
+
+// Quantile is a place in a distribution of latencies.
+type Quantile struct {
+	Fraction float64 `json:"fraction"`
+	US       int64   `json:"us"`
+}
+
+// Window is what one second brought.
+type Window struct {
+	Seconds   float64 `json:"seconds"` // when it ended, since the measured time began
+	PerSecond float64 `json:"transactions_per_second"`
+	P50       int64   `json:"p50_us"`
+	P99       int64   `json:"p99_us"`
+}
+
+// quantiles takes a distribution apart.
+func quantiles(h *hdrhistogram.Histogram) (all []Quantile) {
+	for _, b := range h.CumulativeDistribution() {
+		all = append(all, Quantile{b.Quantile / 100, b.ValueAt})
+	}
+	return all
 }
 
 // Run makes a network, loads it, and takes it down.
@@ -122,7 +160,8 @@ type network struct {
 	dir   string
 	nodes []*node.Node
 	keys  []ed25519.PrivateKey
-	made  uint64 // clients
+	mesh  *relay.Mesh // nil: loopback alone
+	made  uint64      // clients
 }
 
 func newNetwork(o Options, dir string) (*network, error) {
@@ -148,8 +187,19 @@ func newNetwork(o Options, dir string) (*network, error) {
 	}
 	*c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	*c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
+	for _, b := range o.Bindings {
+		*c = c.WithBinding(b)
+	}
+	if o.Genesis != nil {
+		o.Genesis(g)
+	}
 	for i := range o.Nodes {
-		n, err := node.Open(node.Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Genesis: g, Identity: w.keys[i], Listen: "127.0.0.1:0", NoSync: o.NoSync,
+		home := filepath.Join(dir, fmt.Sprint(i))
+		if err := putReleases(home, o.Releases); err != nil {
+			w.close()
+			return nil, err
+		}
+		n, err := node.Open(node.Config{Dir: home, Genesis: g, Identity: w.keys[i], Listen: "127.0.0.1:0", NoSync: o.NoSync,
 			Pool: replica.PoolLimits{Transactions: 1 << 17, PerSender: 1 << 17, Bytes: 512 << 20}})
 		if err != nil {
 			w.close()
@@ -157,20 +207,55 @@ func newNetwork(o Options, dir string) (*network, error) {
 		}
 		w.nodes = append(w.nodes, n)
 	}
-	var peers []transport.Peer
-	for _, n := range w.nodes {
-		peers = append(peers, transport.Peer{Key: transport.Key(n.Key()), Address: n.Addr().String()})
-	}
-	for _, n := range w.nodes {
-		if err := n.SetPeers(peers); err != nil {
-			w.close()
-			return nil, err
-		}
+	if err := w.connect(); err != nil {
+		w.close()
+		return nil, err
 	}
 	return w, nil
 }
 
+// connect tells each node where it reaches the others.
+func (w *network) connect() (err error) {
+	targets := make([]string, len(w.nodes))
+	for i, n := range w.nodes {
+		targets[i] = n.Addr().String()
+	}
+	if w.mesh, err = w.o.Mesh(targets); err != nil {
+		return err
+	}
+	for i, n := range w.nodes {
+		var peers []transport.Peer
+		for k, to := range w.nodes {
+			address := targets[k]
+			if w.mesh != nil && k != i {
+				address = w.mesh.Address(i, k)
+			}
+			peers = append(peers, transport.Peer{Key: transport.Key(to.Key()), Address: address})
+		}
+		if err := n.SetPeers(peers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putReleases lays release files where a node that is opened finds them.
+func putReleases(home string, files [][]byte) error {
+	for _, file := range files {
+		if err := os.MkdirAll(filepath.Join(home, "releases"), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(home, "releases", plugin.Digest(file).String()), file, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *network) close() {
+	if w.mesh != nil {
+		_ = w.mesh.Close()
+	}
 	for _, n := range w.nodes {
 		_ = n.Close()
 	}
@@ -201,7 +286,7 @@ func (w *network) preload(ctx context.Context) error {
 		if !ok {
 			break
 		}
-		if err := c.submit(ctx, [][]byte{payload}, time.Now()); err != nil {
+		if err := c.submit(ctx, [][]byte{payload}, now); err != nil {
 			return err
 		}
 		if keys%20_000 == 0 {
@@ -209,116 +294,4 @@ func (w *network) preload(ctx context.Context) error {
 		}
 	}
 	return c.drain(ctx)
-}
-
-// measure runs one client for each node.
-func (w *network) measure(ctx context.Context) (*Result, error) {
-	o := w.o
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	clients := make([]*client, len(w.nodes))
-	for i := range clients {
-		clients[i] = newClient(w, i, max(1, o.Outstanding/len(w.nodes)))
-	}
-	var running sync.WaitGroup
-	var failed atomic.Pointer[error]
-	for _, c := range clients {
-		running.Add(1)
-		go func() {
-			defer running.Done()
-			if err := c.run(ctx, c.number); err != nil && ctx.Err() == nil {
-				failed.Store(&err)
-				cancel()
-			}
-		}()
-	}
-	sleep(ctx, o.Warmup)
-	for _, c := range clients {
-		c.reset()
-	}
-	if o.CPUProfile != nil {
-		if err := pprof.StartCPUProfile(o.CPUProfile); err != nil {
-			return nil, err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	before := w.counters()
-	start := time.Now()
-	for i := time.Duration(0); i < o.Duration && ctx.Err() == nil; i += time.Second {
-		sleep(ctx, min(time.Second, o.Duration-i))
-		o.Progress("%.0f s of %.0f s", (i + time.Second).Seconds(), o.Duration.Seconds())
-	}
-	elapsed := time.Since(start)
-	after := w.counters()
-	if o.CPUProfile != nil {
-		pprof.StopCPUProfile()
-	}
-	h := hdrhistogram.New(1, 600_000_000, 3)
-	r := &Result{}
-	for _, c := range clients {
-		c.mu.Lock()
-		h.Merge(c.latency)
-		r.Refused += c.refused
-		c.mu.Unlock()
-	}
-	cancel()
-	for _, c := range clients {
-		c.close()
-	}
-	running.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
-	}
-	r.Transactions = h.TotalCount()
-	r.PerSecond = float64(r.Transactions) / elapsed.Seconds()
-	r.P50, r.P95, r.P99, r.Max = h.ValueAtQuantile(50), h.ValueAtQuantile(95), h.ValueAtQuantile(99), h.Max()
-	r.Blocks = after.blocks - before.blocks
-	r.TimeoutsViews = after.timeouts - before.timeouts
-	if r.Transactions > 0 {
-		r.CPUPerTx = float64((after.cpu - before.cpu).Microseconds()) / float64(r.Transactions)
-		r.FsyncsPerTx = float64(after.fsyncs-before.fsyncs) / float64(r.Transactions)
-	}
-	r.BytesOnDisk = size(w.dir)
-	return r, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
-type counters struct {
-	cpu                      time.Duration
-	fsyncs, blocks, timeouts uint64
-}
-
-func (w *network) counters() counters {
-	var c counters
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
-		c.cpu = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	for i, n := range w.nodes {
-		s := n.Status()
-		c.fsyncs += s.Fsyncs
-		if i == 0 {
-			c.blocks, c.timeouts = s.Stats.Blocks, s.Stats.Timeouts
-		}
-	}
-	return c
-}
-
-func size(dir string) int64 {
-	total := int64(0)
-	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			if info, err := d.Info(); err == nil {
-				total += info.Size()
-			}
-		}
-		return nil
-	})
-	return total
 }

@@ -30,15 +30,27 @@ type client struct {
 	salt    uint32
 	sent    map[uint32]time.Time // by the lower half of the salt
 	latency *hdrhistogram.Histogram
+	window  *hdrhistogram.Histogram // the same, since the last call of takeWindow
+	fuel    uint64
 	refused int64
+	start   time.Time // of the open loop
+	done    int       // transactions of the open loop that were submitted
 }
 
 const submitMax = 200 // transactions of one submission
 
+// now is when the transactions of a closed loop are due.
+func now(int) time.Time { return time.Now() }
+
+// newHistogram counts microseconds up to ten minutes, with three significant digits.
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, latencyMax, 3) }
+
+const latencyMax = 600_000_000
+
 func newClient(w *network, i, outstanding int) *client {
 	w.made++
 	c := &client{w: w, n: w.nodes[i], number: w.made, tokens: make(chan struct{}, outstanding), sent: map[uint32]time.Time{},
-		latency: hdrhistogram.New(1, 600_000_000, 3), origin: w.nodes[i].Origin().ID(), key: w.keys[i]}
+		latency: newHistogram(), window: newHistogram(), origin: w.nodes[i].Origin().ID(), key: w.keys[i]}
 	for range outstanding {
 		c.tokens <- struct{}{}
 	}
@@ -52,7 +64,7 @@ func (c *client) close() { c.sub.Close() }
 // receive takes certified blocks.
 func (c *client) receive() {
 	for item := range c.sub.C {
-		now := time.Now()
+		at := time.Now()
 		back := 0
 		c.mu.Lock()
 		txs := item.Finished.Block.Transactions()
@@ -60,9 +72,10 @@ func (c *client) receive() {
 			if txs[i].Salt>>32 != c.number {
 				continue
 			}
-			if at, ok := c.sent[uint32(txs[i].Salt)]; ok {
+			if due, ok := c.sent[uint32(txs[i].Salt)]; ok {
 				delete(c.sent, uint32(txs[i].Salt))
-				_ = c.latency.RecordValue(max(1, now.Sub(at).Microseconds()))
+				c.record(at.Sub(due))
+				c.fuel += item.Finished.Results[i].Fuel
 				back++
 			}
 		}
@@ -73,15 +86,65 @@ func (c *client) receive() {
 	}
 }
 
+// record counts a latency. The caller holds the lock.
+func (c *client) record(d time.Duration) {
+	us := min(max(1, d.Microseconds()), latencyMax)
+	_ = c.latency.RecordValue(us) // within the bounds
+	_ = c.window.RecordValue(us)
+}
+
+// reset forgets what was counted: the measured time begins.
 func (c *client) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.latency.Reset()
-	c.refused = 0
+	c.window.Reset()
+	c.refused, c.fuel = 0, 0
 }
 
-// submit takes as many tokens as there are payloads, and submits.
-func (c *client) submit(ctx context.Context, payloads [][]byte, due time.Time) error {
+// takeWindow moves what was counted since the last time into a histogram.
+func (c *client) takeWindow(into *hdrhistogram.Histogram) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	into.Merge(c.window)
+	c.window.Reset()
+}
+
+// outstanding is how many transactions wait for their certificate.
+func (c *client) outstanding() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.sent)
+}
+
+// giveUp counts what was due by the end of an open loop and is not certified now with the age that it
+// has, so that the percentiles know of it, and returns how many those are.
+func (c *client) giveUp(end, now time.Time) (missing int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range c.sent {
+		c.record(now.Sub(at))
+		missing++
+	}
+	clear(c.sent)
+	for ; c.done < c.due(end); c.done++ {
+		c.record(now.Sub(c.dueAt(c.done)))
+		missing++
+	}
+	return missing
+}
+
+// due is how many transactions of the open loop were due at a time, and dueAt when one is due.
+func (c *client) due(at time.Time) int { return int(at.Sub(c.start).Seconds() * c.perSecond()) }
+
+func (c *client) dueAt(i int) time.Time {
+	return c.start.Add(time.Duration(float64(i) / c.perSecond() * float64(time.Second)))
+}
+
+func (c *client) perSecond() float64 { return float64(c.w.o.Rate) / float64(len(c.w.nodes)) }
+
+// submit takes as many tokens as there are payloads, and submits. Each is due when due says.
+func (c *client) submit(ctx context.Context, payloads [][]byte, due func(i int) time.Time) error {
 	for range payloads {
 		select {
 		case <-c.tokens:
@@ -92,14 +155,15 @@ func (c *client) submit(ctx context.Context, payloads [][]byte, due time.Time) e
 	return c.send(ctx, payloads, due)
 }
 
-func (c *client) send(ctx context.Context, payloads [][]byte, due time.Time) error {
+func (c *client) send(ctx context.Context, payloads [][]byte, due func(i int) time.Time) error {
 	expiry := c.n.Status().Tip.Height + 2_000
 	txs := make([]quoin.Transaction, len(payloads))
 	c.mu.Lock()
 	for i := range payloads {
 		c.salt++
 		txs[i] = quoin.Transaction{Salt: c.number<<32 | uint64(c.salt), Expiry: expiry, Namespace: "kv", Payload: payloads[i]}
-		c.sent[c.salt] = due
+		c.sent[c.salt] = due(c.done)
+		c.done++
 	}
 	c.mu.Unlock()
 	if c.w.o.Signed {
@@ -175,7 +239,7 @@ func (c *client) run(ctx context.Context, seed uint64) error {
 			}
 			break
 		}
-		if err := c.send(ctx, payloads, time.Now()); err != nil {
+		if err := c.send(ctx, payloads, now); err != nil {
 			return err
 		}
 	}
@@ -183,8 +247,9 @@ func (c *client) run(ctx context.Context, seed uint64) error {
 
 // open submits what is due every millisecond, each from its own due time.
 func (c *client) open(ctx context.Context, payload func() []byte) error {
-	perSecond := float64(c.w.o.Rate) / float64(len(c.w.nodes))
-	start, done := time.Now(), 0
+	c.mu.Lock()
+	c.start = time.Now()
+	c.mu.Unlock()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -193,18 +258,15 @@ func (c *client) open(ctx context.Context, payload func() []byte) error {
 			return nil
 		case <-tick.C:
 		}
-		due := int(time.Since(start).Seconds() * perSecond)
-		for done < due {
-			n := min(due-done, submitMax)
+		for due := c.due(time.Now()); c.done < due && ctx.Err() == nil; {
+			n := min(due-c.done, submitMax)
 			payloads := make([][]byte, n)
 			for i := range payloads {
 				payloads[i] = payload()
 			}
-			at := start.Add(time.Duration(float64(done) / perSecond * float64(time.Second)))
-			if err := c.submit(ctx, payloads, at); err != nil {
+			if err := c.submit(ctx, payloads, c.dueAt); err != nil {
 				return nil
 			}
-			done += n
 		}
 	}
 }

@@ -35,6 +35,16 @@ var roundTripMS = [regions][regions]uint64{
 	singapore: {tokyo: 70},
 }
 
+// Regions is how many regions there are; they are named from 0 on.
+const Regions = int(regions)
+
+// RegionName returns the name of a region.
+func RegionName(i int) string { return region(i).String() }
+
+// RegionDelay returns the time that a message takes from one region to another, in microseconds, without
+// jitter.
+func RegionDelay(from, to int) uint64 { return delay(region(from), region(to)) }
+
 // delay returns the time that a message takes one way, in microseconds, without jitter.
 func delay(from, to region) uint64 {
 	if from == to {

@@ -17,18 +17,20 @@ const SampleDiffered replica.EventKind = "sample-differed"
 const (
 	sampleQueue    = 16 // recordings that wait; each has at most plugin.RecordingBytesMax
 	sampleReleases = 8  // kept ready to be replayed
+	callTimeEvery  = 16 // calls of which one is timed: reading the clock for each would show
 	sampleRest     = 9  // rests, for each time of work: a tenth of one processor at most
 )
 
 // SampleStats count what became of the calls of guests.
 type SampleStats struct {
-	Calls      uint64 // of guests, on the loop
-	Replayed   uint64 // on the interpreter
-	Differed   uint64 // of these
-	Dropped    uint64 // chosen, while as many waited as may wait
-	Unrecorded uint64 // chosen, but failed on this host only, or too large to be recorded
-	Failed     uint64 // replays that this host could not do
-	Slow       uint64 // calls that the watchdog has reported
+	Calls      uint64        // of guests, on the loop
+	CallTime   time.Duration // of these: an estimate from one call in callTimeEvery
+	Replayed   uint64        // on the interpreter
+	Differed   uint64        // of these
+	Dropped    uint64        // chosen, while as many waited as may wait
+	Unrecorded uint64        // chosen, but failed on this host only, or too large to be recorded
+	Failed     uint64        // replays that this host could not do
+	Slow       uint64        // calls that the watchdog has reported
 }
 
 // sampler looks on at the calls of guests on the loop. It replays one in so many on the interpreter,
@@ -39,7 +41,9 @@ type sampler struct {
 	queue chan *plugin.Recording
 	watch watchdog
 
-	chosen                                                     bool // the call that runs is recorded
+	chosen                                                     bool         // the call that runs is recorded
+	began                                                      time.Time    // of the call that runs, if it is timed
+	callTime                                                   atomic.Int64 // nanoseconds
 	replayed, differed, dropped, unrecorded, failed, slowCalls atomic.Uint64
 
 	plant func(*plugin.Recording) // tests spoil recordings here
@@ -60,12 +64,19 @@ func newSampler(n *Node) *sampler {
 func (s *sampler) Begin(release quoin.Hash, operation string) bool {
 	n := s.watch.begin(release, operation)
 	s.chosen = s.every > 0 && n%s.every == 0
+	if n%callTimeEvery == 0 {
+		s.began = time.Now()
+	}
 	return s.chosen
 }
 
 // End implements plugin.Observer.
 func (s *sampler) End(r *plugin.Recording) {
 	s.watch.end()
+	if !s.began.IsZero() {
+		s.callTime.Add(callTimeEvery * time.Since(s.began).Nanoseconds())
+		s.began = time.Time{}
+	}
 	switch {
 	case !s.chosen:
 	case r == nil:
@@ -83,7 +94,7 @@ func (s *sampler) End(r *plugin.Recording) {
 }
 
 func (s *sampler) stats() SampleStats {
-	return SampleStats{Calls: s.watch.calls.Load(), Replayed: s.replayed.Load(), Differed: s.differed.Load(), Dropped: s.dropped.Load(),
+	return SampleStats{Calls: s.watch.calls.Load(), CallTime: time.Duration(s.callTime.Load()), Replayed: s.replayed.Load(), Differed: s.differed.Load(), Dropped: s.dropped.Load(),
 		Unrecorded: s.unrecorded.Load(), Failed: s.failed.Load(), Slow: s.slowCalls.Load()}
 }
 
