@@ -46,7 +46,7 @@ type Options struct {
 	Genesis     func(*quoin.Genesis) // changes parameters, if not nil
 	Dir         string               // where the network's folder is made, which is removed afterwards [the system's]
 	CPUProfile  io.Writer            // takes a CPU profile of the measured time, if not nil
-	drain       time.Duration // [drainMax]
+	drain       time.Duration        // [drainMax]
 	Progress    func(format string, args ...any)
 }
 

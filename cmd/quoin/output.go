@@ -84,15 +84,17 @@ func (t *terminal) fail(f *fault) {
 
 // The exit codes. They are part of the interface: numbers never change their meaning.
 const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitRefused     = 4
-	exitUnverified  = 5
-	exitUnavailable = 6
-	exitUndecided   = 7
-	exitInterrupted = 130
+	exitOK           = 0
+	exitFailure      = 1
+	exitUsage        = 2
+	exitNotFound     = 3
+	exitRefused      = 4
+	exitUnverified   = 5
+	exitUnavailable  = 6
+	exitUndecided    = 7
+	exitWorse        = 8
+	exitInconclusive = 9
+	exitInterrupted  = 130
 )
 
 var exitCodes = []struct {
@@ -107,6 +109,8 @@ var exitCodes = []struct {
 	{exitUnverified, "unverified", "a proof or an answer does not verify against the trust anchor: do not believe it"},
 	{exitUnavailable, "unavailable", "no node answers, or it is too busy; try again"},
 	{exitUndecided, "undecided", "the time given has passed; it may still happen: ask again before repeating it"},
+	{exitWorse, "worse", "a comparison: the candidate is worse than the base, or broke a budget"},
+	{exitInconclusive, "inconclusive", "a comparison: the data cannot tell; take more pairs"},
 	{exitInterrupted, "interrupted", "stopped by a signal"},
 }
 
