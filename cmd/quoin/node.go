@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -194,28 +196,33 @@ func newNodeStart(t *terminal) *cobra.Command {
 					return err
 				}
 			}
-			s, err := n.withLogger(log).open()
-			if err != nil {
-				return err
-			}
-			if err := s.serve(n, n.settings.API); err != nil {
-				f := failure("the API cannot listen on "+n.settings.API, err, "change api in "+filepath.Join(dir, nodeFile))
-				return errors.Join(f, s.close())
-			}
-			t.note("node %s of %s\npeers: %s\nAPI:   %s", n.settings.Name, n.genesis.Origin(), s.node.Addr(), s.url())
-			select {
-			case <-c.Context().Done():
-				t.note("stopping")
-				return s.close()
-			case <-s.node.Done():
-				return errors.Join(stopped(s.node.Err()), s.close())
-			}
+			return t.runNode(c.Context(), n.withLogger(log))
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the node's folder")
 	c.Flags().StringVar(&sample, "sample-interpreter", "", "replay this share of the plugins' calls on the interpreter and report differences: 1/1000; 0: none")
 	c.Flags().StringVar(&level, "log", "warn", "what to log on standard error: debug, info, warn or error")
 	return c
+}
+
+// runNode runs a node with its API until it is told to stop, or stops by itself.
+func (t *terminal) runNode(ctx context.Context, n *nodePlan) error {
+	s, err := n.open()
+	if err != nil {
+		return err
+	}
+	if err := s.serve(n, n.settings.API); err != nil {
+		f := failure("the API cannot listen on "+n.settings.API, err, "change api in "+filepath.Join(n.dir, nodeFile))
+		return errors.Join(f, s.close())
+	}
+	t.note("node %s of %s\npeers: %s\nAPI:   %s", n.settings.Name, n.genesis.Origin(), s.node.Addr(), s.url())
+	select {
+	case <-ctx.Done():
+		t.note("stopping")
+		return s.close()
+	case <-s.node.Done():
+		return errors.Join(stopped(s.node.Err()), s.close())
+	}
 }
 
 // sampleEvery reads a share: 0, or 1/N.
@@ -234,6 +241,9 @@ func stopped(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return &fault{exit: exitFailure, code: "no-space", what: "the node stopped: its disk is full", cause: err, todo: "make space and start it again; nothing that it reported is lost"}
+	}
 	return failure("the node stopped", err, "read the log above; never copy an old folder back: a node whose vote log went back in time must not vote")
 }
 
@@ -244,6 +254,7 @@ type nodePlan struct {
 	genesis  *quoin.Genesis
 	peers    []transport.Peer
 	log      *slog.Logger
+	lab      node.Lab // what only `lab node` sets
 }
 
 func loadNode(dir string) (*nodePlan, error) {

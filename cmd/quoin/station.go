@@ -25,7 +25,7 @@ func (p *nodePlan) open() (*station, error) {
 		return nil, err
 	}
 	n, err := node.Open(node.Config{Dir: filepath.Join(p.dir, "data"), Genesis: p.genesis, Identity: key, Listen: p.settings.Listen,
-		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Logger: p.log})
+		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Lab: p.lab, Logger: p.log})
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, failure("the address "+p.settings.Listen+" is taken", err, "is the node running already? If not, change listen in "+filepath.Join(p.dir, nodeFile))
