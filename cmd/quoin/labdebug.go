@@ -24,21 +24,11 @@ func newLabDebug(t *terminal) *cobra.Command {
 			"inspected; going back plays it again, which gives the same. With a run's FOLDER its event log is read, which\n" +
 			"holds no replicas. Commands come from the standard input, one a line:\n\n" + debugHelp,
 		RunE: func(c *cobra.Command, a []string) error {
-			d := &debugger{t: t}
-			var err error
-			switch {
-			case len(a) == 1 && c.Flags().Changed("seed"):
-				return usage("both a folder and a seed", "choose one")
-			case len(a) == 1:
-				d.tape, err = openRecording(a[0])
-			case !c.Flags().Changed("seed"):
-				return usage("neither a seed nor a run's folder", "use: quoin lab debug --seed N")
-			default:
-				d.tape, err = w.open(c.Context())
-			}
+			p, err := w.tape(c, a)
 			if err != nil {
 				return err
 			}
+			d := &debugger{t: t, tape: p}
 			return d.run(c.Context(), c.InOrStdin())
 		},
 	}
@@ -72,6 +62,19 @@ type tape interface {
 }
 
 var _ tape = (*lab.Session)(nil)
+
+// tape returns what the flags and the arguments name: a run's folder, or a world.
+func (w *worldFlags) tape(c *cobra.Command, a []string) (tape, error) {
+	switch {
+	case len(a) == 1 && c.Flags().Changed("seed"):
+		return nil, usage("both a folder and a seed", "choose one")
+	case len(a) == 1:
+		return openRecording(a[0])
+	case !c.Flags().Changed("seed"):
+		return nil, usage("neither a seed nor a run's folder", "name one: --seed N")
+	}
+	return w.open(c.Context())
+}
 
 // recording is the event log of a run's folder.
 type recording struct {
