@@ -55,9 +55,6 @@ type Networks interface {
 	Close() error
 }
 
-// ErrRoom is wrapped when there can be no namespaces.
-var ErrRoom = errors.New("chaos: no namespaces can be made here: that needs Linux and root")
-
 // ErrOptions is wrapped by every refusal of options.
 var ErrOptions = errors.New("chaos: bad options")
 

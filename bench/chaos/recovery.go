@@ -33,7 +33,7 @@ func rank(n, percent int) int { return max(0, (n*percent+99)/100-1) }
 type Recovery struct {
 	Kind   Kind  `json:"kind"`
 	Faults int   `json:"faults"`
-	Began  Times `json:"from_its_beginning"`  // all clients
+	Began  Times `json:"from_its_beginning"`  // clients that may ask a node that was not struck
 	Ended  Times `json:"from_its_end"`        // all clients
 	Bound  Times `json:"bound_from_its_end"`  // clients that ask only a node that was struck
 	Whole  Times `json:"all_nodes_caught_up"` // from its end
@@ -64,9 +64,11 @@ func recoveries(struck []Struck, operations []Operation, homeOf func(client int)
 				r.Never++
 				continue
 			}
-			s.began, s.ended = append(s.began, began), append(s.ended, ended)
+			s.ended = append(s.ended, ended)
 			if node, bound := homeOf(c); bound && slices.Contains(x.Nodes, node) {
 				s.bound = append(s.bound, ended)
+			} else {
+				s.began = append(s.began, began)
 			}
 		}
 	}

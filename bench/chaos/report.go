@@ -54,10 +54,10 @@ func (t *Times) text() string {
 
 func (r *Result) recoveryTable() report.Table {
 	t := report.Table{Title: "Recovery, in milliseconds: p50 / p99 / max",
-		Columns: []string{"fault", "faults", "clients, from its beginning", "clients, from its end", "clients of struck nodes, from its end", "all nodes caught up, from its end"},
+		Columns: []string{"fault", "faults", "others, from its beginning", "all clients, from its end", "bound, from its end", "nodes caught up, from its end"},
 		Numeric: []bool{false, true, true, true, true, true},
 		Note: "A client has recovered when the first operation that it began after the moment is acknowledged; clients work at a bounded rate,\n" +
-			"so a pause between two operations is in the figures. Clients of struck nodes ask no other node. Latencies are as above."}
+			"so a pause between two operations is in the figures. Bound are those that ask only a node that was struck; others are the rest."}
 	for i := range r.Recovery {
 		x := &r.Recovery[i]
 		t.Rows = append(t.Rows, []string{string(x.Kind), fmt.Sprint(x.Faults), x.Began.text(), x.Ended.text(), x.Bound.text(), x.Whole.text()})

@@ -2,10 +2,9 @@
 
 package chaos
 
-import "context"
+import "syscall"
 
-// Room fails: only Linux has namespaces.
-func Room(context.Context, []string) (int, error) { return 0, ErrRoom }
+func isolate(*syscall.SysProcAttr) error { return ErrRoom }
 
-// EnterRoom fails likewise.
+// EnterRoom fails: only Linux has namespaces.
 func EnterRoom() error { return ErrRoom }

@@ -32,7 +32,7 @@ type chaosRun struct {
 	dir    string
 	save   string
 	netns  bool
-	inside bool // in a room of its own: see chaos.Room
+	inside string // of what: see chaos.Room
 }
 
 func newLabChaos(t *terminal) *cobra.Command {
@@ -56,7 +56,7 @@ func newLabChaos(t *terminal) *cobra.Command {
 	f.BoolVar(&x.netns, "netns", false, "give each node a network namespace, and cut links instead of relays: needs root")
 	f.StringVar(&x.dir, "dir", "", "keep the network's folder, which must not exist (default: one that is removed afterwards)")
 	f.StringVar(&x.save, "save", "", "save the run with its report in this folder, such as runs")
-	f.BoolVar(&x.inside, "inside", false, "the namespaces are made")
+	f.StringVar(&x.inside, "inside", "", "where this process runs: "+insideRoom+" or "+insidePlain)
 	_ = f.MarkHidden("inside") // fails only for a flag that is not there
 	return c
 }
@@ -71,18 +71,8 @@ func (x *chaosRun) run(ctx context.Context, t *terminal) error {
 	for _, name := range x.faults {
 		x.o.Kinds = append(x.o.Kinds, chaos.Kind(name))
 	}
-	if !x.inside && (x.netns || os.Geteuid() == 0) {
-		code, err := chaos.Room(ctx, append(os.Args[1:], "--inside", "--seed", strconv.FormatUint(x.o.Seed, 10)))
-		switch {
-		case err == nil && code == exitOK:
-			return nil
-		case err == nil:
-			os.Exit(code) // it has said why
-		case x.netns || !errors.Is(err, chaos.ErrRoom):
-			return failure("namespaces cannot be made", err, "run it as root, or without --netns")
-		default:
-			t.note("without namespaces, and without a disk that fills up: %v", err)
-		}
+	if x.inside == "" {
+		return x.supervise(ctx, t)
 	}
 	x.o.Progress = t.note
 	r, err := x.play(ctx, t)
@@ -112,6 +102,39 @@ func (x *chaosRun) run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
+// Where the process runs that breaks the network: always below one that cleans up after it, however it
+// ends.
+const (
+	insideRoom  = "room"  // in namespaces of its own
+	insidePlain = "plain" // not so
+)
+
+// supervise has another process do it, in namespaces if possible, and removes what it leaves.
+func (x *chaosRun) supervise(ctx context.Context, t *terminal) error {
+	arguments := append(os.Args[1:len(os.Args):len(os.Args)], "--seed", strconv.FormatUint(x.o.Seed, 10))
+	clean := func() error { return nil }
+	if x.dir == "" {
+		dir, err := os.MkdirTemp("", "quoin-chaos-")
+		if err != nil {
+			return failure("there is no place for the network's folder", err, "name one with --dir")
+		}
+		clean = func() error { return os.RemoveAll(dir) }
+		arguments = append(arguments, "--dir", filepath.Join(dir, "net"))
+	}
+	code, err := chaos.Room(ctx, append(arguments, "--inside", insideRoom), true)
+	if errors.Is(err, chaos.ErrRoom) && !x.netns {
+		t.note("without namespaces, and so without a disk that fills up: %v", err)
+		code, err = chaos.Room(ctx, append(arguments, "--inside", insidePlain), false)
+	}
+	if err := errors.Join(err, clean()); err != nil {
+		return failure("the process that breaks the network failed", err, "with --netns run it as root")
+	}
+	if code != exitOK {
+		os.Exit(code) // it has said why
+	}
+	return nil
+}
+
 // reproduce is the command that strikes the same faults again.
 func (x *chaosRun) reproduce() string {
 	command := fmt.Sprintf("go run ./cmd/quoin lab chaos --seed %d --duration %v --nodes %d --rate %d", x.o.Seed, x.o.Duration, x.nodes, x.o.Rate)
@@ -127,23 +150,17 @@ func (x *chaosRun) reproduce() string {
 	return command
 }
 
-// play makes the network's folder, has it broken, and removes it.
+// play makes the network's folder and has the network broken.
 func (x *chaosRun) play(ctx context.Context, t *terminal) (r *chaos.Result, err error) {
-	dir := x.dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "quoin-chaos-"); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	} else if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.Mkdir(x.dir, 0o700); err != nil {
 		return nil, failure("the network's folder cannot be made", err, "choose one that does not exist with --dir")
 	}
 	x.o.Host = fmt.Sprintf("127.%d.%d.1", 64+os.Getpid()%128, os.Getpid()/128%256)
-	if x.inside {
+	if x.inside == insideRoom {
 		if err := chaos.EnterRoom(); err != nil {
 			return nil, err
 		}
-		data := filepath.Join(dir, validatorName(chaos.DiskNode(x.o.Seed, x.nodes)), "data")
+		data := filepath.Join(x.dir, validatorName(chaos.DiskNode(x.o.Seed, x.nodes)), "data")
 		if x.o.Disk, err = chaos.MountSmallDisk(data, smallDiskBytes); err != nil {
 			return nil, err
 		}
@@ -156,7 +173,7 @@ func (x *chaosRun) play(ctx context.Context, t *terminal) (r *chaos.Result, err 
 		}
 		x.o.Networks = spaces
 	}
-	if err := x.makeNodes(dir, spaces); err != nil {
+	if err := x.makeNodes(x.dir, spaces); err != nil {
 		return nil, err
 	}
 	t.note("breaking %d nodes for %v, seed %d", x.nodes, x.o.Duration, x.o.Seed)
