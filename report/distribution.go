@@ -13,6 +13,8 @@ var percentiles = []struct {
 	at   float64
 }{{"p50", 0.50}, {"p95", 0.95}, {"p99", 0.99}}
 
+const steppedMax = 150 // points of a line whose steps are drawn as such
+
 // NewDistribution returns the distribution of samples as a line: at most PointsMax values and the fraction
 // of samples at or below each. The samples are sorted in place.
 func NewDistribution(name string, samples []float64) Line {
@@ -78,7 +80,7 @@ func (d *Distribution) draw(width float64) *drawing {
 		axis{"share of samples at or below", fractions, func(f float64) string { return fmt.Sprintf("%.0f%%", f*100) }}, names(d.Lines), 0)
 	for i := range d.Lines {
 		l := Line{d.Lines[i].Name, thin(d.Lines[i].Points, linePoints)}
-		p.trace(lineStyle(i), l.Points, true)
+		p.trace(lineStyle(i), l.Points, len(l.Points) <= steppedMax)
 	}
 	for i := range d.Lines {
 		d.markPercentiles(p, i)

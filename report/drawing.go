@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -13,6 +14,7 @@ type drawing struct {
 	width, height float64
 	body          strings.Builder
 	texts         []box
+	taken         []box // by texts, and by what texts should not touch
 }
 
 // box is a rectangle, from its upper left corner.
@@ -66,17 +68,21 @@ func (d *drawing) text(class string, size float64, a anchor, x, y float64, s str
 	if b.x < 0 || b.y < 0 || b.x+b.w > d.width || b.y+b.h > d.height {
 		return false
 	}
-	for _, t := range d.texts {
-		if t.touches(b) {
-			return false
-		}
+	if !d.free(b) {
+		return false
 	}
+	d.taken = append(d.taken, b)
 	d.texts = append(d.texts, b)
 	if size == small {
 		class += " small"
 	}
 	d.put(`<text class="%s" x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, class, x, y, a, escape(s))
 	return true
+}
+
+// free reports whether nothing is in the way.
+func (d *drawing) free(b box) bool {
+	return !slices.ContainsFunc(d.taken, b.touches)
 }
 
 func textBox(size float64, a anchor, x, y float64, s string) box {

@@ -7,7 +7,10 @@ import (
 	"quoin.dev/quoin/lab/events"
 )
 
-const bucketsMax = 240 // of a series
+const (
+	bucketsMax = 240 // of a series
+	samplesMin = 3   // fewer make no picture
+)
 
 // Measure adds what the event log tells to the run: the latency of clients, throughput over time with
 // the faults, and how many messages of each kind were sent. It does nothing without events.
@@ -29,8 +32,8 @@ func (r *Run) measureLatency() {
 			samples = append(samples, float64(e.TookUS)/1e3)
 		}
 	}
-	if len(samples) > 0 {
-		r.Distributions = append(r.Distributions, Distribution{Title: "Latency, from submission to receipt", Unit: "ms",
+	if len(samples) >= samplesMin {
+		r.Distributions = append(r.Distributions, Distribution{Title: "From submission to receipt", Unit: "ms",
 			Lines: []Line{NewDistribution("client transactions", samples)}})
 	}
 }
@@ -52,7 +55,7 @@ func (r *Run) measureThroughput(faults []Mark) {
 			transactions[e.AtUS/bucket] += float64(e.Count) * 1e6 / float64(bucket)
 		}
 	}
-	if known == 0 {
+	if known == 0 || n < samplesMin {
 		return
 	}
 	points := func(values []float64) (points []Point) {

@@ -139,6 +139,10 @@ func (r *Run) chapters(w Window) []chapter {
 	if s := r.chart(w); len(s.rows) > 0 {
 		messages = append(messages, s.picture("chart"))
 	}
+	if r.Failed { // what led to the finding comes first
+		add("messages", "Messages", messages, nil)
+		messages = nil
+	}
 	add("comparison", "Comparison", comparisons, nil)
 	add("latency", "Latency", distributions, nil)
 	add("throughput", "Over time", series, nil)

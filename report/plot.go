@@ -30,7 +30,8 @@ type axis struct {
 // newPlot draws the frame. names of lines stand above; strip is room between them and the plot.
 func newPlot(width, height float64, x, y scale, xAxis, yAxis axis, names []string, strip float64) *plot {
 	d := &drawing{width: width}
-	top := legend(d, names, width) + strip + 26
+	title := legend(d, names, width) + 14
+	top := title + strip + 12
 	left := 0.0
 	for _, t := range yAxis.ticks {
 		left = max(left, textWidth(small, yAxis.label(t)))
@@ -41,7 +42,7 @@ func newPlot(width, height float64, x, y scale, xAxis, yAxis axis, names []strin
 	p.x.from, p.x.to = left, width-14
 	p.y.from, p.y.to = top+height, top
 	drawLegend(d, names, width)
-	d.text("muted", small, start, 2, top-12, fit(small, width-4, yAxis.title))
+	d.text("muted", small, start, 2, title, fit(small, width-4, yAxis.title))
 	for _, t := range yAxis.ticks {
 		at := p.y.at(t)
 		d.line("grid", left, at, p.x.to, at)

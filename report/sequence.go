@@ -92,7 +92,7 @@ func (r *Run) window() Window {
 }
 
 func (s *sequence) picture(id string) *picture {
-	p := &picture{ID: id, Title: "Messages from " + seconds(s.window.FromUS) + " to " + seconds(s.window.ToUS), draw: s.draw, Numbers: []Table{s.numbers()}}
+	p := &picture{ID: id, Title: "From " + seconds(s.window.FromUS) + " to " + seconds(s.window.ToUS), draw: s.draw, Numbers: []Table{s.numbers()}}
 	p.Description = "A message-sequence chart: a line downward for each replica, an arrow for each message. Rows follow one another in time; their distance says nothing. The table below lists the same events."
 	if s.skipped > 0 {
 		p.Note = fmt.Sprintf("Drawn without %d events of clients, of their transactions, and notes. ", s.skipped)
@@ -130,16 +130,19 @@ func (s *sequence) draw(width float64) *drawing {
 		b.left, b.pitch = 70, (width-110-70)/float64(max(s.nodes, 1)) // labels of the last lane stand to its right
 	}
 	y := b.top
-	for _, e := range s.rows {
-		if e.Verb == events.Received {
+	for i, e := range s.rows {
+		switch {
+		case e.Verb == events.Received:
 			y += arrivalRow
-		} else {
+		case e.Verb == events.Sent && i > 0 && s.rows[i-1].Verb != events.Sent:
+			y += labelledRow + 3 // its label stands higher
+		default:
 			y += labelledRow
 		}
 		b.y = append(b.y, y)
 	}
 	b.bottom = y + 16
-	b.height = b.bottom + 12
+	b.height = b.bottom + 18
 	drawFamilies(b.drawing, width)
 	b.lifelines()
 	b.arrows()
@@ -226,13 +229,16 @@ func abs(x float64) float64 { return max(x, -x) }
 
 // labels writes what happens at a replica beside its line, and times on the left.
 func (b *board) labels() {
-	dropped := 0
+	dropped, last := 0, ""
 	for i, e := range b.s.rows {
 		y := b.y[i]
 		if e.Verb == events.Received || e.Verb == events.Lost {
 			continue
 		}
-		b.text("tick", small, start, 2, y+4, fmt.Sprintf("%.3f", float64(e.AtUS)/1e6))
+		if at := fmt.Sprintf("%.3f", float64(e.AtUS)/1e6); at != last {
+			b.text("tick", small, start, 2, y+4, at)
+			last = at
+		}
 		if e.Node < 0 {
 			b.band(e, y)
 			continue
@@ -247,13 +253,27 @@ func (b *board) labels() {
 		if textWidth(small, label) < 24 && label != brief(e) { // a letter or two say nothing
 			label = ""
 		}
-		if label == "" || !b.text(class, small, start, x+8, y+4, label) && !b.text(class, small, end, x-8, y+4, label) {
+		baseline := y + 4
+		if e.Verb == events.Sent { // above the arrows, which go down from here
+			baseline = y - 2
+		}
+		if label == "" || !b.plated(class, start, x+8, baseline, label) && !b.plated(class, end, x-8, baseline, label) {
 			dropped++
 		}
 	}
 	if dropped > 0 {
 		b.text("muted", small, start, 2, b.height-2, fit(small, b.width-4, fmt.Sprintf("%d labels have no room; the table has them", dropped)))
 	}
+}
+
+// plated writes a label on a plate, so that arrows behind it do not strike it through.
+func (b *board) plated(class string, a anchor, x, y float64, label string) bool {
+	plate := textBox(small, a, x, y, label)
+	if !b.free(plate) {
+		return false
+	}
+	b.rect("plate", box{plate.x, plate.y + 1, textWidth(small, label) * 0.9, plate.h - 3}, "")
+	return b.text(class, small, a, x, y, label)
 }
 
 // band is what happens to the whole world.
@@ -316,7 +336,6 @@ func family(kind string) string {
 }
 
 func drawFamilies(d *drawing, width float64) {
-	d.height = 60
 	x := 2.0
 	for _, f := range families {
 		w := 26 + textWidth(small, f.name)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 const (
@@ -26,7 +27,7 @@ func (s *Series) picture(id string) *picture {
 
 // numbers are the alternative to the picture.
 func (s *Series) numbers() []Table {
-	t := Table{Title: s.Title + ", " + s.Unit, Columns: []string{"", "least", "mean", "greatest"}, Numeric: []bool{false, true, true, true}}
+	t := Table{Title: s.Title + " in numbers", Note: "In " + s.Unit + ".", Columns: []string{"", "least", "mean", "greatest"}, Numeric: []bool{false, true, true, true}}
 	for _, l := range s.Lines {
 		if len(l.Points) == 0 {
 			continue
@@ -40,7 +41,7 @@ func (s *Series) numbers() []Table {
 	if len(s.Marks) == 0 {
 		return []Table{t}
 	}
-	marks := Table{Title: "Marks", Columns: []string{"from, s", "to, s", "what"}, Numeric: []bool{true, true, false}}
+	marks := Table{Title: "Faults in numbers", Columns: []string{"from, s", "to, s", "what"}, Numeric: []bool{true, true, false}}
 	for _, m := range s.Marks {
 		marks.Rows = append(marks.Rows, []string{fmt.Sprintf("%.3f", m.From), fmt.Sprintf("%.3f", m.To), m.Text})
 	}
@@ -59,6 +60,9 @@ func (s *Series) draw(width float64) *drawing {
 	}
 	if from > to {
 		from, to = 0, 1
+	}
+	if from > 0 && from < (to-from)/10 {
+		from = 0
 	}
 	_, ticks := linear(from, to, int(width/90))
 	x := scale{low: from, high: max(to, from+1e-6)}
@@ -98,7 +102,7 @@ func (p *plot) area(points []Point) {
 // shade draws the marks: intervals as bands, moments as lines, labels above where there is room.
 func (s *Series) shade(p *plot) {
 	top, bottom := p.y.to, p.y.from
-	for _, m := range s.Marks[:min(len(s.Marks), marksDrawn)] {
+	for _, m := range slices.Backward(s.Marks[:min(len(s.Marks), marksDrawn)]) { // so that labels pass above the leaders to their right
 		from, to := p.x.at(m.From), p.x.at(m.To)
 		title := fmt.Sprintf("%s, %s to %s s", m.Text, number(m.From), number(m.To))
 		if m.To > m.From {
@@ -109,9 +113,14 @@ func (s *Series) shade(p *plot) {
 		}
 		label := fit(small, p.width/2, m.Text)
 		for row := range stripRows {
-			y := top - 6 - float64(row)*stripRow
-			if p.text("mark", small, start, from+2, y, label) || p.text("mark", small, end, p.x.to, y, label) && from > p.x.to-textWidth(small, label) {
-				p.line("leader", from, top, from, y-6)
+			y := top - 5 - float64(row)*stripRow
+			leader := box{from - 1, y - 9, 2, top - y + 9}
+			if !p.free(leader) {
+				continue
+			}
+			if p.text("mark", small, start, from+4, y, label) || from > p.x.to-textWidth(small, label) && p.text("mark", small, end, from-4, y, label) {
+				p.line("leader", from, top, from, y-9)
+				p.taken = append(p.taken, leader)
 				break
 			}
 		}

@@ -26,13 +26,17 @@ const (
 	down                     // the replica was not running
 )
 
-var outcomes = []struct{ class, name string }{
-	{"notarized", "notarized"}, {"nullified", "nullified"}, {"timed-out", "timed out, no outcome"}, {"passed", "left without an outcome"}, {"down", "down"},
+// outcomes differ in colour and in height, for those who see no colours.
+var outcomes = []struct {
+	class, name string
+	height      float64 // of a lane
+}{
+	{"notarized", "notarized", 1}, {"nullified", "nullified", 0.68}, {"timed-out", "timed out, no outcome", 0.44}, {"passed", "left without an outcome", 0.26}, {"down", "down", 0.1},
 }
 
 const (
 	laneHeight = 24.0
-	laneGap    = 10.0
+	laneGap    = 12.0
 	staysDrawn = 6_000 // in all lanes, at most
 )
 
@@ -58,7 +62,7 @@ func stays(log []events.Event, nodes int) [][]stay {
 			continue
 		}
 		s := current[e.Node]
-		here := s != nil && s.outcome != down && s.epoch == e.Epoch && s.view == e.View
+		here := s != nil && s.outcome != down && (s.view == 0 || s.epoch == e.Epoch && s.view == e.View)
 		switch e.Verb {
 		case events.Entered:
 			leave(e.Node, e.AtUS)
@@ -68,17 +72,18 @@ func stays(log []events.Event, nodes int) [][]stay {
 			current[e.Node] = &stay{from: e.AtUS, outcome: down}
 		case events.Booted:
 			leave(e.Node, e.AtUS)
+			current[e.Node] = &stay{from: e.AtUS, outcome: passed} // in a view that the next report tells
 		case events.TimedOut:
 			if here {
-				s.timedOut = true
+				s.epoch, s.view, s.timedOut = e.Epoch, e.View, true
 			}
 		case events.Notarized:
 			if here {
-				s.outcome = notarized
+				s.epoch, s.view, s.outcome = e.Epoch, e.View, notarized
 			}
 		case events.Nullified:
 			if here {
-				s.outcome = nullified
+				s.epoch, s.view, s.outcome = e.Epoch, e.View, nullified
 			}
 		}
 	}
@@ -108,7 +113,7 @@ func (r *Run) timeline() *timeline {
 }
 
 func (t *timeline) picture(id string) *picture {
-	p := &picture{ID: id, Title: "Views, replica by replica", draw: t.draw, Numbers: []Table{t.numbers()}}
+	p := &picture{ID: id, Title: "Replica by replica", draw: t.draw, Numbers: []Table{t.numbers()}}
 	p.Description = "A lane for each replica over time, in seconds: the views it was in, by how they ended for it, and when it was down. A notch on a view is its time-out."
 	total := 0
 	for _, l := range t.lanes {
@@ -190,20 +195,18 @@ func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
 		switch {
 		case count > 1:
 			title = fmt.Sprintf("%d views from %d of epoch %d: %s", count, s.view, s.epoch, title)
-		case s.outcome != down:
+		case s.view > 0:
 			title = fmt.Sprintf("view %d of epoch %d: %s", s.view, s.epoch, title)
 		}
 		gap := 0.0
 		if to-from > 3 {
 			gap = 0.8
 		}
-		b := box{from, y, max(to-from-gap, 0.8), laneHeight}
-		if s.outcome == down {
-			b.y, b.h = y+laneHeight/2-2, 4
-		}
+		height := outcomes[s.outcome].height * laneHeight
+		b := box{from, y + laneHeight - height, max(to-from-gap, 0.8), height}
 		d.rect("stay "+outcomes[s.outcome].class, b, title)
 		if late && s.outcome != down && b.w > 2 {
-			d.put(`<path class="notch" d="M%.1f %.1fl-3.2 -5h6.4z"/>`, to-gap-3.2, y+3)
+			d.put(`<path class="notch" d="M%.1f %.1fl-3 -4.6h6z"/>`, to-gap-3.2, b.y-1)
 		}
 	}
 }
@@ -221,10 +224,8 @@ func (t *timeline) legend(d *drawing, width float64, draw bool) float64 {
 			return
 		}
 		y := float64(row)*legendRow + 4
-		b := box{x, y, 22, 13}
-		if outcome(i) == down {
-			b.y, b.h = y+4.5, 4
-		}
+		height := outcomes[i].height * 13
+		b := box{x, y + 13 - height, 22, height}
 		d.rect("stay "+outcomes[i].class, b, "")
 		d.text("name", normal, start, x+28, y+11, name)
 	})
