@@ -15,6 +15,7 @@ import (
 type Candidate struct {
 	bindings []quoin.Binding
 	release  *plugin.Release // nil for built-ins
+	file     []byte          // the release's
 	payloads [][]byte        // for a machine
 }
 
@@ -34,7 +35,7 @@ func NewCandidate(file, parameters []byte, payloads ...[]byte) (*Candidate, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &Candidate{release: r, payloads: payloads}
+	c := &Candidate{release: r, file: file, payloads: payloads}
 	for _, h := range hook.All() {
 		if !slices.Contains(r.Manifest().Hooks, h.Name) {
 			continue
@@ -71,6 +72,14 @@ func (c *Candidate) Bindings() []quoin.Binding {
 		return nil
 	}
 	return c.bindings
+}
+
+// File returns the release file; nil for built-ins.
+func (c *Candidate) File() []byte {
+	if c == nil {
+		return nil
+	}
+	return c.file
 }
 
 // add makes the candidate's release known to a node.

@@ -58,6 +58,9 @@ func (w *world) killed(ctx context.Context, f *Fault) error {
 	}
 	pause(ctx, f.Lasts)
 	for _, i := range f.Nodes {
+		if w.o.Controls.Tamper != nil {
+			errs = append(errs, w.o.Controls.Tamper(w.o.Nodes[i].Dir))
+		}
 		errs = append(errs, w.start(i))
 	}
 	return errors.Join(errs...)

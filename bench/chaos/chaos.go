@@ -40,6 +40,14 @@ type Options struct {
 
 	Disk     *SmallDisk // for DiskFull; nil: that kind is not possible
 	Networks Networks   // nil: relays
+
+	Controls Controls
+}
+
+// Controls plant what the checks must find: positive controls, which tests set and nobody else.
+type Controls struct {
+	Credulous bool                   // clients take a node's word that it has the transaction for a receipt
+	Tamper    func(dir string) error // done to a killed node's folder before it starts again
 }
 
 // DiskNode is the node whose data belongs on the small disk.

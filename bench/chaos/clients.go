@@ -45,6 +45,7 @@ type worker struct {
 	keys   *keyspace
 	record *recorder
 	pause  time.Duration
+	until  client.Stage // that an operation waits for
 
 	salt     uint64
 	last     [slots]int64 // values it has seen
@@ -56,7 +57,10 @@ type worker struct {
 func newWorker(o *Options, number int, keys *keyspace, record *recorder) (*worker, error) {
 	n := len(o.Nodes)
 	w := &worker{number: number, home: number % n, bound: number/n%2 == 0, keys: keys, record: record, failures: map[string]int{},
-		random: rand.New(rand.NewPCG(o.Seed, uint64(number))), pause: time.Second / time.Duration(o.Rate)}
+		random: rand.New(rand.NewPCG(o.Seed, uint64(number))), pause: time.Second / time.Duration(o.Rate), until: client.Certified}
+	if o.Controls.Credulous {
+		w.until = client.Pending
+	}
 	seed := make([]byte, ed25519.SeedSize)
 	copy(seed, "quoin/lab-chaos")
 	binary.BigEndian.PutUint64(seed[16:], o.Seed)
@@ -110,12 +114,8 @@ func (w *worker) operate(ctx context.Context) {
 		receipt, err := w.try(ctx, tx)
 		if err == nil {
 			o.Return = w.record.now()
-			if err := o.take(&receipt.Result); err != nil {
-				w.problem = err
-			}
-			o.Entry, o.Height = receipt.Entry, receipt.Height
+			w.acknowledged(&o, receipt)
 			w.last[slot] = o.leaves(w.last[slot])
-			w.keep(receipt)
 			return
 		}
 		w.failed(err)
@@ -124,6 +124,18 @@ func (w *worker) operate(ctx context.Context) {
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
+}
+
+// acknowledged takes a receipt; there is none if a node's word is enough.
+func (w *worker) acknowledged(o *Operation, r *client.Receipt) {
+	if r == nil {
+		return
+	}
+	if err := o.take(&r.Result); err != nil {
+		w.problem = err
+	}
+	o.Entry, o.Height = r.Entry, r.Height
+	w.keep(r)
 }
 
 // draw draws an operation. Values that are written differ from each other, so that a wrong one shows.
@@ -182,12 +194,12 @@ var (
 func (w *worker) try(ctx context.Context, tx quoin.Transaction) (*client.Receipt, error) {
 	one, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	outcomes, err := w.c.Submit(one, []quoin.Transaction{tx}, client.Certified)
+	outcomes, err := w.c.Submit(one, []quoin.Transaction{tx}, w.until)
 	if err != nil {
 		return nil, err
 	}
 	switch o := &outcomes[0]; {
-	case o.Receipt != nil:
+	case o.Stage == w.until:
 		return o.Receipt, nil
 	case o.Stage == client.Expired || o.Code == "expired":
 		return nil, errExpired

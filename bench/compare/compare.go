@@ -216,7 +216,11 @@ func (r *Result) overall() Verdict {
 func (r *Result) Reasons() []string {
 	var lines []string
 	for _, f := range r.Findings {
-		if f.Judged && f.Verdict == r.Verdict {
+		switch {
+		case !f.Judged || f.Verdict != r.Verdict:
+		case f.Ratio == 0:
+			lines = append(lines, fmt.Sprintf("%s: %d pairs with figures, of at least %d", f.Name, len(f.Pairs), PairsMin))
+		default:
 			lines = append(lines, fmt.Sprintf("%s: %s, %s (%s to %s)", f.Name, f.Verdict, Percent(f.Ratio), Percent(f.Low), Percent(f.High)))
 		}
 	}
