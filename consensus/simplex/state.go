@@ -23,141 +23,165 @@ var _ consensus.Inspected = (*Simplex)(nil)
 //   - peers, ticks and the rest of a question: whom to ask and to answer;
 //   - equivocators, suspected, split, diverged: what was reported;
 //   - leaders: a cache of a pure function. candidateBytes: a sum. timer: a number.
-func (m *Simplex) AppendState(b []byte) []byte {
-	for _, flag := range []bool{m.wanted, m.nothing, m.started, m.ended, m.halted, m.armed, m.overdue, m.stirred >= m.view} {
-		b = canonical.AppendBool(b, flag)
+func (m *Simplex) AppendState(b []byte, name func(quoin.Hash) quoin.Hash) []byte {
+	w := stateWriter{b, name}
+	for _, flag := range []bool{m.wanted, m.nothing, m.started, m.ended, m.halted, m.armed, m.overdue} {
+		w.bool(flag)
 	}
-	for _, v := range []quoin.View{m.view, m.notarized, m.hole, max(m.stirred, m.view)} {
-		b = canonical.AppendUint64(b, v)
+	for _, v := range []quoin.View{m.view, m.notarized, m.hole, max(m.stirred, m.view-1)} {
+		w.number(uint64(v))
 	}
-	b = appendContent(b, m.enteredBy)
-	b = appendCertificate(appendCertificate(b, m.cert), m.step)
-	b = append(b, m.root.id[:]...)
-	b = canonical.AppendUint32(b, uint32(len(m.order)))
-	for _, l := range slices.SortedFunc(slices.Values(m.order), func(x, y *link) int { return bytes.Compare(x.id[:], y.id[:]) }) {
-		b = l.appendState(b)
+	w.content(m.enteredBy)
+	w.certificate(m.cert)
+	w.certificate(m.step)
+	w.hash(m.root.id)
+	w.number(uint64(len(m.order)))
+	for _, l := range slices.SortedFunc(slices.Values(m.order), func(x, y *link) int { return w.compare(x.id, y.id) }) {
+		w.link(l)
 	}
-	b = canonical.AppendUint32(b, uint32(len(m.rounds)))
+	w.number(uint64(len(m.rounds)))
 	for _, v := range slices.Sorted(maps.Keys(m.rounds)) {
-		b = m.rounds[v].appendState(canonical.AppendUint64(b, v), v > m.certified(), v >= m.view)
+		w.number(uint64(v))
+		w.round(m.rounds[v], v > m.certified(), v >= m.view)
 	}
-	b = canonical.AppendUint32(b, uint32(len(m.candidates)))
+	w.number(uint64(len(m.candidates)))
 	for _, p := range m.candidates {
-		id := p.Block.ID()
-		b = canonical.AppendBool(append(b, id[:]...), p.Parent != nil)
-		if p.Parent != nil {
-			b = appendContent(b, p.Parent)
+		w.hash(p.Block.ID())
+		if w.bool(p.Parent != nil) {
+			w.content(p.Parent)
 		}
-		b = appendCertificate(b, p.Highest)
+		w.certificate(p.Highest)
 	}
-	b = canonical.AppendBool(b, m.building != nil)
-	if x := m.building; x != nil {
-		b = append(canonical.AppendUint64(canonical.AppendUint64(b, x.View), x.Time), x.Parent[:]...)
+	if x := m.building; w.bool(x != nil) {
+		w.number(uint64(x.View))
+		w.number(uint64(x.Time))
+		w.hash(x.Parent)
 		for _, flag := range []bool{x.Empty, x.Tail, x.Must} {
-			b = canonical.AppendBool(b, flag)
+			w.bool(flag)
 		}
 	}
-	b = canonical.AppendUint32(b, uint32(len(m.fetching)))
-	for _, id := range slices.SortedFunc(maps.Keys(m.fetching), compareHashes) {
-		b = append(b, id[:]...)
-	}
-	return b
+	w.hashes(slices.Collect(maps.Keys(m.fetching)))
+	return w.b
 }
 
-func (l *link) appendState(b []byte) []byte {
-	b = append(b, l.id[:]...) // of the block, view, height and time
-	b = append(b, byte(l.stage))
+// stateWriter appends canonical bytes, with names in place of hashes.
+type stateWriter struct {
+	b    []byte
+	name func(quoin.Hash) quoin.Hash
+}
+
+func (w *stateWriter) bool(x bool) bool {
+	w.b = canonical.AppendBool(w.b, x)
+	return x
+}
+
+func (w *stateWriter) number(x uint64) { w.b = canonical.AppendUint64(w.b, x) }
+
+func (w *stateWriter) named(h quoin.Hash) quoin.Hash {
+	if w.name == nil {
+		return h
+	}
+	return w.name(h)
+}
+
+func (w *stateWriter) hash(h quoin.Hash) {
+	h = w.named(h)
+	w.b = append(w.b, h[:]...)
+}
+
+func (w *stateWriter) hashes(all []quoin.Hash) {
+	w.number(uint64(len(all)))
+	for _, h := range slices.SortedFunc(slices.Values(all), w.compare) {
+		w.hash(h)
+	}
+}
+
+func (w *stateWriter) compare(x, y quoin.Hash) int {
+	x, y = w.named(x), w.named(y)
+	return bytes.Compare(x[:], y[:])
+}
+
+func (w *stateWriter) link(l *link) {
+	w.hash(l.id) // of the block, view, height and time
+	w.b = append(w.b, byte(l.stage))
 	for _, flag := range []bool{l.parent != nil, l.needed, l.outdated, l.abstained, l.adopted, l.withheld, l.persisted, l.last} {
-		b = canonical.AppendBool(b, flag)
+		w.bool(flag)
 	}
-	return append(b, l.digest[:]...) // of the checkpoint
+	w.hash(l.digest) // of the checkpoint
 }
 
-// appendState appends what matters of a round: its votes if they still count, what holds for the
-// current view and later ones if it is one.
-func (r *round) appendState(b []byte, counts, ahead bool) []byte {
+// round appends what matters of a round: votes if they still count, and if it is of the current view or
+// a later one, what holds for those only.
+func (w *stateWriter) round(r *round, counts, ahead bool) {
 	for i := range r.notarizes {
-		if x := r.notarizes[i]; counts && r.notarization == nil && x != nil {
-			b = appendContent(append(b, byte(i)), x)
+		if x := r.notarizes[i]; w.bool(counts && r.notarization == nil && x != nil) {
+			w.content(x)
 		}
-		if x := r.nullifies[i]; counts && r.nullification == nil && x != nil {
-			b = appendContent(append(b, byte(i)), x)
+		if x := r.nullifies[i]; w.bool(counts && r.nullification == nil && x != nil) {
+			w.content(x)
 		}
-		if x := r.finalizes[i]; counts && x != nil {
-			b = appendContent(append(b, byte(i)), x)
+		if x := r.finalizes[i]; w.bool(counts && x != nil) {
+			w.content(x)
 		}
 	}
-	own := []consensus.Message{nil, nil, nil, nil, nil}
-	if r.notarization != nil {
-		own[0] = r.notarization
+	if w.bool(r.notarization != nil) {
+		w.content(r.notarization)
 	}
-	if r.nullification != nil {
-		own[1] = r.nullification
+	if w.bool(r.voted != nil) {
+		w.content(r.voted)
 	}
-	if r.voted != nil {
-		own[2] = r.voted
+	if w.bool(r.finalized != nil) {
+		w.content(r.finalized)
 	}
-	if r.nullified != nil {
-		own[3] = r.nullified
-	}
-	if r.finalized != nil {
-		own[4] = r.finalized
-	}
-	for _, x := range own {
-		b = appendContent(b, x)
-	}
-	for _, i := range slices.Sorted(maps.Keys(r.offers)) {
-		for _, id := range slices.SortedFunc(slices.Values(r.offers[i]), compareHashes) {
-			if counts {
-				b = append(append(b, 'o', byte(i)), id[:]...)
-			}
-		}
+	w.bool(r.nullification != nil)
+	w.bool(r.nullified != nil)
+	for i := 0; counts && i < len(r.notarizes); i++ {
+		w.hashes(r.offers[i])
 	}
 	if !ahead {
-		return b
+		return
 	}
-	b = canonical.AppendBool(canonical.AppendBool(b, r.proposed), r.hopeless)
-	b = canonical.AppendBool(b, r.proposal != nil)
-	if r.proposal != nil {
-		b = append(b, r.proposal.id[:]...)
+	w.bool(r.proposed)
+	w.bool(r.hopeless)
+	if w.bool(r.proposal != nil) {
+		w.hash(r.proposal.id)
 	}
-	for _, i := range slices.Sorted(maps.Keys(r.leaderCalls)) {
-		b = append(b, 'l', byte(i), byte(r.leaderCalls[i]))
+	for i := range r.notarizes {
+		w.number(uint64(r.leaderCalls[i]))
 	}
-	return b
 }
 
-// appendContent appends what a vote or an aggregate says, without who says it.
-func appendContent(b []byte, m consensus.Message) []byte {
+// content appends what a vote or an aggregate says, without who says it.
+func (w *stateWriter) content(m consensus.Message) {
 	switch x := m.(type) {
 	case nil:
-		return append(b, 0)
+		w.b = append(w.b, 0)
 	case *Notarize:
-		b = canonical.AppendUint64(append(b, kindNotarize), x.View)
-		return append(append(b, x.Block[:]...), x.Checkpoint[:]...)
-	case *Nullify:
-		return canonical.AppendUint64(append(b, kindNullify), x.View)
-	case *Finalize:
-		digest := x.Checkpoint.Digest()
-		return append(append(b, kindFinalize), digest[:]...)
+		w.result(kindNotarize, x.View, x.Block, x.Checkpoint)
 	case *Notarization:
-		b = canonical.AppendUint64(append(b, kindNotarization), x.View)
-		return append(append(b, x.Block[:]...), x.Checkpoint[:]...)
+		w.result(kindNotarization, x.View, x.Block, x.Checkpoint)
+	case *Nullify:
+		w.result(kindNullify, x.View, quoin.Hash{}, quoin.Hash{})
 	case *Nullification:
-		return canonical.AppendUint64(append(b, kindNullification), x.View)
+		w.result(kindNullification, x.View, quoin.Hash{}, quoin.Hash{})
+	case *Finalize:
+		w.result(kindFinalize, x.Checkpoint.View, x.Checkpoint.Block, x.Checkpoint.Digest())
 	case *Certificate:
-		return appendCertificate(append(b, kindCertificate), &x.Certificate)
+		w.result(kindCertificate, x.Checkpoint.View, x.Checkpoint.Block, x.Checkpoint.Digest())
+	default:
+		panic("simplex: a " + m.Kind() + " in the state of a machine")
 	}
-	panic("simplex: a " + m.Kind() + " in the state of a machine")
 }
 
-func appendCertificate(b []byte, c *quoin.Certificate) []byte {
-	b = canonical.AppendBool(b, c != nil)
-	if c != nil {
-		digest := c.Checkpoint.Digest()
-		b = append(b, digest[:]...)
-	}
-	return b
+func (w *stateWriter) result(kind byte, v quoin.View, block, checkpoint quoin.Hash) {
+	w.b = append(w.b, kind)
+	w.number(uint64(v))
+	w.hash(block)
+	w.hash(checkpoint)
 }
 
-func compareHashes(x, y quoin.Hash) int { return bytes.Compare(x[:], y[:]) }
+func (w *stateWriter) certificate(c *quoin.Certificate) {
+	if w.bool(c != nil) {
+		w.result(kindCertificate, c.Checkpoint.View, c.Checkpoint.Block, c.Checkpoint.Digest())
+	}
+}

@@ -1,0 +1,151 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/model"
+	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/lab/protocol"
+)
+
+// Options are the bounds of a check, and its reductions.
+type Options struct {
+	Protocol  consensus.Protocol
+	Adversary Adversary
+	Nodes     int    // of weight 1 each, 4 to NodesMax
+	Faulty    int    // the last of them, at least 1
+	Leaders   []int  // of the views 1, 2, ...: their number is that of the views
+	Blocks    int    // that a faulty leader can make on one parent
+	Invariant string // check this one only; "" for all
+
+	Batch    bool // reduction: what asks for nothing has not happened yet
+	Symmetry bool // reduction: honest members that never lead are alike
+
+	StatesMax int                 // give up when there are more
+	Progress  func(*Figures) bool // called now and then; false ends the check
+}
+
+// Limits.
+const (
+	NodesMax  = 7
+	ViewsMax  = 3 // the fourth is a rescue view of Simplex, which has a leader of its own
+	honestMax = 6
+)
+
+// Figures are what a check has counted.
+type Figures struct {
+	States       int `json:"states"`        // global states, up to symmetry if that is on
+	Expanded     int `json:"expanded"`      // of them
+	Transitions  int `json:"transitions"`   // between them
+	Depth        int `json:"depth"`         // steps to the last of them
+	Locals       int `json:"local_states"`  // of all honest members
+	Tries        int `json:"machine_steps"` // steps of machines that were tried
+	Messages     int `json:"messages"`      // that anybody could send
+	Permutations int `json:"permutations"`  // under which states are alike
+}
+
+// Result is what a check has found.
+type Result struct {
+	Figures
+	Complete bool // the bounded space was exhausted
+	Broken   *protocol.Violation
+	Trace    []Happening    // how it came to that; nil if nothing is broken
+	Events   []events.Event // the same, as an event log
+}
+
+// checker is one check under way.
+type checker struct {
+	o       Options
+	setting *Setting
+	members []consensus.Member
+	honest  []int
+
+	messages     []message
+	numbers      map[quoin.Hash]int32
+	names        map[said]int32
+	sets         []set
+	setNumbers   map[string]int32
+	blocks       map[quoin.Hash]int32
+	locals       [][]*local // by member
+	localNumbers []map[quoin.Hash]int32
+	alive        struct {
+		actor  *actor
+		member int
+		id     int32
+	}
+	availabilities      []*availability
+	availabilityNumbers map[[honestMax]int32]int32
+
+	successors   map[place]span
+	targets      []int32
+	permutations []*permutation
+	tried        int
+	trouble      error
+}
+
+// Check explores every state within the bounds, breadth first, until an invariant breaks.
+func Check(o Options) (*Result, error) {
+	c, err := newChecker(o)
+	if err != nil {
+		return nil, err
+	}
+	return c.search()
+}
+
+func newChecker(o Options) (*checker, error) {
+	switch {
+	case o.Nodes < 4 || o.Nodes > NodesMax:
+		return nil, fmt.Errorf("check: %d nodes, want 4 to %d", o.Nodes, NodesMax)
+	case o.Faulty < 1 || o.Faulty >= o.Nodes:
+		return nil, fmt.Errorf("check: %d faulty of %d nodes", o.Faulty, o.Nodes)
+	case len(o.Leaders) < 1 || len(o.Leaders) > ViewsMax:
+		return nil, fmt.Errorf("check: %d views, want 1 to %d", len(o.Leaders), ViewsMax)
+	case o.Blocks < 1 || o.Blocks > lettersMax:
+		return nil, fmt.Errorf("check: %d blocks of a faulty leader, want 1 to %d", o.Blocks, lettersMax)
+	}
+	for i, l := range o.Leaders {
+		if l < 0 || l >= o.Nodes {
+			return nil, fmt.Errorf("check: member %d of %d leads view %d", l, o.Nodes, i+1)
+		}
+	}
+	members := protocol.Members(o.Nodes, false)
+	root := &model.Outcome{Checkpoint: members[0].Root.Checkpoint}
+	genesis := root.Checkpoint.Block
+	s := &Setting{Origin: members[0].Origin, Validators: members[0].Validators, Leaders: slices.Concat([]int{-1}, o.Leaders), Blocks: o.Blocks,
+		root: root, outcomes: map[quoin.Hash]*model.Outcome{genesis: root}, names: map[quoin.Hash]string{genesis: "root"},
+		first: map[string]*model.Outcome{}, same: map[quoin.Hash]quoin.Hash{}}
+	for i := range members {
+		members[i].Leaders = leaders(s.Leaders)
+	}
+	c := &checker{o: o, setting: s, members: members, numbers: map[quoin.Hash]int32{}, names: map[said]int32{}, setNumbers: map[string]int32{}, blocks: map[quoin.Hash]int32{},
+		availabilityNumbers: map[[honestMax]int32]int32{}, successors: map[place]span{}}
+	for i := range o.Nodes {
+		if i >= o.Nodes-o.Faulty {
+			s.Faulty = append(s.Faulty, i)
+		} else {
+			c.honest = append(c.honest, i)
+		}
+		c.locals = append(c.locals, nil)
+		c.localNumbers = append(c.localNumbers, map[quoin.Hash]int32{})
+	}
+	if _, ok := o.Protocol.New(members[0]).(consensus.Inspected); !ok {
+		return nil, fmt.Errorf("check: machines of %s do not show their state", o.Protocol.Name)
+	}
+	if o.Symmetry {
+		c.permutations = c.permute()
+	}
+	return c, nil
+}
+
+// block returns the number of a block.
+func (c *checker) block(id quoin.Hash) int32 {
+	n, ok := c.blocks[id]
+	if !ok {
+		n = int32(len(c.blocks))
+		c.blocks[id] = n
+	}
+	return n
+}
