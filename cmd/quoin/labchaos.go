@@ -33,6 +33,8 @@ type chaosRun struct {
 	save   string
 	netns  bool
 	inside string // of what: see chaos.Room
+
+	program string // that nodes run
 }
 
 func newLabChaos(t *terminal) *cobra.Command {
@@ -74,8 +76,13 @@ func (x *chaosRun) run(ctx context.Context, t *terminal) error {
 	if x.inside == "" {
 		return x.supervise(ctx, t)
 	}
+	var err error
+	if x.program, err = os.Executable(); err != nil {
+		return failure("this program does not know where it lies", err, "")
+	}
 	x.o.Progress = t.note
-	r, err := x.play(ctx, t)
+	t.note("breaking %d nodes for %v, seed %d", x.nodes, x.o.Duration, x.o.Seed)
+	r, err := x.play(ctx)
 	if err != nil {
 		if errors.Is(err, chaos.ErrOptions) {
 			return usage(err.Error(), "see `quoin lab chaos --help`")
@@ -151,7 +158,7 @@ func (x *chaosRun) reproduce() string {
 }
 
 // play makes the network's folder and has the network broken.
-func (x *chaosRun) play(ctx context.Context, t *terminal) (r *chaos.Result, err error) {
+func (x *chaosRun) play(ctx context.Context) (r *chaos.Result, err error) {
 	if err := os.Mkdir(x.dir, 0o700); err != nil {
 		return nil, failure("the network's folder cannot be made", err, "choose one that does not exist with --dir")
 	}
@@ -176,7 +183,6 @@ func (x *chaosRun) play(ctx context.Context, t *terminal) (r *chaos.Result, err 
 	if err := x.makeNodes(x.dir, spaces); err != nil {
 		return nil, err
 	}
-	t.note("breaking %d nodes for %v, seed %d", x.nodes, x.o.Duration, x.o.Seed)
 	return chaos.Run(ctx, x.o)
 }
 
@@ -195,10 +201,6 @@ func (x *chaosRun) makeNodes(dir string, spaces *chaos.Namespaces) error {
 		return err
 	}
 	x.o.Genesis = g
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	var members []member
 	for i := range settings {
 		m, err := readMember(filepath.Join(dir, settings[i].Name, publicFile))
@@ -213,7 +215,7 @@ func (x *chaosRun) makeNodes(dir string, spaces *chaos.Namespaces) error {
 			return err
 		}
 		folder := filepath.Join(dir, s.Name)
-		command := []string{self, "lab", "node", "--dir", folder}
+		command := []string{x.program, "lab", "node", "--dir", folder}
 		if spaces != nil {
 			command = spaces.Command(i, command)
 		}
