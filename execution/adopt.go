@@ -6,7 +6,6 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
-	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/ledger"
 )
 
@@ -57,7 +56,7 @@ func (x *Executor) Adopt(b *quoin.Block, account []byte, agreed quoin.Hash) (*Ou
 	if !ok || parent != nil && parent.Last {
 		return nil, fmt.Errorf("execution: %w: the parent of block %s is not here", ErrAccount, b.ID())
 	}
-	o := &Outcome{Block: b, parent: parent}
+	o := &Outcome{Block: b, parent: parent, flaws: &x.flaws}
 	if err := x.validate(o); err != nil {
 		return nil, err
 	}
@@ -81,12 +80,13 @@ func (x *Executor) Adopt(b *quoin.Block, account []byte, agreed quoin.Hash) (*Ou
 func (x *Executor) retell(o *Outcome, r *canonical.Reader) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
-	change := governance.Decide(&kernelState{overlay: o.overlay}, h.Height)
+	change := x.flaws.Governance.Decide(&kernelState{overlay: o.overlay}, h.Height)
 	if change.Next != nil {
 		o.Last, o.Next = true, change.Next
 	}
 	o.before = x.edge(o.parent)
 	o.segment = ledger.NewSegment(&o.before)
+	o.segment.Plant(x.flaws.Ledger)
 	transactions := o.Block.Transactions()
 	if n := r.Count32(quoin.BlockTransactionsMax, 16); n != len(transactions) {
 		return fmt.Errorf("execution: %w: %d results for %d transactions", ErrAccount, n, len(transactions))

@@ -47,7 +47,7 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, w *world, verdicts jud
 		if IsSuspension(t) {
 			return i + 1, x.suspend(o, kernel, i)
 		}
-		o.Results[i] = governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
+		o.Results[i] = x.flaws.Governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
 		return i + 1, nil
 	}
 	binding, ok := x.machine(t.Namespace)
@@ -138,8 +138,10 @@ func (o *Outcome) log(i int, x *plugin.Outcome) {
 
 // refuse drops the writes of transaction i and gives it a result that is no success.
 func (o *Outcome) refuse(i int, mark state.Mark, result quoin.Result) error {
-	if err := o.overlay.Revert(mark); err != nil {
-		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	if !o.flaws.RefusedWrites {
+		if err := o.overlay.Revert(mark); err != nil {
+			return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+		}
 	}
 	o.Results[i] = result
 	return nil

@@ -110,6 +110,7 @@ type Executor struct {
 	request  hook.ApplyRequest // these two serve one transaction after the other
 	state    machineState
 	doubted  quoin.Hash // the block that was forgotten last
+	flaws    Flaws      // none but in harnesses
 }
 
 // New returns an executor at the certified tip.
@@ -157,13 +158,18 @@ func (x *Executor) Execute(b *quoin.Block) (*Outcome, error) {
 	if parent != nil && parent.Last {
 		return x.tail(b, parent), nil
 	}
-	o := &Outcome{Block: b, parent: parent}
+	o := &Outcome{Block: b, parent: parent, flaws: &x.flaws}
 	if err := x.validate(o); err != nil {
 		return nil, err
 	}
 	var err error
 	if o.overlay, err = x.c.State.NewOverlay(parent.state()); err != nil {
 		return nil, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	if x.flaws.SiblingWrites {
+		if err := x.leak(o); err != nil {
+			return nil, fmt.Errorf("execution: %w: %w", ErrLocal, err)
+		}
 	}
 	if x.doubted == b.ID() {
 		x.doubted = quoin.Hash{}
@@ -190,7 +196,9 @@ func (o *Outcome) state() *state.Overlay {
 func (x *Executor) tail(b *quoin.Block, parent *Outcome) *Outcome {
 	o := &Outcome{Block: b, parent: parent, overlay: parent.overlay, edge: parent.edge, Last: true, Next: parent.Next,
 		Checkpoint: parent.Checkpoint}
-	o.Checkpoint.View, o.Checkpoint.Block = b.Header().View, b.ID()
+	if !x.flaws.TailsAsLast {
+		o.Checkpoint.View, o.Checkpoint.Block = b.Header().View, b.ID()
+	}
 	x.parents[b.ID()] = o
 	return o
 }
@@ -205,7 +213,7 @@ func (x *Executor) validate(o *Outcome) error {
 	var ids []quoin.Hash
 	var unverified []quoin.Transaction
 	for i := range transactions {
-		o.IDs[i] = transactions[i].ID(x.originID)
+		o.IDs[i] = x.flaws.id(&transactions[i], x.originID)
 	}
 	x.tip.Seen.Warm(o.IDs)
 	for i := range transactions {
@@ -253,14 +261,18 @@ func (x *Executor) run(o *Outcome) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
-	change := governance.Decide(kernel, h.Height) // on the state after the block before
+	change := x.flaws.Governance.Decide(kernel, h.Height) // on the state after the block before
 	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}
 
 	if err := x.recordCalls(o, kernel); err != nil {
 		return err
 	}
-	before := x.newWorld(o.parent, func(key []byte) ([]byte, bool, error) { return o.overlay.Get(quoin.KernelNamespace, key) })
+	on := o.parent
+	if x.flaws.StaleWorld {
+		on = nil
+	}
+	before := x.newWorld(on, func(key []byte) ([]byte, bool, error) { return o.overlay.Get(quoin.KernelNamespace, key) })
 	past := ancestorOf(&before.before)
 	kernel.Put(pastKey(before.before.Height), past.Append(nil))
 	verdicts, err := x.validations(o, kernel, before)
@@ -271,6 +283,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	o.segment = ledger.NewSegment(&o.before)
 	transactions := o.Block.Transactions()
 	o.Results = make([]quoin.Result, len(transactions))
+	o.segment.Plant(x.flaws.Ledger)
 	o.segment.Grow(len(transactions), o.Block.BodySize()+32*len(transactions)) // a result without much output
 	for i := 0; i < len(transactions); {
 		end, err := x.apply(o, kernel, before, verdicts, i)
@@ -280,6 +293,9 @@ func (x *Executor) run(o *Outcome) (err error) {
 		for ; i < end; i++ {
 			o.segment.Append(&transactions[i], &o.Results[i])
 		}
+	}
+	if x.flaws.ReversedEntries {
+		o.reverse()
 	}
 	o.edge = *o.segment.Edge()
 
@@ -326,6 +342,9 @@ func (x *Executor) Advance(o *Outcome) {
 	h := o.Block.Header()
 	if !o.Tail() {
 		x.tip.Checkpoint = o.Checkpoint
+		if x.flaws.ShortMemory {
+			x.tip.Seen.window = shortMemory
+		}
 		x.tip.Seen.Add(h.Height, o.IDs)
 		x.tip.Headers = append(x.tip.Headers, *h)
 		if n := len(x.tip.Headers); n > 2*leaderWindow {

@@ -31,6 +31,7 @@ type Outcome struct {
 	// next block on.
 	suspended map[string]bool
 	written   int // by machines, see WritesMax
+	flaws     *Flaws
 }
 
 // PluginLog is what a plugin logged while it applied a transaction.

@@ -49,6 +49,9 @@ type machineState struct {
 }
 
 func (x *Executor) machineState(o *Outcome, w *world, namespace string) machineState {
+	if x.flaws.NamespaceLeak {
+		namespace = o.firstNamespace()
+	}
 	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, quota: &x.tip.Configuration.Parameters}
 }
 

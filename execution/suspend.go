@@ -163,7 +163,11 @@ func readGroup(r *canonical.Reader) EvidenceGroup {
 // Judge returns the namespace that the evidence shows to be to blame. It depends on nothing but its
 // arguments.
 func (e *Evidence) Judge(origin quoin.Origin, epoch quoin.Epoch, set *quoin.ValidatorSet) (string, error) {
-	weights, err := e.weigh(origin, epoch, set)
+	return e.judge(origin, epoch, set, &Flaws{})
+}
+
+func (e *Evidence) judge(origin quoin.Origin, epoch quoin.Epoch, set *quoin.ValidatorSet, f *Flaws) (string, error) {
+	weights, err := e.weigh(origin, epoch, set, f)
 	if err != nil {
 		return "", err
 	}
@@ -174,7 +178,7 @@ func (e *Evidence) Judge(origin quoin.Origin, epoch quoin.Epoch, set *quoin.Vali
 }
 
 // weigh checks the votes and returns the weight behind each group.
-func (e *Evidence) weigh(origin quoin.Origin, epoch quoin.Epoch, set *quoin.ValidatorSet) ([]uint64, error) {
+func (e *Evidence) weigh(origin quoin.Origin, epoch quoin.Epoch, set *quoin.ValidatorSet, f *Flaws) ([]uint64, error) {
 	digests := make([]quoin.Hash, len(e.Groups))
 	for i := range e.Groups {
 		c := &e.Groups[i].Checkpoint
@@ -192,7 +196,7 @@ func (e *Evidence) weigh(origin quoin.Origin, epoch quoin.Epoch, set *quoin.Vali
 			return nil, noEvidence("a vote of validator %d for group %d", v.Validator, v.Group)
 		}
 		text := simplex.NotarizeBytes(origin.ID(), epoch, e.View, e.Block, digests[v.Group])
-		if m := set.At(int(v.Validator)); signature.Verify(m.Key, text, v.Signature) {
+		if m := set.At(int(v.Validator)); f.BelieveAccusers || signature.Verify(m.Key, text, v.Signature) {
 			weights[v.Group] += m.Weight
 			total += m.Weight
 			continue
@@ -317,5 +321,5 @@ func (x *Executor) Judge(payload []byte) (string, error) {
 		return "", err
 	}
 	c := &x.tip.Configuration
-	return e.Judge(x.c.Origin, c.Epoch, &c.Validators)
+	return e.judge(x.c.Origin, c.Epoch, &c.Validators, &x.flaws)
 }

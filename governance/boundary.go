@@ -46,14 +46,20 @@ type Outcome struct {
 // next set; each is judged for itself, the validator set first, because the others are counted in
 // it. Returns need no readiness: a quorum was ready when the binding first served, and waiting
 // would add risk instead of reducing it.
-func Decide(s State, h quoin.Height) Decision {
+func Decide(s State, h quoin.Height) Decision { return decide(s, h, Flaws{}) }
+
+func decide(s State, h quoin.Height, f Flaws) Decision {
 	d := Decision{Height: h}
-	items := loadItems(s, h)
+	due := h
+	if f.LateActivation {
+		due = h - 1
+	}
+	items := loadItems(s, due)
 	if len(items) == 0 {
 		return d
 	}
 	now := CurrentConfiguration(s)
-	j := judgement{state: s, height: h, now: &now, next: now, proposals: make([]Proposal, len(items))}
+	j := judgement{state: s, height: h, now: &now, next: now, flaws: f, proposals: make([]Proposal, len(items))}
 	for i, it := range items {
 		if it.proposal != 0 {
 			j.proposals[i] = mustProposal(s, it.proposal)
@@ -62,7 +68,11 @@ func Decide(s State, h quoin.Height) Decision {
 	fates := make([]Fate, len(items))
 	for i := range items {
 		if j.proposals[i].Subject == SubjectValidators {
-			fates[i] = j.proposal(&j.proposals[i], &j.proposals[i].Validators)
+			set := &j.proposals[i].Validators
+			if f.ReadyInOldSet {
+				set = &now.Validators
+			}
+			fates[i] = j.proposal(&j.proposals[i], set)
 		}
 	}
 	for i, it := range items {
@@ -89,6 +99,7 @@ type judgement struct {
 	next      quoin.Configuration
 	proposals []Proposal // of the items; zero for a return
 	changed   []string   // slots that have another binding in next already
+	flaws     Flaws
 }
 
 func (j *judgement) slot(i int, it item) string {
@@ -99,7 +110,7 @@ func (j *judgement) slot(i int, it item) string {
 }
 
 func (j *judgement) proposal(p *Proposal, set *quoin.ValidatorSet) Fate {
-	if vetoed(j.state, &j.now.Validators, p.Number) {
+	if j.flaws.vetoed(j.state, &j.now.Validators, p.Number) {
 		return FateVeto
 	}
 	if p.pastLife(j.height) {

@@ -26,11 +26,15 @@ type SlotFault struct {
 // if the blocks are out of order or if a command's recorded result is not what it must have been;
 // lifting suspensions aside, whose evidence is not among the commands.
 func Fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block], last quoin.Height) ([]quoin.Configuration, error) {
+	return fold(env, genesis, blocks, last, Flaws{})
+}
+
+func fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block], last quoin.Height, f Flaws) ([]quoin.Configuration, error) {
 	s := memory{}
 	Init(s, genesis)
 	epochs := []quoin.Configuration{*genesis}
 	begin := func(h quoin.Height) {
-		d := Decide(s, h)
+		d := f.Decide(s, h)
 		Enact(s, d)
 		if d.Next != nil {
 			epochs = append(epochs, *d.Next)
@@ -45,11 +49,11 @@ func Fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block],
 			h++
 			begin(h)
 		}
-		for _, f := range b.Faults {
-			RecordFault(env, s, f.Slot, f.Code, h)
+		for _, x := range b.Faults {
+			RecordFault(env, s, x.Slot, x.Code, h)
 		}
 		for i := range b.Entries {
-			if err := replay(env, s, h, &b.Entries[i]); err != nil {
+			if err := f.replay(env, s, h, &b.Entries[i]); err != nil {
 				return epochs, err
 			}
 		}
@@ -61,12 +65,12 @@ func Fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block],
 	return epochs, nil
 }
 
-func replay(env Environment, s State, h quoin.Height, e *quoin.Entry) error {
+func (f Flaws) replay(env Environment, s State, h quoin.Height, e *quoin.Entry) error {
 	t := &e.Transaction
 	if !t.Kernel() || !IsCommand(t.Payload) || len(t.Payload) > 0 && Kind(t.Payload[0]) == KindLift {
 		return nil
 	}
-	if x := Apply(env, s, h, t.Sender, t.Payload); x.Code != e.Result.Code {
+	if x := f.Apply(env, s, h, t.Sender, t.Payload); x.Code != e.Result.Code {
 		return fmt.Errorf("governance: a command of %s in block %d has result %s on the ledger and %s when replayed",
 			t.Sender, h, Code(e.Result.Code), Code(x.Code))
 	}

@@ -95,11 +95,15 @@ func Init(s State, genesis *quoin.Configuration) {
 //
 // Apply panics only if the state was not written by this package.
 func Apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, payload []byte) quoin.Result {
+	return apply(env, s, h, signer, payload, Flaws{})
+}
+
+func apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, payload []byte, f Flaws) quoin.Result {
 	command, err := DecodeCommand(payload)
 	if err != nil {
 		return quoin.Result{Code: uint32(Malformed)}
 	}
-	x := execution{env: &env, state: s, height: h, signer: signer, configuration: ConfigurationAt(s, h)}
+	x := execution{env: &env, state: s, height: h, signer: signer, configuration: ConfigurationAt(s, h), flaws: f}
 	code := x.apply(command)
 	return quoin.Result{Code: uint32(code), Output: x.output}
 }
@@ -112,6 +116,7 @@ type execution struct {
 	signer        quoin.PublicKey
 	configuration quoin.Configuration // in force at height
 	output        []byte
+	flaws         Flaws
 }
 
 func (x *execution) apply(command Command) Code {

@@ -141,12 +141,16 @@ func (x *execution) approve(c Approve) Code {
 	key := ApprovalKey(p.Number, x.signer)
 	_, counted := x.state.Get(key)
 	switch {
-	case x.signer == p.Proposer || p.Subject == SubjectRelease && x.signer == p.Release.Author:
+	case x.signer == p.Proposer && !x.flaws.AuthorApproves || p.Subject == SubjectRelease && x.signer == p.Release.Author:
 		return OwnProposal
 	case counted:
 		return AlreadyCounted
 	}
-	if p.Status == StatusProposed && approvals(x.state, &x.configuration, p.Number)+1 >= required(&x.configuration) {
+	given := approvals(x.state, &x.configuration, p.Number) + 1
+	if x.flaws.OldApprovals {
+		given += approvals(x.state, &x.configuration, p.Number-1)
+	}
+	if p.Status == StatusProposed && given >= required(&x.configuration) {
 		p.Status = StatusApproved
 	}
 	if c.Height != 0 {
@@ -199,6 +203,11 @@ func (x *execution) checkSchedule(p *Proposal, at quoin.Height) Code {
 func (x *execution) enterSchedule(p *Proposal, at quoin.Height) {
 	p.Status, p.Scheduled, p.Activation = StatusScheduled, x.height, at
 	p.Order = enter(x.state, at, item{proposal: p.Number})
+	if x.flaws.EarlyEpoch {
+		next := x.configuration.WithBinding(p.Binding)
+		next.Epoch, next.First = next.Epoch+1, at+1
+		x.state.Put(EpochKey(next.Epoch), next.AppendBinary(nil))
+	}
 	x.answer(uint64(at))
 }
 
@@ -242,7 +251,7 @@ func (x *execution) veto(c Veto) Code {
 		return AlreadyCounted
 	}
 	x.state.Put(key, canonical.AppendUint64(nil, x.height))
-	if vetoed(x.state, &x.configuration.Validators, p.Number) {
+	if x.flaws.vetoed(x.state, &x.configuration.Validators, p.Number) {
 		closeProposal(x.state, &p, StatusVetoed, x.height)
 	}
 	return OK

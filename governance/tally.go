@@ -17,8 +17,12 @@ func approvals(s State, c *quoin.Configuration, n ProposalNumber) int {
 }
 
 // vetoed reports whether validators of more than f of the set's weight objected.
-func vetoed(s State, set *quoin.ValidatorSet, n ProposalNumber) bool {
-	return voices(s, set, func(k quoin.PublicKey) []byte { return VetoKey(n, k) }) > set.FaultBound()
+func (f Flaws) vetoed(s State, set *quoin.ValidatorSet, n ProposalNumber) bool {
+	bound := set.FaultBound()
+	if f.VetoByF {
+		bound--
+	}
+	return voices(s, set, func(k quoin.PublicKey) []byte { return VetoKey(n, k) }) > bound
 }
 
 // readyWeight returns the weight of the set's validators whose readiness for p counts in the epoch

@@ -14,7 +14,7 @@ type agreement struct {
 	blind
 	w      *world
 	known  []quoin.Checkpoint // by height − 1, of the block itself
-	ledger ledger.Edge
+	ledger tree
 	ends   map[quoin.Height]bool // last heights of epochs, after which tail blocks may follow
 	sets   map[quoin.Epoch]*members
 }
@@ -30,11 +30,11 @@ func (a *agreement) finished(n *node, f *replica.Finished) {
 	h := c.Height
 	switch {
 	case h == 0 || h > quoin.Height(len(a.known))+1:
-		w.broken("I1", "%s reports height %d, where %d is the highest that anybody has reported", n.name, h, len(a.known))
+		w.broken("I1/agreement", "%s reports height %d, where %d is the highest that anybody has reported", n.name, h, len(a.known))
 		return
 	case h <= quoin.Height(len(a.known)):
 		if k := a.known[h-1]; k != *c {
-			w.broken("I1", "%s reports height %d with block %v, ledger %v, state %v; certified before: block %v, ledger %v, state %v", n.name, h,
+			w.broken("I1/agreement", "%s reports height %d with block %v, ledger %v, state %v; certified before: block %v, ledger %v, state %v", n.name, h,
 				c.Block, c.Ledger, c.State, k.Block, k.Ledger, k.State)
 		}
 	default:
@@ -50,15 +50,15 @@ func (a *agreement) finished(n *node, f *replica.Finished) {
 // grow checks that a new height's ledger is the one before with the block's entries.
 func (a *agreement) grow(n *node, f *replica.Finished) {
 	if id := f.Block.ID(); id != f.Checkpoint.Block {
-		a.w.broken("I1", "%s reports block %v with the checkpoint of %v", n.name, id, f.Checkpoint.Block)
+		a.w.broken("I1/agreement", "%s reports block %v with the checkpoint of %v", n.name, id, f.Checkpoint.Block)
 	}
 	for i := range f.Results {
 		e := quoin.Entry{Transaction: f.Block.Transactions()[i], Result: f.Results[i]}
-		a.ledger.Append(ledger.LeafHash(e.AppendBinary(nil)))
+		a.ledger.add(e.AppendBinary(nil))
 	}
-	if a.ledger.Root() != f.Checkpoint.Ledger || a.ledger.Size() != f.Checkpoint.Size {
-		a.w.broken("I1", "%s reports height %d with the ledger %v of %d entries; the blocks up to it give %v of %d", n.name, f.Checkpoint.Height,
-			f.Checkpoint.Ledger, f.Checkpoint.Size, a.ledger.Root(), a.ledger.Size())
+	if a.ledger.root() != f.Checkpoint.Ledger || a.ledger.size != f.Checkpoint.Size {
+		a.w.broken("I1/agreement", "%s reports height %d with the ledger %v of %d entries; the blocks up to it give %v of %d", n.name, f.Checkpoint.Height,
+			f.Checkpoint.Ledger, f.Checkpoint.Size, a.ledger.root(), a.ledger.size)
 	}
 }
 
@@ -71,13 +71,13 @@ func (a *agreement) certificate(n *node, c *quoin.Certificate) {
 	}
 	set := &known.set
 	if weight := set.Weight(c.Signers); !set.IsQuorum(weight) {
-		w.broken("I1", "%s has a certificate of height %d by weight %d of %d", n.name, x.Height, weight, set.Total())
+		w.broken("I1/agreement", "%s has a certificate of height %d by weight %d of %d", n.name, x.Height, weight, set.Total())
 		return
 	}
 	text, k := x.CosignedBytes(), 0
 	for i := range c.Signers.All() {
 		if k >= len(c.Signatures) || !known.keys.Verify(i, text, c.Signatures[k]) {
-			w.broken("I1", "%s has a certificate of height %d that does not verify", n.name, x.Height)
+			w.broken("I1/agreement", "%s has a certificate of height %d that does not verify", n.name, x.Height)
 			return
 		}
 		k++
@@ -87,7 +87,7 @@ func (a *agreement) certificate(n *node, c *quoin.Certificate) {
 	}
 	first := a.known[x.Height-1]
 	if first.Ledger != x.Ledger || first.State != x.State || first.Size != x.Size || first.Time != x.Time || first.Block != x.Block && !a.ends[x.Height] {
-		w.broken("I1", "%s has a certificate of height %d for block %v, ledger %v, state %v; certified: %v, %v, %v", n.name, x.Height, x.Block,
+		w.broken("I1/agreement", "%s has a certificate of height %d for block %v, ledger %v, state %v; certified: %v, %v, %v", n.name, x.Height, x.Block,
 			x.Ledger, x.State, first.Block, first.Ledger, first.State)
 	}
 }

@@ -26,7 +26,7 @@ func (b *bindings) event(n *node, e *replica.Event) {
 func (b *bindings) serve(n *node) {
 	c := n.replica.Overview().Configuration
 	if before, ok := b.served[c.Epoch]; ok && !sameConfiguration(&before, &c) {
-		b.w.broken("I6", "%s serves epoch %d with another configuration than others", n.name, c.Epoch)
+		b.w.broken("I6/bindings", "%s serves epoch %d with another configuration than others", n.name, c.Epoch)
 	}
 	b.served[c.Epoch] = c
 }
@@ -48,17 +48,17 @@ func (b *bindings) end() {
 			}
 		}
 	}
-	epochs, err := governance.Fold(b.w.environment, &b.w.genesis.Configuration, blocks, b.w.chain.height())
+	epochs, err := b.w.plant.flaws.Execution.Governance.Fold(b.w.environment, &b.w.genesis.Configuration, blocks, b.w.chain.height())
 	if err != nil {
-		b.w.broken("I6", "the ledger does not fold: %v", err)
+		b.w.broken("I6/bindings", "the ledger does not fold: %v", err)
 		return
 	}
 	for _, c := range epochs {
 		if served, ok := b.served[c.Epoch]; ok && !sameConfiguration(&served, &c) {
-			b.w.broken("I6", "epoch %d was served with another configuration than the ledger says", c.Epoch)
+			b.w.broken("I6/bindings", "epoch %d was served with another configuration than the ledger says", c.Epoch)
 		}
 	}
 	if b.w.chain.epoch > quoin.Epoch(len(epochs)) {
-		b.w.broken("I6", "epoch %d was served, and the ledger gives %d epochs", b.w.chain.epoch, len(epochs))
+		b.w.broken("I6/bindings", "epoch %d was served, and the ledger gives %d epochs", b.w.chain.epoch, len(epochs))
 	}
 }

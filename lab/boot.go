@@ -12,6 +12,7 @@ import (
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 	"quoin.dev/quoin/state"
+	"quoin.dev/quoin/store"
 )
 
 // boot starts the node with what its disk holds.
@@ -21,6 +22,11 @@ func (n *node) boot() {
 	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
 		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported, sentBytes: n.sentBytes,
 		rotten: n.rotten, lost: n.lost, dead: n.dead, life: n.life}
+	var nothing store.Batch
+	if err := n.store.Apply(&nothing, true); err != nil { // what a store finds when it is opened stays, as with node's
+		w.broken("driver", "%v", err)
+		return
+	}
 	records, err := n.openLog()
 	switch {
 	case n.lost:
@@ -41,9 +47,9 @@ func (n *node) boot() {
 			n.table.Add(r)
 		}
 	}
-	n.replica, err = replica.New(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
+	n.replica, err = replica.NewFlawed(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
 		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment, Verify: w.verified.transactions,
-		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost)
+		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost, w.plant.flaws)
 	if err != nil {
 		w.broken("I2", "%s does not start again: %v", n.name, err)
 		return
@@ -123,7 +129,8 @@ func w32(genesis quoin.Hash, key quoin.PublicKey) (identity [32]byte) {
 
 // newMachine makes the consensus machine of an epoch, and watches it.
 func (n *node) newMachine(c simplex.Config) consensus.Machine {
-	return &watched{n.plantedMachine(c), n, c.Epoch}
+	n.machine = &watched{n.plantedMachine(c), n, c.Epoch}
+	return n.machine
 }
 
 // plantedMachine makes a machine with what is planted in it.
@@ -132,6 +139,5 @@ func (n *node) plantedMachine(c simplex.Config) consensus.Machine {
 	if n.behaviour != None {
 		return n.behaviour.corrupt(n, c)
 	}
-	c.Rules = n.w.o.Plant.rules()
-	return simplex.New(c)
+	return n.w.plant.honest(c)
 }

@@ -32,9 +32,9 @@ func (c *cold) end() {
 		table.Add(r)
 	}
 	s := store.NewMemory()
-	r, err := replica.New(replica.Config{Genesis: w.genesis, Store: s, Table: table, Environment: w.environment, Verify: w.verified.transactions}, nil, true)
+	r, err := replica.NewFlawed(replica.Config{Genesis: w.genesis, Store: s, Table: table, Environment: w.environment, Verify: w.verified.transactions}, nil, true, w.plant.flaws)
 	if err != nil {
-		w.broken("I4", "a cold replica does not start: %v", err)
+		w.broken("I4/cold", "a cold replica does not start: %v", err)
 		return
 	}
 	steps := 0
@@ -61,7 +61,7 @@ func (c *cold) end() {
 			}
 		}
 		if r.Overview().Tip.Height <= h {
-			w.broken("I4", "a cold replica that executes the certified blocks stops at height %d of %d", h, w.chain.height())
+			w.broken("I4/cold", "a cold replica that executes the certified blocks stops at height %d of %d", h, w.chain.height())
 			return
 		}
 	}
@@ -69,19 +69,19 @@ func (c *cold) end() {
 		want := w.chain.at(h)
 		b, results, err := replica.ReadBlock(s, h)
 		if err != nil || b.ID() != want.Checkpoint.Block || len(results) != len(want.Results) {
-			w.broken("I4", "a cold replica has another block %d: %v", h, err)
+			w.broken("I4/cold", "a cold replica has another block %d: %v", h, err)
 			return
 		}
 		for i := range results {
 			if string(results[i].AppendBinary(nil)) != string(want.Results[i].AppendBinary(nil)) {
-				w.broken("I4", "a cold replica gives transaction %v of height %d another result", want.IDs[i], h)
+				w.broken("I4/cold", "a cold replica gives transaction %v of height %d another result", want.IDs[i], h)
 				return
 			}
 		}
 	}
 	mine, theirs := r.Overview(), peer.replica.Overview()
 	if mine.Tip != theirs.Tip || mine.Seen != theirs.Seen || !sameConfiguration(&mine.Configuration, &theirs.Configuration) {
-		w.broken("I4", "a cold replica ends with state %v, ledger %v, %d transactions in the window; the others with %v, %v, %d", mine.Tip.State, mine.Tip.Ledger,
+		w.broken("I4/cold", "a cold replica ends with state %v, ledger %v, %d transactions in the window; the others with %v, %v, %d", mine.Tip.State, mine.Tip.Ledger,
 			mine.Seen, theirs.Tip.State, theirs.Tip.Ledger, theirs.Seen)
 	}
 }

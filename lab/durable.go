@@ -1,22 +1,59 @@
 package lab
 
 import (
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/replica"
 )
 
-// durable checks I2: what was reported is there after every crash.
+// durable checks I2: what was reported is there after every crash, and so are the bodies of the blocks
+// that a replica voted for, until they are certified here, and of those below them, until they are
+// certified anywhere (KERNEL K3).
 type durable struct {
 	blind
-	w *world
+	w     *world
+	voted map[*node][]vote
+	top   vote // the highest block that is certified anywhere
+}
+
+// vote is a Notarize vote of a replica, for a block that may not be certified.
+type vote struct {
+	epoch quoin.Epoch
+	view  quoin.View
+	block quoin.Hash
+}
+
+func (d *durable) sent(n *node, m *message) {
+	switch x := m.consensus.(type) {
+	case *simplex.Notarize:
+		d.voted[n] = append(d.voted[n], vote{m.epoch, x.View, x.Block})
+	case *simplex.Certificate:
+		d.certified(m.epoch, x.Checkpoint.View)
+	}
+}
+
+func (d *durable) finished(n *node, f *replica.Finished) {
+	c := &f.Checkpoint
+	d.certified(c.Epoch, c.View)
+	d.voted[n] = slices.DeleteFunc(d.voted[n], func(v vote) bool { return v.epoch < c.Epoch || v.epoch == c.Epoch && v.view <= c.View })
+}
+
+func (d *durable) certified(e quoin.Epoch, v quoin.View) {
+	if e > d.top.epoch || e == d.top.epoch && v > d.top.view {
+		d.top = vote{epoch: e, view: v}
+	}
 }
 
 func (d *durable) booted(n *node) {
 	if n.lost || n.behaviour != None {
 		return
 	}
+	d.bodies(n)
 	tip := n.replica.Overview().Tip
 	if tip.Height < n.reported {
-		d.w.broken("I2", "%s comes back at height %d; it had reported %d", n.name, tip.Height, n.reported)
+		d.w.broken("I2/durable", "%s comes back at height %d; it had reported %d", n.name, tip.Height, n.reported)
 		return
 	}
 	if n.reported == 0 || d.w.chain.height() < n.reported {
@@ -25,6 +62,28 @@ func (d *durable) booted(n *node) {
 	want := d.w.chain.at(n.reported)
 	b, results, err := replica.ReadBlock(n.store, n.reported)
 	if err != nil || b.ID() != want.Checkpoint.Block || len(results) != len(want.Results) {
-		d.w.broken("I2", "%s comes back with another block %d than it had reported: %v", n.name, n.reported, err)
+		d.w.broken("I2/durable", "%s comes back with another block %d than it had reported: %v", n.name, n.reported, err)
+	}
+}
+
+// bodies checks that a replica that comes back can still serve what it voted for. A certified block below
+// that has voters of its own, who serve it.
+func (d *durable) bodies(n *node) {
+	o := n.replica.Overview()
+	root := o.Tip.View
+	if o.Tip.Epoch != o.Configuration.Epoch {
+		root = 0 // the next epoch's views begin again
+	}
+	for _, v := range d.voted[n] {
+		for v.epoch == o.Configuration.Epoch && v.view > root {
+			b, ok := n.machine.Block(v.block)
+			if !ok {
+				d.w.broken("I2/durable", "%s comes back at height %d without block %v of epoch %d view %d, which it voted for or upon", n.name, o.Tip.Height, v.block, v.epoch, v.view)
+				return
+			}
+			if v.view, v.block = b.Header().ParentView, b.Header().Parent; v.epoch < d.top.epoch || v.view <= d.top.view {
+				break
+			}
+		}
 	}
 }

@@ -91,7 +91,8 @@ type Faults struct {
 
 // Violation is a broken invariant.
 type Violation struct {
-	Invariant string // "I1" to "I8", or "panic", "driver"
+	Invariant string // "I1" to "I8", a rule "K1" to "K8" of which no invariant speaks, or "panic", "driver"
+	Observer  string // that saw it
 	Text      string
 	AtUS      uint64
 	Window    []string // the last events before it
@@ -123,7 +124,7 @@ func Run(o Options) (Report, error) {
 func (w *world) play() {
 	defer func() {
 		if p := recover(); p != nil {
-			w.broken("panic", "%v\n%s", p, debug.Stack())
+			w.broken("panic/replica", "%v\n%s", p, debug.Stack())
 		}
 	}()
 	w.run()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/disk"
 	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/plugin"
@@ -49,6 +50,7 @@ type node struct {
 
 	// what it does not
 	replica *replica.Replica
+	machine consensus.Machine // of its present epoch
 	votes   *disk.Log
 	table   *plugin.Table
 	life    uint64
@@ -240,6 +242,9 @@ func (n *node) send(s *replica.Send) {
 // syncStore syncs the store in the background; one sync at a time, and what was asked for meanwhile
 // shares the next.
 func (n *node) syncStore(h quoin.Height) {
+	if n.w.o.Plant == EarlyReceipt {
+		n.deliver(replica.Synced{Height: h})
+	}
 	n.sync = max(n.sync, h)
 	if n.syncing {
 		return

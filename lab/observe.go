@@ -32,12 +32,19 @@ func (w *world) observe() {
 	w.chain = &certifiedChain{w: w}
 	w.progress = newProgress(w)
 	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}}
+	a := &agreement{w: w, ends: map[quoin.Height]bool{}, sets: map[quoin.Epoch]*members{}}
 	w.observers = []observer{
+		&signed{w: w, members: func(n *node, m *message) *members { return a.members(n, m.epoch) }},
 		&votes{w: w, made: map[claim]content{}},
-		&agreement{w: w, ends: map[quoin.Height]bool{}, sets: map[quoin.Epoch]*members{}},
-		&durable{w: w},
+		a,
+		&durable{w: w, voted: map[*node][]vote{}},
 		w.chain, // also counts, for clients and governors
 		newOnce(w),
+		&alike{w: w, results: map[blockVote]quoin.Hash{}},
+		newHeaders(w),
+		&timeouts{w: w, said: map[*node]nullified{}},
+		newModel(w),
+		&governed{w: w},
 		w.progress,
 		c,
 		&bindings{w: w, cold: c, served: map[quoin.Epoch]quoin.Configuration{}},

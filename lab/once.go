@@ -24,10 +24,10 @@ func (o *once) finished(n *node, f *replica.Finished) {
 	for i := range f.Block.Transactions() {
 		id := f.Block.Transactions()[i].ID(o.w.origin.ID())
 		if id != f.IDs[i] {
-			o.w.broken("I7", "%s reports transaction %d of height %d as %v; it is %v", n.name, i, h, f.IDs[i], id)
+			o.w.broken("I7/once", "%s reports transaction %d of height %d as %v; it is %v", n.name, i, h, f.IDs[i], id)
 		}
 		if before, ok := o.seen[id]; ok {
-			o.w.broken("I7", "transaction %v is certified at height %d and at height %d", id, before, h)
+			o.w.broken("I7/once", "transaction %v is certified at height %d and at height %d", id, before, h)
 		}
 		o.seen[id] = h
 	}

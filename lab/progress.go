@@ -31,7 +31,7 @@ func newProgress(w *world) *progress {
 
 func (p *progress) event(n *node, e *replica.Event) {
 	if e.Kind == replica.Halted {
-		p.w.broken("I1", "%s halts: %s", n.name, e.Reason)
+		p.w.broken("I1/progress", "%s halts: %s", n.name, e.Reason)
 	}
 	if e.Kind != replica.EnteredView || e.Epoch < p.epoch || e.Epoch == p.epoch && e.View <= p.view {
 		return
@@ -42,7 +42,7 @@ func (p *progress) event(n *node, e *replica.Event) {
 	limit := p.limit(n)
 	for _, x := range p.probes {
 		if p.views > x.since+limit {
-			p.w.broken("I5", "transaction %v has been known to all for more than %d views: %s", x.id, limit, p.w.state())
+			p.w.broken("I5/progress", "transaction %v has been known to all for more than %d views: %s", x.id, limit, p.w.state())
 			return
 		}
 	}

@@ -49,6 +49,9 @@ func (v *votes) sent(n *node, m *message) {
 		c := &x.Checkpoint
 		v.claim(n, n.index, m.epoch, c.View, claimFinalize, content{c.Block, c.Digest()})
 		v.exclude(n, n.index, m.epoch, c.View, claimNullify, claimFinalize)
+		if k, ok := v.made[claim{-1, m.epoch, c.View, claimNotarized}]; ok && k != (content{c.Block, c.Digest()}) {
+			v.w.broken("I8/votes", "%s sends Finalize of epoch %d view %d for block %v as %v; notarized is %v as %v", n.name, m.epoch, c.View, c.Block, c.Digest(), k[0], k[1])
+		}
 	case *simplex.Notarization:
 		v.claim(n, -1, m.epoch, x.View, claimNotarized, content{x.Block, x.Checkpoint})
 	case *simplex.Nullification:
@@ -64,7 +67,7 @@ func (v *votes) sent(n *node, m *message) {
 func (v *votes) claim(n *node, member int, e quoin.Epoch, view quoin.View, kind claimKind, c content) {
 	k := claim{member, e, view, kind}
 	if before, ok := v.made[k]; ok && before != c {
-		v.w.broken("I8", "%s sends %s of epoch %d view %d for block %v as %v; sent before: for %v as %v", n.name, claimNames[kind], e, view, c[0], c[1],
+		v.w.broken("I8/votes", "%s sends %s of epoch %d view %d for block %v as %v; sent before: for %v as %v", n.name, claimNames[kind], e, view, c[0], c[1],
 			before[0], before[1])
 	}
 	v.made[k] = c
@@ -72,6 +75,6 @@ func (v *votes) claim(n *node, member int, e quoin.Epoch, view quoin.View, kind 
 
 func (v *votes) exclude(n *node, member int, e quoin.Epoch, view quoin.View, other, kind claimKind) {
 	if _, ok := v.made[claim{member, e, view, other}]; ok {
-		v.w.broken("I8", "%s sends %s of epoch %d view %d; sent before: %s", n.name, claimNames[kind], e, view, claimNames[other])
+		v.w.broken("I8/votes", "%s sends %s of epoch %d view %d; sent before: %s", n.name, claimNames[kind], e, view, claimNames[other])
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
@@ -36,6 +37,7 @@ type world struct {
 	corpora     func(n *node) *Corpus // of a node, if they differ
 	pool        replica.PoolLimits
 	verified    verified
+	plant       Plant    // in every honest replica
 	memory      [][]byte // of a faulty validator that sends old messages again
 
 	nodes     []*node
@@ -56,7 +58,9 @@ type world struct {
 // newWorld makes the world of a seed, before anything has happened. A scenario may change the genesis
 // and what was planned.
 func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
-	w := &world{o: o, corpus: o.Corpus, verified: verified{}}
+	plant, _ := o.Plant.find()
+	plant.choose(&o)
+	w := &world{o: o, corpus: o.Corpus, verified: verified{}, plant: plant}
 	w.result = Report{Seed: o.Seed, Nodes: o.Nodes, Byzantine: o.Byzantine, Hostile: o.Hostile}
 	w.trace = trace{digest: sha256.New(), sink: o.Events}
 	w.environment = execution.Environment()
@@ -67,6 +71,9 @@ func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
 		return nil, err
 	}
 	w.observe()
+	if plant.world != nil {
+		scenario = append(scenario, plant.world)
+	}
 	for _, change := range scenario {
 		change(w)
 	}
@@ -192,7 +199,7 @@ func (w *world) next() bool {
 	w.now = e.at
 	w.result.Events++
 	if w.now > worldMax {
-		w.broken("I5", "the world did not come to its end within %d s: %s", uint64(worldMax/second), w.state())
+		w.broken("I5/world", "the world did not come to its end within %d s: %s", uint64(worldMax/second), w.state())
 		return false
 	}
 	e.do()
@@ -231,7 +238,7 @@ func (w *world) settle(looks int) {
 	case w.progress.rested():
 		w.stopped = true
 	case looks > restMax:
-		w.broken("I5", "%d s after the last transaction the replicas have not all come to rest: %s", restMax, w.state())
+		w.broken("I5/world", "%d s after the last transaction the replicas have not all come to rest: %s", restMax, w.state())
 	}
 }
 
@@ -239,14 +246,17 @@ func (w *world) settle(looks int) {
 func (w *world) after(microseconds uint64, do func()) { w.queue.add(w.now+microseconds, do) }
 
 // broken notes a broken invariant and ends the world.
-func (w *world) broken(invariant, format string, args ...any) {
+//
+// what is the invariant and, after a slash, the observer.
+func (w *world) broken(what, format string, args ...any) {
 	if w.result.Failed() {
 		return
 	}
 	w.stopped = true
+	invariant, observer, _ := strings.Cut(what, "/")
 	text := fmt.Sprintf(format, args...)
 	w.trace.note(w.now, events.World, events.Broken, invariant, "%s", text)
-	w.result.Violations = append(w.result.Violations, Violation{Invariant: invariant, Text: text, AtUS: w.now, Window: w.trace.window()})
+	w.result.Violations = append(w.result.Violations, Violation{Invariant: invariant, Observer: observer, Text: text, AtUS: w.now, Window: w.trace.window()})
 }
 
 func (w *world) report() Report {

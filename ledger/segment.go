@@ -21,7 +21,17 @@ type Segment struct {
 	ends   []uint32     // ends[i] is where entry i ends in framed
 	hashes []quoin.Hash // of the leaves
 	risen  []risen      // hashes of higher tile levels, in the order in which they were completed
+	flaws  Flaws
 }
+
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value is the ledger as it is.
+type Flaws struct {
+	BareLeaves bool // a leaf's hash is that of the entry alone, without the byte that tells it from a node
+}
+
+// Plant gives an empty segment flaws. It is for harnesses.
+func (s *Segment) Plant(f Flaws) { s.flaws = f }
 
 // NewSegment returns an empty segment on top of parent, which it copies.
 func NewSegment(parent *Edge) *Segment {
@@ -32,7 +42,7 @@ func NewSegment(parent *Edge) *Segment {
 
 // Reset makes s an empty segment on top of parent and keeps its memory for the next use.
 func (s *Segment) Reset(parent *Edge) {
-	*s = Segment{parent: *parent, edge: *parent,
+	*s = Segment{parent: *parent, edge: *parent, flaws: s.flaws,
 		framed: s.framed[:0], ends: s.ends[:0], hashes: s.hashes[:0], risen: s.risen[:0]}
 }
 
@@ -67,6 +77,9 @@ func (s *Segment) seal(start int) {
 	}
 	binary.BigEndian.PutUint16(s.framed[start:], uint16(n))
 	leaf := quoin.Hash(sha256.Sum256(s.framed[start+2:]))
+	if s.flaws.BareLeaves {
+		leaf = sha256.Sum256(s.framed[start+frame:])
+	}
 	s.ends = append(s.ends, uint32(len(s.framed)))
 	s.hashes = append(s.hashes, leaf)
 	s.edge.push(leaf, &s.risen)

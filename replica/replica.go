@@ -69,6 +69,13 @@ type Replica struct {
 	stats      Stats
 }
 
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value, which New has, is a replica as it is; nothing in a node has another.
+type Flaws struct {
+	Execution execution.Flaws
+	State     state.Flaws
+}
+
 // logBytesDefault is how much vote log may pile up before it is written anew from a snapshot.
 const logBytesDefault = 32 << 20
 
@@ -78,6 +85,11 @@ const logBytesDefault = 32 << 20
 // observer makes it a follower that never votes: its vote log is missing, older than its last run,
 // or damaged anywhere but in an unsynced tail.
 func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
+	return NewFlawed(c, log, observer, Flaws{})
+}
+
+// NewFlawed returns a replica with flaws. It is for harnesses.
+func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, error) {
 	if err := c.Genesis.Check(); err != nil {
 		return nil, err
 	}
@@ -101,8 +113,9 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 	if r.chain, tip, err = openChain(&r.c); err != nil {
 		return nil, err
 	}
-	r.exec = execution.New(execution.Config{Origin: r.origin, State: r.chain.state, Log: r.chain.log, Table: c.Table,
-		Environment: c.Environment, Verified: r.pool.verified, Verify: c.Verify}, tip)
+	r.chain.state.Plant(f.State)
+	r.exec = execution.NewFlawed(execution.Config{Origin: r.origin, State: r.chain.state, Log: r.chain.log, Table: c.Table,
+		Environment: c.Environment, Verified: r.pool.verified, Verify: c.Verify}, tip, f.Execution)
 	for _, rec := range log {
 		epoch, record, err := rec.split()
 		if err != nil {

@@ -159,6 +159,9 @@ func (o *Overlay) Put(namespace string, key, value []byte) error {
 
 // Delete removes a key, if it is there. Errors as for Put.
 func (o *Overlay) Delete(namespace string, key []byte) error {
+	if o.s.flaws.LostDeletes {
+		return nil
+	}
 	return o.write(namespace, key, nil, true)
 }
 

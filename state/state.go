@@ -60,6 +60,15 @@ type Options struct {
 	FlushTouched int // default 32768
 }
 
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value is the state as it is.
+type Flaws struct {
+	LostDeletes bool // a deleted key stays, in reads and under the root
+}
+
+// Plant gives a state flaws. It is for harnesses.
+func (s *State) Plant(f Flaws) { s.flaws = f }
+
 // State is the certified state over a store, and the owner of its overlays.
 type State struct {
 	store        store.Reader
@@ -67,6 +76,7 @@ type State struct {
 	flushTouched int
 	gapMin       int // the constant, but for tests
 
+	flaws     Flaws
 	certified certified
 	root      quoin.Hash
 	mark      []byte     // the record of certified, as the store must hold it

@@ -11,14 +11,14 @@ import (
 // rescueEvery is the distance between rescue views, whose leaders are the validators in turn (K5).
 const rescueEvery = 4
 
-func rescuer(v quoin.View, validators int) (int, bool) {
-	return int(uint64(v/rescueEvery) % uint64(validators)), v%rescueEvery == 0
+func (m *Simplex) rescuer(v quoin.View) (int, bool) {
+	return int(uint64(v/rescueEvery) % uint64(m.c.Validators.Len())), v%rescueEvery == 0 && !m.c.Rules.NoRescue
 }
 
 // leader returns the leader of a view on a parent. calls, if not nil, counts the calls that reached
 // the binding for one proposer's blocks.
 func (m *Simplex) leader(v quoin.View, parent quoin.Hash, calls *int) (int, bool) {
-	if i, ok := rescuer(v, m.c.Validators.Len()); ok {
+	if i, ok := m.rescuer(v); ok {
 		return i, true
 	}
 	key := leaderKey{v, parent}
@@ -185,7 +185,7 @@ func (m *Simplex) receiveProposal(p *Proposal, out *consensus.Output) {
 	if asked || r.notarization != nil && r.notarization.Block == p.Block.ID() {
 		m.need(m.add(p.Block))
 	}
-	if i, ok := rescuer(h.View, m.c.Validators.Len()); h.View >= m.view && (!ok || i == int(h.Proposer)) {
+	if i, ok := m.rescuer(h.View); h.View >= m.view && (!ok || i == int(h.Proposer)) {
 		m.keep(p)
 	}
 }

@@ -35,7 +35,7 @@ func (m *Simplex) persistVote(x consensus.Message, out *consensus.Output) {
 }
 
 func (m *Simplex) persistBody(l *link, out *consensus.Output) {
-	if !l.persisted && l.block != nil {
+	if !l.persisted && l.block != nil && !m.c.Rules.ForgetBodies {
 		l.persisted = true
 		out.Persist = append(out.Persist, l.block.AppendBinary(append(make([]byte, 0, 1+l.block.Size()), recordBody)))
 	}

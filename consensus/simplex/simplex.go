@@ -37,6 +37,10 @@ type Rules struct {
 	AcceptStaleParent     bool // parents below the highest certificate, and gaps without nullification
 	ForgetVotesOnRecovery bool
 	SendBeforePersist     bool // leave the vote out of the records
+	UnboundVotes          bool // sign for any chain and epoch
+	ForgetBodies          bool // leave the blocks out of the records
+	NoRescue              bool // ask the leaders' binding also in rescue views
+	FinalizeOwnResult     bool // whatever the notarized one is
 }
 
 // Simplex is the machine of one epoch. See the package documentation.
@@ -137,6 +141,9 @@ func New(c Config) *Simplex {
 	}
 	for i := range m.peers {
 		m.peers[i].credit = answerCreditMax
+	}
+	if c.Rules.UnboundVotes {
+		m.domain = domain{}
 	}
 	return m
 }
@@ -279,7 +286,7 @@ func (m *Simplex) Status() consensus.Status {
 	for _, l := range m.order {
 		s.Diverged = s.Diverged || l.diverged
 	}
-	if i, ok := rescuer(m.view, m.c.Validators.Len()); ok {
+	if i, ok := m.rescuer(m.view); ok {
 		s.Leader = i
 	} else if p := m.parent(); p != nil {
 		if i, ok := m.leaders[leaderKey{m.view, p.id}]; ok {

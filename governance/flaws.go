@@ -1,0 +1,31 @@
+package governance
+
+import (
+	"iter"
+
+	"quoin.dev/quoin"
+)
+
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value is governance as it is; nothing but a harness has another.
+type Flaws struct {
+	AuthorApproves bool // whoever proposes may approve it too
+	OldApprovals   bool // approvals of the proposal before count for this one
+	VetoByF        bool // validators of weight f veto
+	ReadyInOldSet  bool // readiness for a validator set is counted in the set before it
+	EarlyEpoch     bool // the next epoch's configuration is written when it is scheduled
+	LateActivation bool // what is scheduled for a height is judged at the next
+}
+
+// Apply is the function of this name, with the flaws.
+func (f Flaws) Apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, payload []byte) quoin.Result {
+	return apply(env, s, h, signer, payload, f)
+}
+
+// Decide is the function of this name, with the flaws.
+func (f Flaws) Decide(s State, h quoin.Height) Decision { return decide(s, h, f) }
+
+// Fold is the function of this name, with the flaws.
+func (f Flaws) Fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block], last quoin.Height) ([]quoin.Configuration, error) {
+	return fold(env, genesis, blocks, last, f)
+}
