@@ -2,6 +2,7 @@ package check
 
 import (
 	"strconv"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
@@ -38,6 +39,16 @@ type Adversary interface {
 
 	// Describe writes a message in a few words, blocks by their names.
 	Describe(s *Setting, m consensus.Message) string
+}
+
+// Against returns the adversary of a protocol, or of a variant of it, by its name.
+func Against(protocol string) (Adversary, bool) {
+	name, _, _ := strings.Cut(protocol, "-")
+	switch name {
+	case "simplex":
+		return Simplex{}, true
+	}
+	return nil, false
 }
 
 // Sort is what a message is to the checker.

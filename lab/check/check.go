@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,6 +28,9 @@ type Options struct {
 	StatesMax int                 // give up when there are more
 	Progress  func(*Figures) bool // called now and then; false ends the check
 }
+
+// ErrOptions is wrapped by the refusals of options.
+var ErrOptions = errors.New("check: options")
 
 // Limits.
 const (
@@ -98,17 +102,20 @@ func Check(o Options) (*Result, error) {
 func newChecker(o Options) (*checker, error) {
 	switch {
 	case o.Nodes < 4 || o.Nodes > NodesMax:
-		return nil, fmt.Errorf("check: %d nodes, want 4 to %d", o.Nodes, NodesMax)
+		return nil, fmt.Errorf("%w: %d nodes, want 4 to %d", ErrOptions, o.Nodes, NodesMax)
 	case o.Faulty < 1 || o.Faulty >= o.Nodes:
-		return nil, fmt.Errorf("check: %d faulty of %d nodes", o.Faulty, o.Nodes)
+		return nil, fmt.Errorf("%w: %d faulty of %d nodes", ErrOptions, o.Faulty, o.Nodes)
 	case len(o.Leaders) < 1 || len(o.Leaders) > ViewsMax:
-		return nil, fmt.Errorf("check: %d views, want 1 to %d", len(o.Leaders), ViewsMax)
+		return nil, fmt.Errorf("%w: %d views, want 1 to %d", ErrOptions, len(o.Leaders), ViewsMax)
 	case o.Blocks < 1 || o.Blocks > lettersMax:
-		return nil, fmt.Errorf("check: %d blocks of a faulty leader, want 1 to %d", o.Blocks, lettersMax)
+		return nil, fmt.Errorf("%w: %d blocks of a faulty leader, want 1 to %d", ErrOptions, o.Blocks, lettersMax)
+	}
+	if o.Invariant != "" && o.Invariant != "I1" && o.Invariant != "I8" {
+		return nil, fmt.Errorf("%w: invariant %q, want I1 or I8", ErrOptions, o.Invariant)
 	}
 	for i, l := range o.Leaders {
 		if l < 0 || l >= o.Nodes {
-			return nil, fmt.Errorf("check: member %d of %d leads view %d", l, o.Nodes, i+1)
+			return nil, fmt.Errorf("%w: member %d of %d leads view %d", ErrOptions, l, o.Nodes, i+1)
 		}
 	}
 	members := protocol.Members(o.Nodes, false)
@@ -132,7 +139,7 @@ func newChecker(o Options) (*checker, error) {
 		c.localNumbers = append(c.localNumbers, map[quoin.Hash]int32{})
 	}
 	if _, ok := o.Protocol.New(members[0]).(consensus.Inspected); !ok {
-		return nil, fmt.Errorf("check: machines of %s do not show their state", o.Protocol.Name)
+		return nil, fmt.Errorf("%w: machines of %s do not show their state", ErrOptions, o.Protocol.Name)
 	}
 	if o.Symmetry {
 		c.permutations = c.permute()
