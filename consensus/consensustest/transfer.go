@@ -30,14 +30,15 @@ func (n *node) fetch(f consensus.Fetch) {
 	}
 }
 
-// servedMax is small, so that long ways are gone in several parts.
+// servedMax is small, so that long ways are gone in several parts. Each ends at a certified block: a
+// part may be longer if one certificate is for many.
 const servedMax = 5
 
 func (n *node) serve(to int, id quoin.Hash, after quoin.Height) {
 	var blocks []*quoin.Block
 	var certificate *quoin.Certificate
 	usable := 0
-	for h := after + 1; int(h) < len(n.chain) && len(blocks) < servedMax; h++ {
+	for h := after + 1; int(h) < len(n.chain) && (len(blocks) < servedMax || usable == 0); h++ {
 		o := n.chain[h]
 		if len(blocks) > 0 && blocks[0].Header().Epoch != o.Block.Header().Epoch {
 			break
