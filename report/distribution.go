@@ -97,8 +97,8 @@ func (d *Distribution) markPercentiles(p *plot, i int) {
 	for k, mark := range percentiles {
 		v := l.Percentile(mark.at)
 		x, y := p.x.at(v), p.y.at(mark.at)
-		p.put(`<circle class="dot c%d" cx="%.1f" cy="%.1f" r="4"><title>%s</title></circle>`, i%coloursCount, x, y,
-			escape(fmt.Sprintf("%s %s: %s %s", l.Name, mark.name, number(v), d.Unit)))
+		p.put(`<circle class="dot c%d" cx="%.1f" cy="%.1f" r="4">%s</circle>`, i%coloursCount, x, y,
+			hint(fmt.Sprintf("%s %s: %s %s", l.Name, mark.name, number(v), d.Unit)))
 		label := fmt.Sprintf("%s %s", mark.name, number(v))
 		below := y + 17 + float64(k%2)*4
 		_ = p.text("value", small, start, x+9, below, label) || p.text("value", small, end, x-9, y-6, label) ||

@@ -53,13 +53,18 @@ func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
 	d.put(`<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, class, x1, y1, x2, y2)
 }
 
-// rect draws a rectangle with a title that a pointer shows; no title if it is empty.
-func (d *drawing) rect(class string, b box, title string) {
-	if title == "" {
+const hintBytesMax = 200
+
+// hint is the title of a shape, which a pointer shows.
+func hint(s string) string { return "<title>" + escape(clip(s, hintBytesMax)) + "</title>" }
+
+// rect draws a rectangle with a hint; none if it is empty.
+func (d *drawing) rect(class string, b box, says string) {
+	if says == "" {
 		d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, b.x, b.y, b.w, b.h)
 		return
 	}
-	d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>`, class, b.x, b.y, b.w, b.h, escape(title))
+	d.put(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f">%s</rect>`, class, b.x, b.y, b.w, b.h, hint(says))
 }
 
 // text writes a text on a baseline, if there is room, and reports whether there was.
@@ -100,30 +105,37 @@ func textBox(size float64, a anchor, x, y float64, s string) box {
 func textWidth(size float64, s string) float64 {
 	w := 0.0
 	for _, r := range s {
-		switch {
-		case strings.ContainsRune("iIl.,:;'|!jft ()[]-\u2009", r):
-			w += 0.42
-		case strings.ContainsRune("mMwW@%…→", r), r > 0x2e80:
-			w += 1.02
-		case r >= 'A' && r <= 'Z':
-			w += 0.79
-		default:
-			w += 0.645
-		}
+		w += runeWidth(r)
 	}
 	return w * size
 }
 
+// runeWidth is in parts of the font's size. The widest of the usual fonts is DejaVu Sans.
+func runeWidth(r rune) float64 {
+	switch {
+	case strings.ContainsRune("iIl.,:;'|!jft ()[]-\u2009", r):
+		return 0.42
+	case strings.ContainsRune("mMwW@%…→", r), r > 0x2e80:
+		return 1.02
+	case r >= 'A' && r <= 'Z':
+		return 0.79
+	}
+	return 0.645
+}
+
 // fit cuts a text to a width.
 func fit(size, width float64, s string) string {
-	if textWidth(size, s) <= width {
-		return s
+	w, cut := 0.0, -1
+	for i, r := range s {
+		w += runeWidth(r) * size
+		if cut < 0 && w+runeWidth('…')*size > width {
+			cut = i
+		}
+		if w > width {
+			return strings.TrimSpace(s[:cut]) + "…"
+		}
 	}
-	runes := []rune(s)
-	for len(runes) > 0 && textWidth(size, string(runes)+"…") > width {
-		runes = runes[:len(runes)-1]
-	}
-	return strings.TrimSpace(string(runes)) + "…"
+	return s
 }
 
 // escape makes any text safe within an element or a quoted attribute, on one line.

@@ -29,7 +29,7 @@ const (
 	ScenarioBytesMax = 1 << 20
 	EventsBytesMax   = 512 << 20
 	EventLineMax     = 64 << 10
-	EventsMax        = 2_000_000
+	EventsMax        = 1_000_000
 )
 
 var (

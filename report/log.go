@@ -1,15 +1,23 @@
 package report
 
-import "quoin.dev/quoin/lab/events"
+import (
+	"cmp"
+
+	"quoin.dev/quoin/lab/events"
+)
 
 // Log collects the events of a run up to EventsMax, and forgets the oldest beyond: what broke is at the
 // end. The zero value is ready. It is for one goroutine.
-type Log struct{ kept []events.Event }
+type Log struct {
+	kept  []events.Event
+	limit int // 0: EventsMax
+}
 
 // Keep takes the next event.
 func (l *Log) Keep(e *events.Event) {
-	if len(l.kept) == EventsMax {
-		l.kept = append(l.kept[:0], l.kept[EventsMax/4:]...)
+	limit := cmp.Or(l.limit, EventsMax)
+	if len(l.kept) == limit {
+		l.kept = append(l.kept[:0], l.kept[limit/4:]...)
 	}
 	l.kept = append(l.kept, *e)
 }

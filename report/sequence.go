@@ -209,11 +209,11 @@ func (b *board) arrow(sent map[uint64]int, e *events.Event, from, to int, y floa
 	} else { // sent before the chart begins
 		x1, class = x2+(x1-x2)*min(1, 28/max(1, abs(x1-x2))), class+" open"
 	}
-	title := escape(fmt.Sprintf("%s to %s: %s", events.Name(from), events.Name(to), e.What()))
+	title := hint(fmt.Sprintf("%s to %s: %s", events.Name(from), events.Name(to), e.What()))
 	if e.Verb == events.Lost {
 		x2 = x1 + (x2-x1)*0.6
 		y2 := max(y, y1+5)
-		b.put(`<path class="%s" d="M%.1f %.1fL%.1f %.1f"><title>%s</title></path>`, class, x1, y1, x2, y2, title)
+		b.put(`<path class="%s" d="M%.1f %.1fL%.1f %.1f">%s</path>`, class, x1, y1, x2, y2, title)
 		b.put(`<path class="cross" d="M%.1f %.1fl7 7m0 -7l-7 7"/>`, x2-3.5, y2-3.5)
 		return
 	}
@@ -221,7 +221,7 @@ func (b *board) arrow(sent map[uint64]int, e *events.Event, from, to int, y floa
 	if x2 > x1 {
 		back = -7
 	}
-	b.put(`<path class="%s" d="M%.1f %.1fL%.1f %.1f"><title>%s</title></path>`, class, x1, y1, x2, y, title)
+	b.put(`<path class="%s" d="M%.1f %.1fL%.1f %.1f">%s</path>`, class, x1, y1, x2, y, title)
 	b.put(`<path class="head %s" d="M%.1f %.1fl%.1f -3.2v6.4z"/>`, family(e.Kind), x2, y, back)
 }
 
@@ -244,7 +244,7 @@ func (b *board) labels() {
 			continue
 		}
 		x := b.lane(e.Node)
-		b.put(`<circle class="event %s" cx="%.1f" cy="%.1f" r="%.1f"><title>%s</title></circle>`, eventClass(e), x, y, eventRadius(e), escape(e.What()))
+		b.put(`<circle class="event %s" cx="%.1f" cy="%.1f" r="%.1f">%s</circle>`, eventClass(e), x, y, eventRadius(e), hint(e.What()))
 		room := b.pitch - 16
 		if e.Node == b.s.nodes-1 {
 			room = b.width - x - 10
@@ -282,7 +282,7 @@ func (b *board) band(e *events.Event, y float64) {
 	if e.Verb == events.Broken {
 		class = "band broken"
 	}
-	b.put(`<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"><title>%s</title></line>`, class, b.left, y, b.width-2, y, escape(e.What()))
+	b.put(`<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f">%s</line>`, class, b.left, y, b.width-2, y, hint(e.What()))
 	b.text("label "+eventClass(e), small, start, b.left+4, y-3, fit(small, b.width-b.left-10, brief(e)))
 }
 

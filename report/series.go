@@ -109,7 +109,7 @@ func (s *Series) shade(p *plot) {
 			p.rect("shade", box{from, top, max(to-from, 1.5), bottom - top}, title)
 		} else {
 			title = fmt.Sprintf("%s, %s s", m.Text, number(m.From))
-			p.put(`<line class="moment" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"><title>%s</title></line>`, from, top, from, bottom, escape(title))
+			p.put(`<line class="moment" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f">%s</line>`, from, top, from, bottom, hint(title))
 		}
 		label := fit(small, p.width/2, m.Text)
 		for row := range stripRows {

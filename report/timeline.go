@@ -37,7 +37,6 @@ var outcomes = []struct {
 const (
 	laneHeight = 24.0
 	laneGap    = 12.0
-	staysDrawn = 6_000 // in all lanes, at most
 )
 
 // stays reads, for each replica, which views it was in.
@@ -115,12 +114,14 @@ func (r *Run) timeline() *timeline {
 func (t *timeline) picture(id string) *picture {
 	p := &picture{ID: id, Title: "Replica by replica", draw: t.draw, Numbers: []Table{t.numbers()}}
 	p.Description = "A lane for each replica over time, in seconds: the views it was in, by how they ended for it, and when it was down. A notch on a view is its time-out."
-	total := 0
+	total, shown := 0, 0
+	x := t.scale(wide)
 	for _, l := range t.lanes {
 		total += len(l)
+		shown += len(strips(l, &x))
 	}
-	if total > staysDrawn {
-		p.Note = fmt.Sprintf("Drawn in strips: neighbouring views that ended alike are one. There are %d stays in views.", total)
+	if shown < total {
+		p.Note = fmt.Sprintf("%d stays in views are drawn as %d strips: neighbours too narrow to tell apart are one.", total, shown)
 	}
 	return p
 }
@@ -149,15 +150,18 @@ func (t *timeline) numbers() Table {
 	return table
 }
 
+func (t *timeline) scale(width float64) scale {
+	return scale{low: 0, high: max(float64(t.end)/1e6, 1e-6), from: 34, to: width - 14}
+}
+
 func (t *timeline) draw(width float64) *drawing {
 	d := &drawing{width: width}
 	legendHeight := t.legend(d, width, false)
-	left, top := 34.0, legendHeight+16
+	top := legendHeight + 16
 	bottom := top + float64(len(t.lanes))*(laneHeight+laneGap)
 	d.height = bottom + 42
 	t.legend(d, width, true)
-	to := float64(t.end) / 1e6
-	x := scale{low: 0, high: max(to, 1e-6), from: left, to: width - 14}
+	to, x := float64(t.end)/1e6, t.scale(width)
 	_, ticks := linear(0, to, int(width/90))
 	for _, tick := range ticks {
 		if tick > to {
@@ -177,24 +181,39 @@ func (t *timeline) draw(width float64) *drawing {
 	return d
 }
 
-// lane draws the stays of one replica. Neighbours that are too narrow to tell apart and ended alike
-// are one.
-func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
-	for i := 0; i < len(lane); {
-		s := lane[i]
-		last, count, late := i, 1, s.timedOut
-		at := func(us uint64) float64 { return x.at(float64(us) / 1e6) }
-		for last+1 < len(lane) && lane[last+1].outcome == s.outcome && at(lane[last+1].to)-at(s.from) < 2.5 {
-			last++
-			count++
-			late = late || lane[last].timedOut
+// strip is one or more stays that are drawn as one.
+type strip struct {
+	stay
+	count int
+}
+
+// strips joins neighbours that are too narrow to tell apart: those that ended alike, and those that hardly
+// show, which look like the least good of them.
+func strips(lane []stay, x *scale) []strip {
+	var joined []strip
+	for _, s := range lane {
+		if n := len(joined); n > 0 {
+			last := &joined[n-1]
+			width := x.at(float64(s.to)/1e6) - x.at(float64(last.from)/1e6)
+			if s.outcome == last.outcome && width < 2.5 || width < 0.8 {
+				last.to, last.outcome, last.timedOut = s.to, max(s.outcome, last.outcome), s.timedOut || last.timedOut
+				last.count++
+				continue
+			}
 		}
-		i = last + 1
-		from, to := at(s.from), at(lane[last].to)
-		title := fmt.Sprintf("%s, %s to %s", outcomes[s.outcome].name, seconds(s.from), seconds(lane[last].to))
+		joined = append(joined, strip{s, 1})
+	}
+	return joined
+}
+
+// lane draws the stays of one replica.
+func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
+	for _, s := range strips(lane, x) {
+		from, to := x.at(float64(s.from)/1e6), x.at(float64(s.to)/1e6)
+		title := fmt.Sprintf("%s, %s to %s", outcomes[s.outcome].name, seconds(s.from), seconds(s.to))
 		switch {
-		case count > 1:
-			title = fmt.Sprintf("%d views from %d of epoch %d: %s", count, s.view, s.epoch, title)
+		case s.count > 1:
+			title = fmt.Sprintf("%d views from %d of epoch %d: %s", s.count, s.view, s.epoch, title)
 		case s.view > 0:
 			title = fmt.Sprintf("view %d of epoch %d: %s", s.view, s.epoch, title)
 		}
@@ -205,7 +224,7 @@ func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
 		height := outcomes[s.outcome].height * laneHeight
 		b := box{from, y + laneHeight - height, max(to-from-gap, 0.8), height}
 		d.rect("stay "+outcomes[s.outcome].class, b, title)
-		if late && s.outcome != down && b.w > 2 {
+		if s.timedOut && s.outcome != down && b.w > 2 {
 			d.put(`<path class="notch" d="M%.1f %.1fl-3 -4.6h6z"/>`, to-gap-3.2, b.y-1)
 		}
 	}

@@ -98,5 +98,5 @@ func (c *Comparison) whisker(d *drawing, x *scale, r *Compared, y, pitch, left, 
 	d.line("whisker "+class, from, mid, to, mid)
 	d.line("whisker "+class, from, mid-5, from, mid+5)
 	d.line("whisker "+class, to, mid-5, to, mid+5)
-	d.put(`<circle class="median %s" cx="%.1f" cy="%.1f" r="5"><title>%s</title></circle>`, class, x.at(r.Change), mid, escape(title))
+	d.put(`<circle class="median %s" cx="%.1f" cy="%.1f" r="5">%s</circle>`, class, x.at(r.Change), mid, hint(title))
 }
