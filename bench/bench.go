@@ -120,8 +120,8 @@ type Window struct {
 	P99       int64   `json:"p99_us"`
 }
 
-// quantiles takes a distribution apart.
-func quantiles(h *hdrhistogram.Histogram) (all []Quantile) {
+// Quantiles takes a distribution apart.
+func Quantiles(h *hdrhistogram.Histogram) (all []Quantile) {
 	for _, b := range h.CumulativeDistribution() {
 		all = append(all, Quantile{b.Quantile / 100, b.ValueAt})
 	}
@@ -220,8 +220,10 @@ func (w *network) connect() (err error) {
 	for i, n := range w.nodes {
 		targets[i] = n.Addr().String()
 	}
-	if w.mesh, err = w.o.Mesh(targets); err != nil {
-		return err
+	if !w.o.Plain() {
+		if w.mesh, err = w.o.Mesh(func(int) string { return "127.0.0.1" }, targets); err != nil {
+			return err
+		}
 	}
 	for i, n := range w.nodes {
 		var peers []transport.Peer

@@ -150,7 +150,7 @@ func (r *Result) add(x *crowd) {
 	}
 	r.Transactions = h.TotalCount() - r.Missing
 	r.P50, r.P95, r.P99, r.Max = h.ValueAtQuantile(50), h.ValueAtQuantile(95), h.ValueAtQuantile(99), h.Max()
-	r.Distribution = quantiles(h)
+	r.Distribution = Quantiles(h)
 	if r.Transactions > 0 {
 		r.FuelPerTx = float64(fuel) / float64(r.Transactions)
 	}

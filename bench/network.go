@@ -57,14 +57,12 @@ func (e *Emulated) Link() (func(from, to int) relay.Link, error) {
 	}, nil
 }
 
-// Mesh makes the relays between nodes that listen at the targets; nil if nothing is emulated.
-func (e *Emulated) Mesh(targets []string) (*relay.Mesh, error) {
-	if e.Plain() {
-		return nil, nil
-	}
+// Mesh makes the relays between nodes that listen at the targets. host is where a node reaches this
+// program.
+func (e *Emulated) Mesh(host func(from int) string, targets []string) (*relay.Mesh, error) {
 	link, err := e.Link()
 	if err != nil {
 		return nil, err
 	}
-	return relay.NewMesh("127.0.0.1", targets, e.Seed, link)
+	return relay.NewMeshAt(host, targets, e.Seed, link)
 }

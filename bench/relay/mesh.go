@@ -19,6 +19,12 @@ type Mesh struct {
 // which the nodes listen; link says how bytes travel from one to another. The seed decides what is
 // drawn.
 func NewMesh(host string, targets []string, seed uint64, link func(from, to int) Link) (*Mesh, error) {
+	return NewMeshAt(func(int) string { return host }, targets, seed, link)
+}
+
+// NewMeshAt is NewMesh with another host for what each node dials: nodes in namespaces of their own
+// reach this program at different addresses.
+func NewMeshAt(host func(from int) string, targets []string, seed uint64, link func(from, to int) Link) (*Mesh, error) {
 	n := len(targets)
 	m := &Mesh{n: n, lanes: make([]*lane, n*n), relays: make([]*Relay, n*n)}
 	for i := range m.lanes {
@@ -30,7 +36,7 @@ func NewMesh(host string, targets []string, seed uint64, link func(from, to int)
 			continue
 		}
 		var err error
-		if m.relays[i], err = newRelay(net.JoinHostPort(host, "0"), targets[to], m.lanes[i], m.lanes[to*n+from]); err != nil {
+		if m.relays[i], err = newRelay(net.JoinHostPort(host(from), "0"), targets[to], m.lanes[i], m.lanes[to*n+from]); err != nil {
 			return nil, errors.Join(fmt.Errorf("relay: from node %d to %d: %w", from, to, err), m.Close())
 		}
 	}

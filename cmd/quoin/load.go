@@ -105,6 +105,15 @@ type tally struct {
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 120_000_000, 3) }
 
 func runLoad(ctx context.Context, t *terminal, o *loadOptions, to target) (*loadReport, error) {
+	l, err := newLoad(ctx, t, o, to)
+	if err != nil {
+		return nil, err
+	}
+	return l.report(l.play(ctx, t)), nil
+}
+
+// newLoad makes a load and has its records prepared.
+func newLoad(ctx context.Context, t *terminal, o *loadOptions, to target) (*load, error) {
 	if o.Clients < 1 || o.Clients > loadClientsMax || o.Seconds < 1 || o.Rate < 0 || o.Rate > 1_000_000 {
 		return nil, usage(fmt.Sprintf("a load of %d clients, %d seconds and %d a second", o.Clients, o.Seconds, o.Rate),
 			fmt.Sprintf("choose --clients 1 to %d, --seconds 1 or more, --rate 0 to 1000000", loadClientsMax))
@@ -124,14 +133,16 @@ func runLoad(ctx context.Context, t *terminal, o *loadOptions, to target) (*load
 		return nil, err
 	}
 	t.note("preparing %d records (seed %d)", o.Records, o.Seed)
-	if err := l.prepare(ctx); err != nil {
-		return nil, err
-	}
+	return l, l.prepare(ctx)
+}
+
+// play runs the load and returns how long it took.
+func (l *load) play(ctx context.Context, t *terminal) time.Duration {
 	begin := time.Now()
 	stop := l.progress(t, begin)
 	l.run(ctx, begin)
 	stop()
-	return l.report(time.Since(begin)), nil
+	return time.Since(begin)
 }
 
 // loadKey makes the account of a client. Anybody can compute it: it owns nothing of worth.

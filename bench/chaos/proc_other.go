@@ -1,0 +1,6 @@
+//go:build !linux
+
+package chaos
+
+// ShowProcesses is not possible here.
+func ShowProcesses() error { return ErrRoom }
