@@ -165,6 +165,13 @@ func (w *world) kinds() []Kind {
 	})
 }
 
+// broken reports whether anything was found: then no more faults are worth their time.
+func (w *world) broken() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.findings) > 0
+}
+
 // play strikes one fault after the other, then heals everything and waits until every client has had
 // an operation acknowledged after that.
 func (w *world) play(ctx context.Context) error {
@@ -173,7 +180,7 @@ func (w *world) play(ctx context.Context) error {
 		return fmt.Errorf("%w: none of the faults is possible here", ErrOptions)
 	}
 	s := newSchedule(w.o.Seed, len(w.o.Nodes), kinds)
-	for begun := w.now(); w.now() < begun+w.o.Duration && ctx.Err() == nil; {
+	for begun := w.now(); w.now() < begun+w.o.Duration && ctx.Err() == nil && !w.broken(); {
 		f := s.next()
 		pause(ctx, f.Wait)
 		if ctx.Err() != nil {
@@ -208,11 +215,9 @@ func (w *world) strike(ctx context.Context, f Fault) error {
 	err := w.act(ctx, &f)
 	x.Ended = w.now()
 	w.note(events.Healed, f.Nodes[0], string(f.Kind), "")
-	if err == nil && w.whole(ctx) {
+	if err == nil && w.whole(ctx, &f) {
 		x.Whole = w.now()
 		w.note(events.Noted, events.World, "whole", "all nodes have caught up %v after fault %d", (x.Whole - x.Ended).Round(time.Millisecond), f.Number)
-	} else if err == nil && ctx.Err() == nil {
-		w.find("not all nodes had caught up %v after fault %s: %s", recoverLimit, &f, w.describe(ctx))
 	}
 	w.struck = append(w.struck, x)
 	w.o.Progress("%5.1f s  %s  whole again after %v", w.now().Seconds(), &f, (w.now() - x.Ended).Round(time.Millisecond))
@@ -237,37 +242,33 @@ func (w *world) leader(ctx context.Context) (int, bool) {
 	return 0, false
 }
 
-// whole waits until all nodes answer, vote, and are about as high as the highest was when it began to
-// wait.
-func (w *world) whole(ctx context.Context) bool {
-	deadline := time.Now().Add(recoverLimit)
-	caught := make([]bool, len(w.watchers))
-	var highest uint64
-	for time.Now().Before(deadline) && ctx.Err() == nil {
-		all := true
+// whole waits until all nodes answer, vote, and are about as high as the highest was when a quorum
+// answered first; that they do not come so far is a finding.
+func (w *world) whole(ctx context.Context, f *Fault) bool {
+	n := len(w.watchers)
+	var target uint64
+	for deadline := time.Now().Add(recoverLimit); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 5*time.Millisecond) {
+		var heights []uint64
 		for i := range w.watchers {
-			if caught[i] {
-				continue
-			}
 			s := w.status(ctx, i)
 			if s == nil {
-				all = false
 				continue
 			}
 			if s.Observer != "" {
 				w.find("node %s votes no more: %s", w.o.Nodes[i].Name, s.Observer)
 				return false
 			}
-			if s.Height > highest {
-				highest = max(highest, s.Height)
-			}
-			caught[i] = s.Height+nearHeights >= highest
-			all = all && caught[i]
+			heights = append(heights, s.Height)
 		}
-		if all {
+		if target == 0 && len(heights) >= n-tolerated(n) {
+			target = slices.Max(heights)
+		}
+		if len(heights) == n && slices.Min(heights)+nearHeights >= target {
 			return true
 		}
-		pause(ctx, 10*time.Millisecond)
+	}
+	if ctx.Err() == nil {
+		w.find("not all nodes have caught up %v after fault %s: %s", recoverLimit, f, w.describe(ctx))
 	}
 	return false
 }
