@@ -255,7 +255,7 @@ func (c *client) open(ctx context.Context, payload func() []byte) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return c.catchUp(payload)
 		case <-tick.C:
 		}
 		for due := c.due(time.Now()); c.done < due && ctx.Err() == nil; {
@@ -267,6 +267,26 @@ func (c *client) open(ctx context.Context, payload func() []byte) error {
 			if err := c.submit(ctx, payloads, c.dueAt); err != nil {
 				return nil
 			}
+		}
+	}
+}
+
+// catchUp submits what was due since the last tick of an open loop that ends, as far as tokens are
+// free.
+func (c *client) catchUp(payload func() []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for due := c.due(time.Now()); ; {
+		n := min(due-c.done, submitMax, len(c.tokens))
+		if n <= 0 {
+			return nil
+		}
+		var payloads [][]byte
+		for range n {
+			payloads = append(payloads, payload())
+		}
+		if err := c.submit(ctx, payloads, c.dueAt); err != nil {
+			return nil
 		}
 	}
 }

@@ -215,6 +215,9 @@ func (d *duel) compare(ctx context.Context, t *terminal) (*compare.Statement, *c
 	if d.pairs < 1 || d.pairs > compare.PairsMax || d.margin < 0 || d.margin > 1 {
 		return nil, nil, usage(fmt.Sprintf("%d pairs and a margin of %v", d.pairs, d.margin), fmt.Sprintf("choose --pairs %d to %d, --margin 0 to 1", compare.PairsMin, compare.PairsMax))
 	}
+	if d.sign != "" && d.evidence == "" {
+		return nil, nil, usage("--sign without --evidence", "name the file with --evidence")
+	}
 	x := &compared{reproduce: d.command()}
 	var err error
 	if x.base, err = d.base.read(ctx); err != nil {

@@ -84,9 +84,6 @@ func (d *duel) keep(t *terminal, s *compare.Statement, x *compared) error {
 	var key ed25519.PrivateKey
 	var err error
 	if d.sign != "" {
-		if d.evidence == "" {
-			return usage("--sign without --evidence", "name the file with --evidence")
-		}
 		if key, err = readKey(d.sign); err != nil {
 			return err
 		}

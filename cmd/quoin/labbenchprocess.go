@@ -38,12 +38,12 @@ func superviseBench(ctx context.Context, netns bool) error {
 	if err != nil {
 		return failure("there is no place for the network's folder", err, "")
 	}
-	defer os.RemoveAll(dir)
 	inside := insidePlain
 	if netns {
 		inside = insideRoom
 	}
 	code, err := chaos.Room(ctx, slices.Concat(os.Args[1:], []string{"--folder", filepath.Join(dir, "net"), "--inside", inside}), netns)
+	err = errors.Join(err, os.RemoveAll(dir))
 	if errors.Is(err, chaos.ErrRoom) {
 		return failure("no network namespaces can be made here", err, "run it as root on Linux, or without --netns")
 	}
@@ -51,7 +51,7 @@ func superviseBench(ctx context.Context, netns bool) error {
 		return failure("the process that measures failed", err, "")
 	}
 	if code != exitOK {
-		return &fault{exit: code, code: "bench", what: "the measurement failed", why: "it has said why above"}
+		os.Exit(code) // it has said why
 	}
 	return nil
 }
