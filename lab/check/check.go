@@ -83,6 +83,7 @@ type checker struct {
 	availabilities      []*availability
 	availabilityNumbers map[[honestMax]int32]int32
 
+	visited      *table
 	successors   map[place]span
 	targets      []int32
 	permutations []*permutation
@@ -128,7 +129,7 @@ func newChecker(o Options) (*checker, error) {
 		members[i].Leaders = leaders(s.Leaders)
 	}
 	c := &checker{o: o, setting: s, members: members, numbers: map[quoin.Hash]int32{}, names: map[said]int32{}, setNumbers: map[string]int32{}, blocks: map[quoin.Hash]int32{},
-		availabilityNumbers: map[[honestMax]int32]int32{}, successors: map[place]span{}}
+		availabilityNumbers: map[[honestMax]int32]int32{}, successors: map[place]span{}, visited: newTable()}
 	for i := range o.Nodes {
 		if i >= o.Nodes-o.Faulty {
 			s.Faulty = append(s.Faulty, i)

@@ -17,6 +17,7 @@ type local struct {
 	by      step
 	sent    int32 // number of the set of messages
 	view    quoin.View
+	tip     quoin.Hash   // the last certified block
 	fetches []quoin.Hash // what it has asked for
 	broken  *protocol.Violation
 	tries   try // what was tried here
@@ -119,7 +120,7 @@ func (c *checker) settle(a *actor, member int, before int32, by step) int32 {
 	}
 	id := int32(len(c.locals[member]))
 	c.localNumbers[member][digest] = id
-	c.locals[member] = append(c.locals[member], &local{before: before, by: by, sent: c.setNumber(sent), view: a.machine.Status().View,
+	c.locals[member] = append(c.locals[member], &local{before: before, by: by, sent: c.setNumber(sent), view: a.machine.Status().View, tip: a.node.Tip().Block,
 		fetches: slices.Clone(a.fetching), broken: broken, tries: try{to: -1}})
 	return id
 }

@@ -94,7 +94,7 @@ const progressEvery = 1 << 14
 // search explores breadth first. The states found stand in one slice, in the order in which they were
 // found; those behind the first n are the frontier.
 func (c *checker) search() (*Result, error) {
-	visited := newTable()
+	visited := c.visited
 	visited.add(c.canonical(c.first()), 0)
 	r := &Result{}
 	level := 1 // states up to the end of this depth
