@@ -92,6 +92,18 @@ func kindName(kind string) string {
 	return kind
 }
 
+// Outcome is one word for what came out, with a sign for those who see no colours. Measurements do not
+// pass or fail by themselves.
+func (p *page) Outcome() string {
+	switch {
+	case p.Run.Failed:
+		return "✕ Failed"
+	case p.Run.Kind == "bench" || p.Run.Kind == "ab":
+		return "✓ Done"
+	}
+	return "✓ Passed"
+}
+
 func (r *Run) facts() []fact {
 	var facts []fact
 	add := func(given bool, f fact) {

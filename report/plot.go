@@ -31,6 +31,9 @@ type axis struct {
 func newPlot(width, height float64, x, y scale, xAxis, yAxis axis, names []string, strip float64) *plot {
 	d := &drawing{width: width}
 	title := legend(d, names, width) + 14
+	if len(names) > 1 {
+		title += 8
+	}
 	top := title + strip + 12
 	left := 0.0
 	for _, t := range yAxis.ticks {

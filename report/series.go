@@ -48,7 +48,17 @@ func (s *Series) numbers() []Table {
 	return []Table{t, marks}
 }
 
+// draw draws the picture twice if there are marks: the first time shows how many rows their labels need.
 func (s *Series) draw(width float64) *drawing {
+	d, rows := s.drawRows(width, stripRows)
+	if rows < stripRows && len(s.Marks) > 0 {
+		d, _ = s.drawRows(width, rows)
+	}
+	return d
+}
+
+// drawRows draws with so many rows for labels of marks, and returns how many are used.
+func (s *Series) drawRows(width float64, rows int) (d *drawing, used int) {
 	from, to, low, high := math.Inf(1), math.Inf(-1), 0.0, 0.0
 	for _, l := range s.Lines {
 		for _, q := range l.Points {
@@ -61,7 +71,7 @@ func (s *Series) draw(width float64) *drawing {
 	if from > to {
 		from, to = 0, 1
 	}
-	if from > 0 && from < (to-from)/10 {
+	if from > 0 && from < (to-from)/8 {
 		from = 0
 	}
 	_, ticks := linear(from, to, int(width/90))
@@ -75,10 +85,10 @@ func (s *Series) draw(width float64) *drawing {
 	}
 	strip := 0.0
 	if len(s.Marks) > 0 {
-		strip = stripRows * stripRow
+		strip = float64(rows) * stripRow
 	}
 	p := newPlot(width, 220, x, y, axis{"seconds", ticks, number}, axis{s.Unit, yTicks, number}, names(s.Lines), strip)
-	s.shade(p)
+	used = s.shade(p, rows)
 	for i, l := range s.Lines {
 		points := thin(l.Points, linePoints)
 		if len(s.Lines) == 1 && len(points) > 1 {
@@ -86,7 +96,7 @@ func (s *Series) draw(width float64) *drawing {
 		}
 		p.trace(lineStyle(i), points, false)
 	}
-	return p.drawing
+	return p.drawing, used
 }
 
 // area fills the room below a line.
@@ -99,8 +109,9 @@ func (p *plot) area(points []Point) {
 	p.put(`<path class="area" d="%sL%.1f %.1fZ"/>`, path, p.x.at(points[len(points)-1].X), zero)
 }
 
-// shade draws the marks: intervals as bands, moments as lines, labels above where there is room.
-func (s *Series) shade(p *plot) {
+// shade draws the marks: intervals as bands, moments as lines, labels above where there is room. It
+// returns how many rows of labels are used.
+func (s *Series) shade(p *plot, rows int) (used int) {
 	top, bottom := p.y.to, p.y.from
 	for _, m := range slices.Backward(s.Marks[:min(len(s.Marks), marksDrawn)]) { // so that labels pass above the leaders to their right
 		from, to := p.x.at(m.From), p.x.at(m.To)
@@ -112,7 +123,7 @@ func (s *Series) shade(p *plot) {
 			p.put(`<line class="moment" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f">%s</line>`, from, top, from, bottom, hint(title))
 		}
 		label := fit(small, p.width/2, m.Text)
-		for row := range stripRows {
+		for row := range rows {
 			y := top - 5 - float64(row)*stripRow
 			leader := box{from - 1, y - 9, 2, top - y + 9}
 			if !p.free(leader) {
@@ -121,8 +132,10 @@ func (s *Series) shade(p *plot) {
 			if p.text("mark", small, start, from+4, y, label) || from > p.x.to-textWidth(small, label) && p.text("mark", small, end, from-4, y, label) {
 				p.line("leader", from, top, from, y-9)
 				p.taken = append(p.taken, leader)
+				used = max(used, row+1)
 				break
 			}
 		}
 	}
+	return used
 }

@@ -52,7 +52,7 @@ func verdictClass(verdict string) string {
 
 func (c *Comparison) draw(width float64) *drawing {
 	rows := c.Rows[:min(len(c.Rows), comparedDrawn)]
-	left, right, pitch, below := 250.0, 150.0, 44.0, 0.0
+	left, right, pitch, below := 250.0, 200.0, 44.0, 0.0
 	if width < wide { // the names stand above the whiskers
 		left, right, pitch, below = 10, 14, 66, 24
 	}
