@@ -24,6 +24,9 @@ func TestVotesAreBounded(t *testing.T) {
 			t.Errorf("timeout of view %d in view 1: taken: %v", v, taken)
 		}
 	}
+	if w.receive(3, w.timeout(3, 1<<20, nil)); w.sent("ask") == nil {
+		t.Error("a peer far ahead is not asked how it got there")
+	}
 	if n := w.machine.Rounds(); n > 3 {
 		t.Errorf("%d rounds are kept", n)
 	}

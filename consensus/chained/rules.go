@@ -6,6 +6,7 @@ import "quoin.dev/quoin"
 // value is the protocol; everything else is there to be caught by a harness.
 type Rules struct {
 	Unlocked         bool // vote for a block on any proven parent, however old: no lock
+	Unproven         bool // timeouts neither say nor prove what their senders know, so the lock alone keeps leaders honest
 	VoteTwice        bool // vote for another block of the view too
 	VoteAfterTimeout bool // vote in a view that was given up
 	CommitOneChain   bool // a vote cosigns its own block: the quorum of a block makes it final
@@ -20,7 +21,7 @@ type Rules struct {
 // (its liveness rule, as Jolteon has it).
 func (r Rules) mayVote(lock quoin.View, p *Proposal) bool {
 	parent := p.Block.Header().ParentView
-	return r.Unlocked || parent >= lock || p.Opened != nil && parent >= p.Opened.highest()
+	return r.Unlocked || parent >= lock || !r.Unproven && p.Opened != nil && parent >= p.Opened.highest()
 }
 
 // locks is the lock rule: what a replica is locked on after voting for a block on a parent.

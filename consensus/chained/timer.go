@@ -58,9 +58,17 @@ func (m *Chained) repeat(out *consensus.Output) {
 	}
 	if m.gaveUp != nil && m.gaveUp.View == m.view {
 		x := *m.gaveUp
-		x.Proof = m.high
+		x.Proof = m.known()
 		m.send(&x, out)
 	}
+}
+
+// known returns what a timeout proves: the highest view with a quorum.
+func (m *Chained) known() Proof {
+	if m.c.Rules.Unproven {
+		return nil
+	}
+	return m.high
 }
 
 func (m *Chained) hasGivenUp() bool { return m.gaveUp != nil && m.gaveUp.View >= m.view }
@@ -71,12 +79,12 @@ func (m *Chained) giveUp(out *consensus.Output) {
 	if !m.votes() || m.hasGivenUp() {
 		return
 	}
-	x := &Timeout{View: m.view, High: provenView(m.high)}
+	x := &Timeout{View: m.view, High: provenView(m.known())}
 	x.Signature = m.c.Signer.Sign(m.domain.timeout(x.View, x.High))
 	m.gaveUp = x
 	m.persistOwn(record(recordGaveUp, x), out)
 	full := *x
-	full.Proof = m.high
+	full.Proof = m.known()
 	m.send(&full, out)
 	m.countTimeout(m.c.Self, x, out)
 }
@@ -95,7 +103,7 @@ func (m *Chained) countTimeout(from int, x *Timeout, out *consensus.Output) {
 	if !m.quorum(m.givingUp(r)) {
 		return
 	}
-	tc := &TC{View: x.View, Proof: m.high}
+	tc := &TC{View: x.View, Proof: m.known()}
 	for i, t := range r.timeouts {
 		if t != nil {
 			tc.Signers = tc.Signers.With(i)

@@ -25,7 +25,7 @@ func (m *Chained) Fresh(from int, message consensus.Message, out *consensus.Outp
 		m.lagging(from, v, out)
 		return m.running() && (provenView(x.Proof) > provenView(m.high) || v >= m.view && m.ahead(from, v, out) && !m.round(v).gaveUp(from))
 	case *Vote:
-		return m.running() && m.counts(v) && m.ahead(from, v, out) && m.freshVote(from, x)
+		return m.running() && m.ahead(from, v, out) && m.counts(v) && m.freshVote(from, x)
 	case *Proposal:
 		return m.running() && int(x.Block.Header().Proposer) == from && m.freshProposal(x)
 	case *QC:
