@@ -51,23 +51,35 @@ func newPlot(width, height float64, x, y scale, xAxis, yAxis axis, names []strin
 		d.line("grid", left, at, p.x.to, at)
 		d.text("tick", small, end, left-7, at+small*0.35, yAxis.label(t))
 	}
-	last := math.Inf(-1)
-	for _, t := range xAxis.ticks {
+	for _, t := range byImportance(xAxis.ticks, x.log) {
 		at := p.x.at(t)
 		d.line("axis", at, p.y.from, at, p.y.from+5)
 		label := xAxis.label(t)
 		half := textWidth(small, label) / 2
 		place := min(max(at, half+1), width-half-1)
-		if place-half < last+8 {
-			continue
-		}
-		if d.text("tick", small, middle, place, p.y.from+18, label) {
-			last = place + half
+		if room := (box{place - half - 8, p.y.from + 6, 2*half + 16, small}); d.free(room) {
+			d.text("tick", small, middle, place, p.y.from+18, label)
 		}
 	}
 	d.line("axis", left, p.y.from, p.x.to, p.y.from)
 	d.text("muted", small, end, p.x.to, d.height-7, fit(small, width-20, xAxis.title))
 	return p
+}
+
+// byImportance puts powers of ten first, which are named where there is not room for all.
+func byImportance(ticks []float64, log bool) []float64 {
+	if !log {
+		return ticks
+	}
+	power := func(x float64) int {
+		if e := math.Log10(x); math.Abs(e-math.Round(e)) < 1e-9 {
+			return 0
+		}
+		return 1
+	}
+	sorted := slices.Clone(ticks)
+	slices.SortStableFunc(sorted, func(a, b float64) int { return power(a) - power(b) })
+	return sorted
 }
 
 // legend returns the height of the names of lines above a plot; one line needs none.

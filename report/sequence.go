@@ -10,7 +10,8 @@ import (
 const (
 	sequenceRows  = 160  // drawn of a window, at most
 	sequenceFirst = 70   // rows of the window that a page chooses
-	labelledRow   = 17.0 // pixels
+	labelMin      = 24.0 // pixels: a letter or two say nothing
+	labelledRow   = 17.0
 	arrivalRow    = 8.0
 )
 
@@ -245,25 +246,41 @@ func (b *board) labels() {
 		}
 		x := b.lane(e.Node)
 		b.put(`<circle class="event %s" cx="%.1f" cy="%.1f" r="%.1f">%s</circle>`, eventClass(e), x, y, eventRadius(e), hint(e.What()))
-		room := b.pitch - 16
-		if e.Node == b.s.nodes-1 {
-			room = b.width - x - 10
-		}
-		label, class := fit(small, room, brief(e)), "label "+eventClass(e)
-		if textWidth(small, label) < 24 && label != brief(e) { // a letter or two say nothing
-			label = ""
-		}
 		baseline := y + 4
 		if e.Verb == events.Sent { // above the arrows, which go down from here
 			baseline = y - 2
 		}
-		if label == "" || !b.plated(class, start, x+8, baseline, label) && !b.plated(class, end, x-8, baseline, label) {
+		if !b.label(e, x, baseline) {
 			dropped++
 		}
 	}
 	if dropped > 0 {
 		b.text("muted", small, start, 2, b.height-2, fit(small, b.width-4, fmt.Sprintf("%d labels have no room; the table has them", dropped)))
 	}
+}
+
+// label writes what happens to the right of a line, or to its left, in full or in short, and reports whether
+// there was room for something that says enough.
+func (b *board) label(e *events.Event, x, baseline float64) bool {
+	right, left := b.pitch-16, b.pitch-16
+	if e.Node == 0 {
+		left = b.pitch/2 - 8
+	}
+	if e.Node == b.s.nodes-1 {
+		right = b.width - x - 10
+	}
+	class, short := "label "+eventClass(e), brief(e, false)
+	texts := []string{brief(e, true), short}
+	if cut := fit(small, max(left, right), short); textWidth(small, cut) > labelMin {
+		texts = append(texts, cut)
+	}
+	for _, s := range texts {
+		w := textWidth(small, s)
+		if w <= right && b.plated(class, start, x+8, baseline, s) || w <= left && b.plated(class, end, x-8, baseline, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // plated writes a label on a plate, so that arrows behind it do not strike it through.
@@ -283,11 +300,11 @@ func (b *board) band(e *events.Event, y float64) {
 		class = "band broken"
 	}
 	b.put(`<line class="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f">%s</line>`, class, b.left, y, b.width-2, y, hint(e.What()))
-	b.text("label "+eventClass(e), small, start, b.left+4, y-3, fit(small, b.width-b.left-10, brief(e)))
+	b.text("label "+eventClass(e), small, start, b.left+4, y-3, fit(small, b.width-b.left-10, brief(e, true)))
 }
 
-// brief says in two or three words what happens.
-func brief(e *events.Event) string {
+// brief says in two or three words what happens; in short, without what the number counts.
+func brief(e *events.Event, full bool) string {
 	words := []string{string(e.Verb)}
 	switch {
 	case e.Verb == events.Sent:
@@ -299,11 +316,15 @@ func brief(e *events.Event) string {
 	case e.Node == events.World:
 		return e.What()
 	}
-	switch {
-	case e.Verb == events.Certified || e.Verb == events.Executed:
-		words = append(words, fmt.Sprint("height ", e.Height))
-	case e.View > 0:
-		words = append(words, fmt.Sprint("view ", e.View))
+	what, n := "view", e.View
+	if e.Verb == events.Certified || e.Verb == events.Executed {
+		what, n = "height", e.Height
+	}
+	if n > 0 && full {
+		words = append(words, what)
+	}
+	if n > 0 {
+		words = append(words, fmt.Sprint(n))
 	}
 	return strings.Join(words, " ")
 }

@@ -69,7 +69,14 @@ func (c *Comparison) draw(width float64) *drawing {
 		if math.Abs(t) < 1e-9 {
 			class = "zero"
 		}
-		d.line(class, x.at(t), 20, x.at(t), bottom)
+		if below == 0 {
+			d.line(class, x.at(t), 20, x.at(t), bottom)
+		} else {
+			for i := range rows { // not through the names
+				mid := 26 + float64(i)*pitch + pitch/2 + below/2
+				d.line(class, x.at(t), mid-11, x.at(t), mid+11)
+			}
+		}
 		d.text("tick", small, middle, x.at(t), bottom+16, percent(t))
 	}
 	d.text("muted", small, end, width-4, d.height-8, fit(small, width-8, "change of "+c.Candidate+" against "+c.Base))
