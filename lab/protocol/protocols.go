@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/chained"
 	"quoin.dev/quoin/consensus/simplex"
 )
 
@@ -16,17 +17,33 @@ type Listed struct {
 // Protocols returns the protocols by name: first the sound ones, then the deliberately broken, on
 // which a harness shows that it would notice.
 func Protocols() []Listed {
-	broken := func(name, what string, rules simplex.Rules) Listed {
+	one := func(name, what string, rules simplex.Rules) Listed {
 		return Listed{simplex.Protocol("simplex-"+name, rules), what}
 	}
+	two := func(name, what string, rules chained.Rules) Listed {
+		return Listed{chained.Protocol("chained-"+name, rules), what}
+	}
+	unlocked := two("unlocked", "no lock, and nobody says twice what is known: leaders build on what they happen to know", chained.Rules{})
+	unlocked.New = newTaciturn(chained.Rules{Unlocked: true, Unproven: true})
 	return []Listed{
 		{Protocol: simplex.Protocol("simplex", simplex.Rules{})},
-		broken("finalize-after-nullify", "a replica that gave a view up still votes to make its block final", simplex.Rules{FinalizeAfterNullify: true}),
-		broken("vote-twice", "a replica notarizes every valid block of a view", simplex.Rules{VoteTwice: true}),
-		broken("small-quorum", "one validator's weight less is taken for a quorum", simplex.Rules{QuorumTooSmall: true}),
-		broken("stale-parent", "parents below the highest certificate are accepted, and gaps without a nullification", simplex.Rules{AcceptStaleParent: true}),
-		broken("forget-votes", "a restart forgets the votes of the log", simplex.Rules{ForgetVotesOnRecovery: true}),
-		broken("send-first", "votes are left out of the log", simplex.Rules{SendBeforePersist: true}),
+		{Protocol: chained.Protocol("chained", chained.Rules{})},
+
+		one("finalize-after-nullify", "who gave a view up still votes to make its block final", simplex.Rules{FinalizeAfterNullify: true}),
+		one("vote-twice", "a replica notarizes every valid block of a view", simplex.Rules{VoteTwice: true}),
+		one("small-quorum", "a quorum is one validator less", simplex.Rules{QuorumTooSmall: true}),
+		one("stale-parent", "a block may stand on any notarized one, whatever came since", simplex.Rules{AcceptStaleParent: true}),
+		one("forget-votes", "a restart forgets votes", simplex.Rules{ForgetVotesOnRecovery: true}),
+		one("send-first", "votes are not persisted", simplex.Rules{SendBeforePersist: true}),
+
+		unlocked,
+		two("vote-twice", "a replica votes for every valid block of a view", chained.Rules{VoteTwice: true}),
+		two("vote-after-timeout", "who gave a view up still votes in it", chained.Rules{VoteAfterTimeout: true}),
+		two("one-chain", "a block is final with its own quorum, without that of a child", chained.Rules{CommitOneChain: true}),
+		two("any-child", "a block is final with the quorum of a child of any later view", chained.Rules{CommitAnyChild: true}),
+		two("small-quorum", "a quorum is one validator less", chained.Rules{QuorumTooSmall: true}),
+		two("forget-votes", "a restart forgets votes, timeouts and the lock", chained.Rules{ForgetVotes: true}),
+		two("send-first", "votes and timeouts are not persisted", chained.Rules{SendUnpersisted: true}),
 	}
 }
 

@@ -1,6 +1,7 @@
 package twins
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"quoin.dev/quoin"
@@ -13,7 +14,7 @@ import (
 // Result is what became of a scenario.
 type Result struct {
 	Violation *protocol.Violation // the first one, with which the run ends
-	Height    quoin.Height        // the highest that anyone certified
+	Height    quoin.Height        // the highest that anyone certified before the network healed
 	Views     quoin.View          // the highest that anyone entered before the network healed, at most one above the scenario's
 	Forked    bool                // somebody reported that the twins contradict one another
 	Healed    bool                // the network healed, and everyone honest certified more
@@ -27,11 +28,15 @@ const (
 	healRounds = 120 // of them in which everyone honest must certify something new after healing
 )
 
+// proposal is the kind of messages that are no answers.
+const proposal = "propose"
+
 // choices decide what happens in a view. They are asked when it matters, and answer the same again.
 type choices interface {
 	leader(v quoin.View) int
 	together(v quoin.View, a, b int) bool
 	early(v quoin.View) bool
+	heard(v quoin.View, to int) bool
 }
 
 // run plays one scenario. Time is in message delays: what is sent in one round arrives in the next,
@@ -43,6 +48,7 @@ type run struct {
 	sink     func(*events.Event)
 	nodes    [places]*protocol.Node
 	timers   [places]timer
+	at       [places]place
 	flying   []flight // arrive in this round
 	sent     []flight // arrive in the next
 	held     []flight // of views after the scenario's
@@ -53,6 +59,20 @@ type run struct {
 	result   Result
 	events   uint64
 	flights  uint64
+}
+
+// place is where a process is. That a machine has entered a view is known after its messages are sent.
+type place struct {
+	view   quoin.View
+	since  uint64     // the round in which it entered that
+	before quoin.View // where it was when that round began
+}
+
+func (p *place) enter(v quoin.View, round uint64) {
+	if p.since != round {
+		p.before = p.view
+	}
+	p.view, p.since = v, round
 }
 
 // timer is a process's: armed says that it runs.
@@ -68,6 +88,7 @@ type timer struct {
 type flight struct {
 	from, to int
 	view     quoin.View
+	first    bool // an answer that comes soon after its sender entered the view
 	message  consensus.Message
 	asked    *consensus.Fetch
 	answer   *consensus.Fetched
@@ -77,8 +98,7 @@ type flight struct {
 // Run plays a scenario of a protocol, and then lets the network heal if heal says so. sink, if not
 // nil, gets every event, those of process b as of replica 4.
 func Run(p consensus.Protocol, s Scenario, heal bool, sink func(*events.Event)) Result {
-	r := newRunner(p).run(fixed(s), len(s), heal, sink)
-	return r
+	return newRunner(p).run(fixed(s), len(s), heal, sink)
 }
 
 // fixed are the choices of a given scenario.
@@ -87,6 +107,7 @@ type fixed Scenario
 func (f fixed) leader(v quoin.View) int              { return f[v-1].Leader }
 func (f fixed) together(v quoin.View, a, b int) bool { return f[v-1].together(a, b) }
 func (f fixed) early(v quoin.View) bool              { return f[v-1].Early }
+func (f fixed) heard(v quoin.View, to int) bool      { return f[v-1].heard(to) }
 
 // runner plays scenarios of one protocol, one after the other.
 type runner struct {
@@ -107,6 +128,7 @@ func (x *runner) run(c choices, views int, heal bool, sink func(*events.Event)) 
 		if validator(i) == twin {
 			name = fmt.Sprintf("twin %c", names[i])
 		}
+		r.at[i] = place{view: 1}
 		r.nodes[i] = protocol.NewNode(r.protocol, name, i, m, r)
 	}
 	for _, n := range r.nodes {
@@ -118,6 +140,10 @@ func (x *runner) run(c choices, views int, heal bool, sink func(*events.Event)) 
 		r.heal()
 	}
 	r.result.Violation = r.observer.Violation()
+	for _, n := range r.nodes {
+		b := n.Tip().Block
+		r.result.Digest = (r.result.Digest ^ binary.BigEndian.Uint64(b[:])) * 0x9e3779b97f4a7c15
+	}
 	return r.result
 }
 
@@ -181,7 +207,7 @@ func (r *run) deliver() {
 			r.held = append(r.held, *f)
 			continue
 		}
-		if !r.healed && f.view > 0 && !r.choices.together(f.view, f.from, f.to) {
+		if !r.healed && f.view > 0 && (!r.choices.together(f.view, f.from, f.to) || f.first && !r.choices.heard(f.view, f.to)) {
 			r.passing(events.Lost, f.from, f.to, f)
 			continue
 		}
@@ -256,13 +282,15 @@ func (r *run) Leader(v quoin.View, _ quoin.Hash) (int, bool) {
 func (r *run) Now(*protocol.Node) quoin.Time { return quoin.Time(1_700_000_000_000 + 50*r.round) }
 
 // Send lets the observer look, and carries the message to all that vote as its receiver. A message
-// belongs to the view that it is about, or to that of its sender if it is about none.
+// belongs to the view that it is about, or to the one that its sender is in if it left that earlier.
 func (r *run) Send(n *protocol.Node, e consensus.Envelope) {
 	claims := r.protocol.Claims(e.Message)
 	r.observer.Claimed(n, validator(n.Place) != twin, claims)
-	view := protocol.ViewOf(claims)
-	if view == 0 {
-		view = n.Machine.Status().View
+	at, about := &r.at[n.Place], protocol.ViewOf(claims)
+	first := e.Message.Kind() != proposal && (about > at.view || r.round <= at.since+1)
+	view := max(about, at.view)
+	if at.since == r.round {
+		view = max(about, at.before)
 	}
 	r.flights++
 	if r.sink != nil {
@@ -274,14 +302,14 @@ func (r *run) Send(n *protocol.Node, e consensus.Envelope) {
 	}
 	for to := range places {
 		if v := validator(to); v != n.Member.Self && (e.To == consensus.All || e.To == v) {
-			r.sent = append(r.sent, flight{from: n.Place, to: to, view: view, message: e.Message, number: r.flights})
+			r.sent = append(r.sent, flight{from: n.Place, to: to, view: view, first: first, message: e.Message, number: r.flights})
 		}
 	}
 }
 
 // Fetch carries a question for blocks, in the asker's view.
 func (r *run) Fetch(n *protocol.Node, f consensus.Fetch) {
-	view := n.Machine.Status().View
+	view := r.at[n.Place].view
 	for to := range places {
 		if v := validator(to); v != n.Member.Self && (f.From == consensus.All || f.From == v) {
 			r.sent = append(r.sent, flight{from: n.Place, to: to, view: view, asked: &f})
@@ -307,7 +335,9 @@ func (r *run) Build(n *protocol.Node, b consensus.Build) consensus.Built {
 // Certified lets the observer look. What a twin certifies counts: a certificate convinces everybody.
 func (r *run) Certified(n *protocol.Node, c consensus.Certified) {
 	r.observer.Certified(n, &c)
-	r.result.Height = r.observer.Height()
+	if !r.healed {
+		r.result.Height = r.observer.Height()
+	}
 	if r.sink != nil {
 		e := protocol.Certification(n, &c.Certificate.Checkpoint)
 		r.log(&e)
@@ -320,6 +350,7 @@ func (r *run) Report(n *protocol.Node, x consensus.Report) {
 	switch x.Kind {
 	case consensus.EnteredView:
 		r.entered = true
+		r.at[n.Place].enter(x.View, r.round)
 		if !r.healed {
 			r.result.Views = max(r.result.Views, x.View)
 		}

@@ -16,6 +16,9 @@ const (
 	places     = 5
 )
 
+// Processes is how many processes a scenario has.
+const Processes = places
+
 // names are those of the processes in a scenario's text.
 const names = "0a23b"
 
@@ -32,7 +35,13 @@ type View struct {
 	Leader int   // a validator
 	Apart  uint8 // the processes of the second group, a bit each; process 0 is in the first
 	Early  bool  // timers pass one message delay after a process entered the view, not when all is quiet
+	Only   uint8 // a process, plus 1, that alone gets first answers; 0 for no such: see heard
 }
+
+// heard reports whether a process gets the first answers of others in its group: what they send within
+// a message delay of entering the view, proposals apart. So votes may reach one process alone, as in
+// protocols whose leaders collect them, and after a time-out everybody hears everybody of a group.
+func (v *View) heard(to int) bool { return v.Only == 0 || int(v.Only) == to+1 }
 
 // together reports whether two processes are in one group.
 func (v *View) together(a, b int) bool { return v.Apart>>a&1 == v.Apart>>b&1 }
@@ -41,8 +50,8 @@ func (v *View) together(a, b int) bool { return v.Apart>>a&1 == v.Apart>>b&1 }
 type Scenario []View
 
 // String writes a scenario so that Parse reads it: a word for each view with its leader, an @, and the
-// groups with a slash between them, and an exclamation mark if timers are early. The twins are a
-// and b, and 1 as a leader: "1@0a2/3b 0@0a23b!".
+// groups with a slash between them, a caret and the process that alone gets first answers, and an
+// exclamation mark if timers are early. The twins are a and b, and 1 as a leader: "1@0a2/3b^a 0@0a23b!".
 func (s Scenario) String() string {
 	var b strings.Builder
 	for i, v := range s {
@@ -59,6 +68,10 @@ func (s Scenario) String() string {
 					b.WriteByte(names[p])
 				}
 			}
+		}
+		if v.Only > 0 {
+			b.WriteByte('^')
+			b.WriteByte(names[v.Only-1])
 		}
 		if v.Early {
 			b.WriteByte('!')
@@ -85,14 +98,21 @@ func Parse(text string) (Scenario, error) {
 }
 
 func parseView(word string) (View, error) {
-	bad := fmt.Errorf("lab/twins: %q is no view; want a leader 0 to 3, an @ and the processes 0, a, 2, 3 and b in one group or two, like 1@0a2/3b or 0@0a23b!", word)
+	bad := fmt.Errorf("lab/twins: %q is no view; want a leader 0 to 3, an @ and the processes 0, a, 2, 3 and b in one group or two, like 1@0a2/3b^a or 0@0a23b!", word)
 	text, early := strings.CutSuffix(word, "!")
+	text, only, uneven := strings.Cut(text, "^")
 	leader, groups, ok := strings.Cut(text, "@")
 	first, second, _ := strings.Cut(groups, "/")
 	if !ok || len(leader) != 1 || leader[0] < '0' || leader[0] >= '0'+validators {
 		return View{}, bad
 	}
 	v := View{Leader: int(leader[0] - '0'), Early: early}
+	if uneven {
+		if len(only) != 1 || !strings.Contains(names, only) {
+			return View{}, bad
+		}
+		v.Only = uint8(strings.Index(names, only) + 1)
+	}
 	seen := uint8(0)
 	for side, group := range []string{first, second} {
 		for _, c := range group {
@@ -115,7 +135,7 @@ func parseView(word string) (View, error) {
 
 // Sample returns the scenario with a number among those that a seed gives. Views in which no group
 // has a quorum end a scenario's interest, so they are drawn twice.
-func Sample(seed, number uint64, views int, early bool) Scenario {
+func Sample(seed, number uint64, views int, early, uneven bool) Scenario {
 	r := random(seed*0x9e3779b97f4a7c15 ^ number*0xd1342543de82ef95)
 	s := make(Scenario, views)
 	for i := range s {
@@ -125,7 +145,12 @@ func Sample(seed, number uint64, views int, early bool) Scenario {
 		if !v.quorum() {
 			v.Apart = uint8(r.below(groupings)) << 1
 		}
-		v.Early = early && r.below(2) == 1
+		if early {
+			v.Early = r.below(2) == 1
+		}
+		if uneven && r.below(2) == 1 {
+			v.Only = uint8(1 + r.below(places))
+		}
 	}
 	return s
 }

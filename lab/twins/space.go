@@ -7,12 +7,13 @@ import (
 	"quoin.dev/quoin/consensus"
 )
 
-// Space is all scenarios of a number of views: in each four leaders and sixteen groupings, and if
-// Early is set, timers that pass early or late.
+// Space is all scenarios of a number of views: in each four leaders and sixteen groupings, and as
+// Early and Uneven say, timers that pass early or late, and six ways to hear first answers.
 type Space struct {
 	Protocol consensus.Protocol
 	Views    int
 	Early    bool
+	Uneven   bool // first answers may reach one process alone: see View
 	Heal     bool // each scenario ends in a healed network
 	Symmetry bool // of scenarios that differ by the names of the honest replicas or of the twins, one is enough
 }
@@ -35,7 +36,7 @@ type Explored struct {
 	Runs      uint64 // of them played; a run stands for all scenarios that differ only in what it never asked for
 	Symmetric uint64 // not played, as they are others by other names
 	Messages  uint64
-	Certified uint64 // runs in which something was certified
+	Certified uint64 // runs in which something was certified before the network healed
 	Forked    uint64 // runs in which a replica reported that the twins contradict one another
 	Broken    uint64 // runs that broke an invariant
 	Found     []Found
@@ -83,6 +84,7 @@ const (
 	leaderDigit digit = iota
 	groupDigit
 	earlyDigit
+	onlyDigit
 	digits
 )
 
@@ -92,6 +94,8 @@ func (d digit) options() uint8 {
 		return validators
 	case groupDigit:
 		return groupings
+	case onlyDigit:
+		return 1 + places
 	}
 	return 2
 }
@@ -141,6 +145,14 @@ func (w *walk) together(v quoin.View, a, b int) bool {
 
 func (w *walk) early(v quoin.View) bool { return w.space.Early && w.ask(v, earlyDigit) == 1 }
 
+func (w *walk) heard(v quoin.View, to int) bool {
+	if !w.space.Uneven {
+		return true
+	}
+	view := View{Only: w.ask(v, onlyDigit)}
+	return view.heard(to)
+}
+
 // scenario returns the scenario that the script stands for, with zeros where nothing was asked.
 func (w *walk) scenario() Scenario {
 	s := make(Scenario, w.space.Views)
@@ -153,6 +165,8 @@ func (w *walk) scenario() Scenario {
 			v.Apart = d.value << 1
 		case earlyDigit:
 			v.Early = d.value == 1
+		case onlyDigit:
+			v.Only = d.value
 		}
 	}
 	return s
@@ -165,6 +179,9 @@ func (s *Space) Size() uint64 {
 		n *= validators * groupings
 		if s.Early {
 			n *= 2
+		}
+		if s.Uneven {
+			n *= 1 + places
 		}
 	}
 	return n
@@ -244,4 +261,20 @@ func (w *walk) advance(fixed int, sum *Explored) bool {
 		sum.Symmetric += share
 	}
 	return false
+}
+
+// Sample plays scenarios of the space at random: those of a seed from number first on.
+func (s Space) Sample(seed, first, count uint64, progress func(runs, covered uint64) bool) Explored {
+	x := newRunner(s.Protocol)
+	var sum Explored
+	for i := first; i < first+count; i++ {
+		c := Sample(seed, i, s.Views, s.Early, s.Uneven)
+		r := x.run(fixed(c), s.Views, s.Heal, nil)
+		sum.Covered++
+		sum.add(c, &r)
+		if progress != nil && !progress(1, 1) {
+			break
+		}
+	}
+	return sum
 }

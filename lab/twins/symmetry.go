@@ -35,6 +35,8 @@ func (r *renaming) value(d digit, v uint8) uint8 {
 		return r.groups[v]
 	case d == leaderDigit && v != twin:
 		return r.place[v]
+	case d == onlyDigit && v > 0:
+		return r.place[v-1] + 1
 	}
 	return v
 }
