@@ -53,7 +53,9 @@ func Simulate(w World, s Side, seed uint64) (*Simulated, error) {
 		Calm: &lab.Calm{Dead: w.Dead, Genesis: s.Genesis}, Events: func(e *events.Event) {
 			switch e.Verb {
 			case events.Submitted:
-				answered[e.Transaction] = answered[e.Transaction] // some are submitted again after their receipt
+				if !answered[e.Transaction] { // some are submitted again after their receipt
+					answered[e.Transaction] = false
+				}
 			case events.Receipt:
 				answered[e.Transaction] = true
 				r.Latencies = append(r.Latencies, e.TookUS)

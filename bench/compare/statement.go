@@ -64,7 +64,6 @@ type Load struct {
 	Rate     int    `json:"rate"` // transactions a second, open loop; 0: closed loop
 	Payload  int    `json:"payload_bytes"`
 	Keys     int    `json:"keys"`
-	Batch    int    `json:"batch"`
 	Duration int64  `json:"duration_ms"` // of each run
 	Network  string `json:"network"`
 }

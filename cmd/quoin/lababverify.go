@@ -88,6 +88,9 @@ func (d *duel) again(ctx context.Context, t *terminal, s *compare.Statement) err
 	if err != nil {
 		return err
 	}
+	if subjectName(&got.Base) != subjectName(&s.Base) || subjectName(&got.Candidate) != subjectName(&s.Candidate) {
+		return usage("this is not what the statement compares: "+subjectName(&got.Base)+"and "+subjectName(&got.Candidate), "name the releases with --base and --candidate")
+	}
 	got.Version = s.Version // another version must give the same figures, or the statement is not of this program
 	a, err := got.Bytes()
 	if err != nil {
