@@ -74,7 +74,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.IntVar(&o.Nodes, "nodes", 4, fmt.Sprintf("replicas, 4 to %d", check.NodesMax))
 	f.IntVar(&o.Faulty, "faulty", 1, "how many of them are faulty: the last ones")
 	f.IntVar(&views, "views", 2, fmt.Sprintf("views, 1 to %d", check.ViewsMax))
-	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn)")
+	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn; view 4 is always led by 1)")
 	f.IntVar(&o.Blocks, "blocks", 1, "blocks that a faulty leader can make on one parent")
 	f.StringVar(&o.Invariant, "invariant", "", "check this one only: I1 or I8 (default: both, and I2)")
 	f.StringVar(&symmetry, "symmetry", "on", "take replicas that never lead for alike: on or off")
@@ -112,13 +112,11 @@ func checkOptions(o *check.Options, name, leaders string, views int, symmetry, b
 		*x.on = x.value == "on"
 	}
 	if leaders == "" {
-		for v := range views {
-			leader := o.Nodes - 1
-			if v%2 == 1 {
-				leader = 0
-			}
-			o.Leaders = append(o.Leaders, leader)
+		o.Leaders = []int{o.Nodes - 1, 0, o.Nodes - 1, 1}
+		if views < 1 || views > check.ViewsMax {
+			return usage(fmt.Sprintf("%d views", views), fmt.Sprintf("choose --views 1 to %d", check.ViewsMax))
 		}
+		o.Leaders = o.Leaders[:views]
 		return nil
 	}
 	for _, x := range strings.Split(leaders, ",") {

@@ -24,10 +24,6 @@ type Adversary interface {
 	// Certifies returns the block that an aggregate makes final, if it is one that does.
 	Certifies(consensus.Message) (quoin.Hash, bool)
 
-	// Beyond returns the member that leads the view behind the bounds whatever the table of leaders
-	// says, -1 for none.
-	Beyond(s *Setting) int
-
 	// Make returns what the faulty can say, and the aggregates that anybody can make, when the
 	// messages in known have been sent. It is called again until it returns nothing new. If real,
 	// an aggregate has the signatures of those who voted; else those of all members, which changes
@@ -47,6 +43,8 @@ func Against(protocol string) (Adversary, bool) {
 	switch name {
 	case "simplex":
 		return Simplex{}, true
+	case "chained":
+		return Chained{}, true
 	}
 	return nil, false
 }

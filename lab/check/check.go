@@ -35,8 +35,14 @@ var ErrOptions = errors.New("check: options")
 // Limits.
 const (
 	NodesMax  = 7
-	ViewsMax  = 3 // the fourth is a rescue view of Simplex, which has a leader of its own
+	ViewsMax  = 4
 	honestMax = 6
+)
+
+// In the fourth view both protocols have their first rescue leader, whatever the table says (KERNEL K5).
+const (
+	rescueView = 4
+	rescuer    = 1
 )
 
 // Figures are what a check has counted.
@@ -113,6 +119,9 @@ func newChecker(o Options) (*checker, error) {
 	}
 	if o.Invariant != "" && o.Invariant != "I1" && o.Invariant != "I8" {
 		return nil, fmt.Errorf("%w: invariant %q, want I1 or I8", ErrOptions, o.Invariant)
+	}
+	if len(o.Leaders) == rescueView && o.Leaders[rescueView-1] != rescuer {
+		return nil, fmt.Errorf("%w: member %d leads view %d, which is the rescue view of member %d", ErrOptions, o.Leaders[rescueView-1], rescueView, rescuer)
 	}
 	for i, l := range o.Leaders {
 		if l < 0 || l >= o.Nodes {

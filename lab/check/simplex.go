@@ -57,14 +57,6 @@ func (Simplex) Certifies(m consensus.Message) (quoin.Hash, bool) {
 	return quoin.Hash{}, false
 }
 
-// Beyond returns the leader of the first rescue view, view 4.
-func (Simplex) Beyond(s *Setting) int {
-	if s.Views() == 3 {
-		return 1
-	}
-	return -1
-}
-
 // result is a block with what it gives.
 type result struct {
 	view              quoin.View

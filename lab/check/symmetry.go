@@ -17,7 +17,7 @@ type permutation struct {
 func (c *checker) permute() []*permutation {
 	var free []int
 	for i, member := range c.honest {
-		leads := member == c.o.Adversary.Beyond(c.setting)
+		leads := member == rescuer && len(c.o.Leaders)+1 >= rescueView
 		for _, l := range c.o.Leaders {
 			leads = leads || l == member
 		}
