@@ -23,7 +23,9 @@ func Protocols() []Listed {
 	two := func(name, what string, rules chained.Rules) Listed {
 		return Listed{chained.Protocol("chained-"+name, rules), what}
 	}
-	unlocked := two("unlocked", "no lock, and nobody says twice what is known: leaders build on what they happen to know", chained.Rules{})
+	taciturn := two("taciturn", "timeouts prove nothing and nobody says anything twice: safe, by the lock, but it may stop", chained.Rules{})
+	taciturn.New = newTaciturn(chained.Rules{Unproven: true})
+	unlocked := two("unlocked", "taciturn, and without the lock: leaders build on what they happen to know", chained.Rules{})
 	unlocked.New = newTaciturn(chained.Rules{Unlocked: true, Unproven: true})
 	return []Listed{
 		{Protocol: simplex.Protocol("simplex", simplex.Rules{})},
@@ -37,6 +39,7 @@ func Protocols() []Listed {
 		one("send-first", "votes are not persisted", simplex.Rules{SendBeforePersist: true}),
 
 		unlocked,
+		taciturn,
 		two("vote-twice", "a replica votes for every valid block of a view", chained.Rules{VoteTwice: true}),
 		two("vote-after-timeout", "who gave a view up still votes in it", chained.Rules{VoteAfterTimeout: true}),
 		two("one-chain", "a block is final with its own quorum, without that of a child", chained.Rules{CommitOneChain: true}),

@@ -41,35 +41,22 @@ func (r *renaming) value(d digit, v uint8) uint8 {
 	return v
 }
 
-// canonical reports whether no renaming makes a script's decisions smaller, compared view by view up
-// to the first that is not made. The smallest of all scenarios that are one by other names always
-// passes; others may, where a run asks out of that order.
+// canonical reports whether no renaming makes a script smaller, decision by decision in the script's
+// own order. Up to the first decision that a renaming changes, both scripts have asked the same, so
+// that order is one of all scenarios, and the smallest of those that are one by other names passes.
 func (w *walk) canonical() bool {
-	var values [ViewsMax][digits]uint8
-	var known [ViewsMax][digits]bool
-	for _, d := range w.script {
-		values[d.view][d.digit], known[d.view][d.digit] = d.value, true
-	}
 	for i := range renamings {
-		if w.smaller(&renamings[i], &values, &known) {
+		if renamings[i].smaller(w.script) {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *walk) smaller(r *renaming, values *[ViewsMax][digits]uint8, known *[ViewsMax][digits]bool) bool {
-	for v := range w.space.Views {
-		for d := range digits {
-			if d == earlyDigit {
-				continue // has no names in it
-			}
-			if !known[v][d] {
-				return false
-			}
-			if image := r.value(d, values[v][d]); image != values[v][d] {
-				return image < values[v][d]
-			}
+func (r *renaming) smaller(script []decision) bool {
+	for _, d := range script {
+		if image := r.value(d.digit, d.value); image != d.value {
+			return image < d.value
 		}
 	}
 	return false
