@@ -19,9 +19,7 @@ import (
 func (n *node) boot() {
 	w := n.w
 	n.life++
-	*n = node{w: w, name: n.name, index: n.index, key: n.key, signer: n.signer, region: n.region, skewMS: n.skewMS, driftPPM: n.driftPPM,
-		behaviour: n.behaviour, rand: n.rand, fs: n.fs, store: n.store, releases: n.releases, logged: n.logged, reported: n.reported, sentBytes: n.sentBytes,
-		rotten: n.rotten, lost: n.lost, dead: n.dead, life: n.life}
+	*n = node{kept: n.kept}
 	var nothing store.Batch
 	if err := n.store.Apply(&nothing, true); err != nil { // what a store finds when it is opened stays, as with node's
 		w.broken("driver", "%v", err)
@@ -47,10 +45,15 @@ func (n *node) boot() {
 			n.table.Add(r)
 		}
 	}
-	n.replica, err = replica.NewFlawed(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.store,
+	n.replica, err = replica.NewFlawed(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.disk(),
 		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment, Verify: w.verified.transactions,
 		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost, w.plant.flaws)
-	if err != nil {
+	switch {
+	case n.damaged:
+		n.replica = nil
+		n.replaced()
+		return
+	case err != nil:
 		w.broken("I2", "%s does not start again: %v", n.name, err)
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 )
@@ -97,9 +96,4 @@ func (c *Candidate) leads() bool {
 		}
 	}
 	return false
-}
-
-// changesBeside returns what governance changes while a leader is tried, in place of the leader.
-func changesBeside() []governance.Propose {
-	return []governance.Propose{governance.NewBuiltin(quoin.Binding{Hook: hook.Machine.Name, Namespace: "more", Builtin: "kv"})}
 }

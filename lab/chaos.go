@@ -2,116 +2,180 @@ package lab
 
 import "quoin.dev/quoin/lab/events"
 
-// chaos plans the adversity of a world: it crashes and restarts nodes and cuts links, until the
-// world heals.
+// chaos does to the world what the scenario says, until the world heals.
 type chaos struct {
-	w    *world
-	rand random
-
-	crashes    uint64 // of a thousand ticks
-	partitions uint64
-	acts       int  // so far; the first ones are one of each kind
-	off        bool // a scenario does it
+	w      *world
+	rand   random
+	faults []*fault // in force, in the order in which they began
+	off    bool     // a test does it
 }
 
-const chaosTick = 250_000 // microseconds between acts
-
-func (c *chaos) init(w *world) {
-	*c = chaos{w: w, rand: stream(w.o.Seed, "chaos")}
-	c.crashes = c.rand.between(2, 30)
-	c.partitions = c.rand.between(2, 30)
-	if w.o.Plant != "" {
-		c.crashes, c.partitions = 60, 40 // planted bugs need adversity to show
-	}
+// fault is an act that is in force.
+type fault struct {
+	act    *Act
+	flight uint64 // names it in the event log
+	paused bool   // of a flapping link: it works
 }
-
-func (c *chaos) start() {
-	if !c.off {
-		c.w.after(3*second, c.tick)
-	}
-}
-
-func (c *chaos) tick() {
-	w := c.w
-	if w.healed {
-		return
-	}
-	if c.enough() || w.now >= chaosMax {
-		c.heal()
-		return
-	}
-	w.after(chaosTick, c.tick)
-	// One of each kind comes for certain, the rest as it happens.
-	if int(w.now/second)/4 > c.acts {
-		switch c.acts {
-		case 0:
-			c.crash(crashPower)
-		case 1:
-			c.partition()
-		case 2:
-			c.crash(crashKill)
-		case 3:
-			c.oneWay()
-		case 4:
-			c.crash(crashTorn)
-		}
-		c.acts++
-	}
-	if c.rand.chance(c.crashes) {
-		c.crash(crashKind(c.rand.below(uint64(crashKinds))))
-	}
-	if c.rand.chance(c.partitions) {
-		if c.rand.chance(500) {
-			c.partition()
-		} else {
-			c.oneWay()
-		}
-	}
-}
-
-// enough reports whether the world has seen nine tenths of what it is to see, and every kind of
-// adversity.
-func (c *chaos) enough() bool {
-	w, f := c.w, &c.w.result.Faults
-	return uint64(w.chain.height()) >= w.o.Blocks*9/10 && w.chain.transactions >= w.o.Transactions*9/10 && uint64(w.chain.epoch) >= w.o.Epochs &&
-		w.governor.done() && c.acts >= 5 && f.Restarts > 0
-}
-
-type crashKind uint8
 
 const (
-	crashPower crashKind = iota
-	crashKill
-	crashTorn
-	crashAll // the power of every node at once
-	crashKinds
+	healLooks = 250_000 // microseconds between two looks whether the world may heal
+	flapMinUS = 10_000
 )
 
-func (k crashKind) String() string { return [...]string{"power-cut", "kill", "torn-write", "all"}[k] }
+func (c *chaos) init(w *world) { *c = chaos{w: w, rand: stream(w.o.Seed, "chaos")} }
 
-// crash plans the end of some node, at one of its next demands or disk operations, and its return.
-func (c *chaos) crash(kind crashKind) {
+func (c *chaos) start() {
 	w := c.w
-	if kind == crashAll && c.rand.chance(700) {
-		kind = crashPower
+	if c.off {
+		return
 	}
-	victims := []*node{w.nodes[c.rand.index(len(w.nodes))]}
-	if kind == crashAll {
-		victims = w.nodes
+	for i := range w.scenario.Acts {
+		a := &w.scenario.Acts[i]
+		w.after(a.AtUS, func() { c.begin(a) })
 	}
-	for _, n := range victims {
-		if !n.up() || n.doom.set {
-			continue
+	w.after(w.scenario.heal().FromUS, c.look)
+}
+
+// look heals the world when it is time.
+func (c *chaos) look() {
+	w := c.w
+	switch {
+	case w.healed:
+	case w.now >= w.scenario.heal().ToUS || c.enough():
+		c.heal()
+	default:
+		w.after(healLooks, c.look)
+	}
+}
+
+// enough reports whether the world has seen nine tenths of what it is to see, and no crash is still
+// to come.
+func (c *chaos) enough() bool {
+	w := c.w
+	for _, n := range w.nodes {
+		if n.doom.set {
+			return false
 		}
-		if kind == crashTorn {
-			n.fs.CutPowerAfter(int(c.rand.below(12)))
+	}
+	return uint64(w.chain.height()) >= w.o.Blocks*9/10 && w.chain.transactions >= w.o.Transactions*9/10 && uint64(w.chain.epoch) >= w.o.Epochs &&
+		w.governor.done()
+}
+
+// begin does what an act says. What governance does, the governor knows.
+func (c *chaos) begin(a *Act) {
+	w := c.w
+	if w.healed || a.Kind == Release || a.Kind == Validators {
+		return
+	}
+	f := &fault{act: a, flight: w.trace.fly()}
+	f.log(w, events.Fault)
+	w.result.Faults.count(a, len(w.nodes))
+	switch a.Kind {
+	case Crash:
+		for _, node := range a.Nodes {
+			c.crash(w.nodes[node], a)
 		}
-		n.doom = doom{set: true, demands: c.rand.below(60), kill: kind == crashKill}
-		if kind == crashTorn {
-			n.doom.demands += 200
+	case BitRot:
+		for _, node := range a.Nodes {
+			w.nodes[node].rots(a)
 		}
-		w.trace.note(w.now, n.index, events.Noted, "doomed", "%s, after %d demands", kind, n.doom.demands)
-		n.comeBack(c.rand.between(second/2, 8*second))
+	case Jump:
+		c.jump(a, a.ShiftMS)
+		c.later(a.ForUS, func() { c.jump(a, -a.ShiftMS); f.log(w, events.Healed) })
+	default:
+		c.faults = append(c.faults, f)
+		c.apply()
+		c.later(a.ForUS, func() { c.end(f) })
+		if a.Kind == Flap {
+			c.flap(f)
+		}
+	}
+}
+
+// log notes the beginning or the end of a fault.
+func (f *fault) log(w *world, verb events.Verb) {
+	w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: events.World, Verb: verb, Kind: string(f.act.Kind), Flight: f.flight}, text: "%v", args: []any{f.act}})
+}
+
+// later does something when a fault ends by itself, if the world has not healed by then.
+func (c *chaos) later(us uint64, do func()) {
+	if us > 0 {
+		c.w.after(us, func() {
+			if !c.w.healed {
+				do()
+			}
+		})
+	}
+}
+
+// end takes a fault out of force.
+func (c *chaos) end(f *fault) {
+	for i, x := range c.faults {
+		if x == f {
+			c.faults = append(c.faults[:i:i], c.faults[i+1:]...)
+			f.log(c.w, events.Healed)
+			f.act = nil
+			c.apply()
+			return
+		}
+	}
+}
+
+// flap turns a cut into none and back.
+func (c *chaos) flap(f *fault) {
+	c.later(f.act.EveryUS, func() {
+		if f.act != nil {
+			f.paused = !f.paused
+			c.apply()
+			c.flap(f)
+		}
+	})
+}
+
+// cuts reports whether the fault swallows messages now.
+func (f *fault) cuts() bool {
+	return f.act.Kind == Cut || f.act.Kind == OneWay || f.act.Kind == Flap && !f.paused
+}
+
+// apply makes the world what the faults in force make of it.
+func (c *chaos) apply() {
+	c.w.network.shape(c.faults)
+	for _, n := range c.w.nodes {
+		n.slowness = slowness{1, 1}
+	}
+	for _, f := range c.faults {
+		for _, node := range f.act.Nodes {
+			s := &c.w.nodes[node].slowness
+			switch f.act.Kind {
+			case SlowNode:
+				s.processor = max(s.processor, f.act.Factor)
+			case SlowDisk:
+				s.disk = max(s.disk, f.act.Factor)
+			}
+		}
+	}
+}
+
+// jump puts clocks forward or back.
+func (c *chaos) jump(a *Act, ms int64) {
+	for _, node := range a.Nodes {
+		c.w.nodes[node].jumpMS += ms
+	}
+}
+
+// crash plans the end of a node that is up, at one of its next demands or disk operations, and its
+// return.
+func (c *chaos) crash(n *node, a *Act) {
+	if !n.up() || n.doom.set {
+		return
+	}
+	n.doom = doom{set: true, demands: a.Demands, kill: a.Crash == Kill}
+	if a.Crash == Torn {
+		n.fs.CutPowerAfter(int(c.rand.below(12)))
+		n.doom.demands += 200
+	}
+	if a.ForUS > 0 {
+		n.comeBack(a.ForUS)
 	}
 }
 
@@ -128,67 +192,17 @@ func (n *node) comeBack(microseconds uint64) {
 	})
 }
 
-// partition cuts the nodes into two groups, for a while.
-func (c *chaos) partition() {
-	w := c.w
-	w.result.Faults.Partitions++
-	side := make([]bool, len(w.nodes))
-	for i := range side {
-		side[i] = c.rand.chance(500)
-	}
-	var links []link
-	for i := range side {
-		for j := range side {
-			if side[i] != side[j] {
-				links = append(links, link{i, j})
-			}
-		}
-	}
-	c.cut("partition", links)
-}
-
-// oneWay cuts what some node sends, or what it hears, or one link.
-func (c *chaos) oneWay() {
-	w := c.w
-	w.result.Faults.OneWayCuts++
-	a, kind := c.rand.index(len(w.nodes)), c.rand.below(3)
-	var links []link
-	for b := range w.nodes {
-		switch {
-		case b == a:
-		case kind == 0:
-			links = append(links, link{a, b})
-		case kind == 1:
-			links = append(links, link{b, a})
-		case len(links) == 0:
-			links = append(links, link{a, b})
-		}
-	}
-	c.cut("one-way-cut", links)
-}
-
-func (c *chaos) cut(kind string, links []link) {
-	w, flight := c.w, c.w.trace.fly()
-	w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: events.World, Verb: events.Fault, Kind: kind, Flight: flight}, text: "%v", args: []any{links}})
-	for _, l := range links {
-		w.network.cut[l] = true
-	}
-	w.after(c.rand.between(second/2, 10*second), func() {
-		for _, l := range links {
-			delete(w.network.cut, l)
-		}
-		w.trace.keep(&line{Event: events.Event{AtUS: w.now, Node: events.World, Verb: events.Healed, Kind: kind, Flight: flight}})
-	})
-}
-
-// heal ends all adversity but that of the faulty validator.
+// heal ends all adversity but that of faulty validators: the network is a good one, what is down comes
+// back, clocks that were put forward or back are put right.
 func (c *chaos) heal() {
 	w := c.w
 	w.healed = true
 	w.network.heal()
+	c.faults = nil
+	c.apply()
 	w.trace.note(w.now, events.World, events.Healed, "", "the network is a good one from now on")
 	for _, n := range w.nodes {
-		n.doom = doom{}
+		n.doom, n.jumpMS = doom{}, 0
 		n.fs.CutPowerAfter(-1)
 		n.restart()
 	}

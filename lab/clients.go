@@ -15,7 +15,8 @@ const (
 	accounts     = 16
 	clientKeys   = 64          // of the key-value machine
 	resubmitUS   = 15 * second // without a receipt, a client tries another node
-	submittedMax = 100         // of clients, at a time without a receipt
+	submittedMax = 100         // without a receipt at a time, where clients do not wait for receipts
+	thinkUS      = second / 10 // between a receipt and the next transaction, where they do
 	probesMax    = 4
 	probeEvery   = 3 * second
 )
@@ -26,7 +27,8 @@ type clients struct {
 	w        *world
 	rand     random
 	accounts [accounts]ed25519.PrivateKey
-	interval uint64 // between two transactions, on average
+	interval uint64 // between two transactions, on average; 0: nobody sends any
+	most     int    // that may be without a receipt
 	salt     uint64
 	sent     []quoin.Transaction // all of them
 	made     []uint64            // when, by place in sent
@@ -41,11 +43,16 @@ func (c *clients) init(w *world) {
 	for i := range c.accounts {
 		c.accounts[i] = key("account", i)
 	}
-	c.interval = uint64(40_000 + c.rand.below(30_000))
+	switch l := w.scenario.Load; {
+	case l.Closed > 0:
+		c.interval, c.most = max(1, thinkUS/l.Closed), int(l.Closed)
+	case l.Rate > 0:
+		c.interval, c.most = second/l.Rate, submittedMax
+	}
 }
 
 func (c *clients) start() {
-	if !c.off {
+	if !c.off && c.interval > 0 {
 		c.w.after(100_000, c.next)
 	}
 }
@@ -57,7 +64,7 @@ func (c *clients) next() {
 		return
 	}
 	w.after(c.rand.below(2*c.interval)+1, c.next)
-	if len(c.waiting) >= submittedMax {
+	if len(c.waiting) >= c.most {
 		return
 	}
 	if len(c.sent) > 0 && c.rand.chance(60) {

@@ -21,7 +21,7 @@ type cold struct {
 
 func (c *cold) end() {
 	w := c.w
-	peer := w.honest()[0]
+	peer := w.sound()
 	table, err := plugin.NewTable(w.builtinsOf(peer))
 	if err != nil {
 		w.broken("driver", "%v", err)

@@ -84,6 +84,16 @@ func (c *Corpus) all() []*plugin.Release {
 	return all
 }
 
+// has refuses names of fixtures that were not compiled.
+func (c *Corpus) has(names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(c.items, func(x corpusItem) bool { return x.fixture.Name == name }) {
+			return fmt.Errorf("%w: the hostile plugin %q is not in the corpus", ErrOptions, name)
+		}
+	}
+	return nil
+}
+
 func (c *Corpus) find(digest quoin.Hash) *plugin.Release {
 	for _, r := range c.all() {
 		if r.Digest() == digest {

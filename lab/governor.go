@@ -18,7 +18,7 @@ type governor struct {
 	w       *world
 	rand    random
 	keys    [3]ed25519.PrivateKey // the proposer, who approves nothing of its own, and two approvers
-	changes []governance.Propose
+	changes []change              // to come, and the present one
 	salt    uint64
 
 	step     int // of the present change
@@ -32,19 +32,43 @@ type governor struct {
 	veto     bool         // validators of more than f veto what is scheduled
 }
 
+// change is a proposal, and when it may be made.
+type change struct {
+	governance.Propose
+	atUS uint64
+}
+
 func (g *governor) init(w *world) {
 	*g = governor{w: w, rand: stream(w.o.Seed, "governor")}
 	for i := range g.keys {
 		g.keys[i] = key("governor", i)
 	}
-	g.changes = []governance.Propose{governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})}
-	if name := w.result.Hostile; name != None {
-		g.changes = append(g.changes, w.corpus.propose(name))
-	} else if w.o.Candidate.leads() {
-		g.changes = changesBeside()
-	} else if g.rand.chance(500) {
-		g.changes = append(g.changes, governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"}))
+	for i := range w.scenario.Acts {
+		a := &w.scenario.Acts[i]
+		if a.Kind == Release || a.Kind == Validators {
+			g.changes = append(g.changes, change{g.proposal(a), a.AtUS})
+		}
 	}
+	g.finished = len(g.changes) == 0
+}
+
+// proposal returns what an act wants governance to bring in.
+func (g *governor) proposal(a *Act) governance.Propose {
+	switch {
+	case a.Kind == Validators:
+		var members []quoin.Validator
+		for _, i := range a.Nodes {
+			members = append(members, g.w.members.At(i))
+		}
+		set, err := quoin.NewValidatorSet(members)
+		if err != nil {
+			panic("lab: some of the validators are no set: " + err.Error())
+		}
+		return governance.NewValidators(set)
+	case a.Hostile != "":
+		return g.w.corpus.propose(a.Hostile)
+	}
+	return governance.NewBuiltin(quoin.Binding{Hook: a.Hook, Builtin: a.Builtin, Namespace: a.Space})
 }
 
 func (g *governor) roles() quoin.Roles {
@@ -73,8 +97,9 @@ func (g *governor) act() {
 	}
 	switch g.step {
 	case 0:
-		p := g.changes[0]
-		g.send(0, p)
+		if c := g.changes[0]; w.now >= c.atUS {
+			g.send(0, c.Propose)
+		}
 	case 1, 2:
 		g.send(g.step, governance.Approve{Proposal: g.number})
 	case 3:
@@ -92,6 +117,9 @@ func (g *governor) act() {
 		if w.chain.epoch > g.epoch {
 			g.step, g.changes = 0, g.changes[1:]
 			g.finished = len(g.changes) == 0
+			if !w.healed {
+				w.result.Faults.Changes++
+			}
 		}
 	}
 }

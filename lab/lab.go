@@ -17,6 +17,11 @@ type Options struct {
 	Transactions int    // of clients, to certify; default 1000
 	Epochs       uint64 // to see, at least; default 2
 
+	// Scenario is played, with the seed. Then what it says itself (Nodes, Blocks, Transactions, Epochs,
+	// Byzantine, Hostile, Network) may not be given. Default: Draw's.
+	Scenario *Scenario
+	Network  string // the kind, as a scenario's line says it after "network"; "wan" alone leaves the regions to the seed; default: as the seed chooses
+
 	Byzantine Behaviour // of one validator; default: as the seed chooses
 	Hostile   string    // name of a fixture of plugin/hostile that governance brings in; default: as the seed chooses, None for none
 	Plant     Bug       // a bug to plant in every honest replica; default: none
@@ -34,6 +39,15 @@ const None = "none"
 var ErrOptions = errors.New("lab: bad options")
 
 func (o Options) withDefaults() (Options, error) {
+	if s := o.Scenario; s != nil {
+		if o.Nodes != 0 || o.Blocks != 0 || o.Transactions != 0 || o.Epochs != 0 || o.Byzantine != "" || o.Hostile != "" || o.Network != "" {
+			return o, fmt.Errorf("%w: a scenario says itself what else is given", ErrOptions)
+		}
+		if err := s.check(); err != nil {
+			return o, err
+		}
+		return o, errors.Join(s.tolerable(), o.Plant.check())
+	}
 	if o.Nodes == 0 {
 		o.Nodes = 4
 	}
@@ -46,8 +60,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Epochs == 0 {
 		o.Epochs = 2
 	}
-	if o.Nodes < 4 || o.Nodes > 64 {
-		return o, fmt.Errorf("%w: %d nodes, want 4 to 64", ErrOptions, o.Nodes)
+	if o.Nodes < nodesMin || o.Nodes > nodesMax {
+		return o, fmt.Errorf("%w: %d nodes, want %d to %d", ErrOptions, o.Nodes, nodesMin, nodesMax)
 	}
 	if err := o.Byzantine.check(); err != nil {
 		return o, err
@@ -75,18 +89,8 @@ type Report struct {
 	Byzantine    Behaviour
 	Hostile      string // the fixture that governance brought in, or None
 	Faults       Faults
+	Scenario     *Scenario   // that was played
 	Violations   []Violation // at most one: the run ends there
-}
-
-// Faults counts what was injected, by kind.
-type Faults struct {
-	Lost, Duplicated, Reordered, Spikes uint64 // messages; a spike is a delay of many times the usual
-	Partitions, OneWayCuts, Cut         uint64 // acts of cutting links, and messages that a cut link swallowed
-	PowerCuts, TornWrites, Kills        uint64 // crashes: between two demands; within a disk operation; of the process alone
-	Restarts                            uint64
-	LostBatches                         uint64 // batches of the store that crashes took back
-	TornBytes                           uint64 // of vote logs that crashes took back half
-	Byzantine                           uint64 // acts of the faulty validator
 }
 
 // Violation is a broken invariant.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/lab/events"
 )
 
@@ -131,17 +130,18 @@ func TestHarshWorlds(t *testing.T) {
 			if *show {
 				o.Events = func(e *events.Event) { fmt.Println(e) }
 			}
-			w, err := newWorld(o, func(w *world) {
-				w.chaos.crashes, w.chaos.partitions = 100, 60
-				w.network.loss, w.network.reorder, w.network.spikes = 80, 300, 20
-				if all := w.genesis.Configuration.Validators; all.Len() > 4 {
-					four, err := quoin.NewValidatorSet(slices.Clone(all.All())[:all.Len()-1])
-					if err != nil {
-						t.Fatal(err)
-					}
-					w.governor.changes = append(w.governor.changes, governance.NewValidators(four), governance.NewValidators(all))
-				}
-			})
+			s, err := draw(o, severity{crashes: 100, cuts: 60, gray: 30})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Network.Loss, s.Network.Reorder, s.Network.Spikes = 80, 300, 20
+			s.Acts = slices.DeleteFunc(s.Acts, func(a Act) bool { return a.Kind == Validators })
+			if s.Nodes > 4 {
+				s.Weights = nil
+				d := drawing{Scenario: s}
+				s.Acts = append(s.Acts, Act{AtUS: second, Kind: Validators, Nodes: d.all()[:s.Nodes-1]}, Act{AtUS: second, Kind: Validators, Nodes: d.all()})
+			}
+			w, err := newWorld(Options{Seed: seed, Scenario: s, Events: o.Events})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,76 +6,115 @@ import (
 	"quoin.dev/quoin/replica"
 )
 
-// network carries messages between regions. Links keep their order, as streams do, unless the world
-// says otherwise.
+// network carries messages between nodes.
 type network struct {
-	w    *world
-	rand random
-
-	loss, duplicates, reorder, spikes uint64 // of a thousand messages
-	jitter                            uint64 // at most so many thousandths of a delay
-
-	cut     map[link]bool                         // links that swallow everything
-	filter  func(from, to *node, m *message) bool // what a scenario lets through; nil for all
-	arrival map[link]uint64                       // of the last message that kept its order
+	w      *world
+	rand   random
+	now    Network                               // its present quality
+	links  []link                                // by sender and receiver
+	filter func(from, to *node, m *message) bool // what a test lets through; nil for all
 }
 
-// link is one direction between two nodes.
-type link struct{ from, to int }
-
 func (t *network) init(w *world) {
-	*t = network{w: w, rand: stream(w.o.Seed, "network"), cut: map[link]bool{}, arrival: map[link]uint64{}}
-	t.jitter = t.rand.between(20, 400)
-	if t.rand.chance(700) {
-		t.loss = t.rand.between(1, 60)
-	} else {
-		t.loss = 2
+	n := len(w.nodes)
+	*t = network{w: w, rand: stream(w.o.Seed, "network"), now: w.scenario.Network, links: make([]link, n*n)}
+	for i, x := range w.nodes {
+		if r := t.now.Regions; len(r) > 0 {
+			x.region = r[i%len(r)]
+		}
 	}
-	t.duplicates = t.rand.below(40)
-	t.reorder = t.rand.below(100)
-	t.spikes = t.rand.below(10)
 }
 
 // heal makes the network a good one.
 func (t *network) heal() {
-	t.loss, t.duplicates, t.reorder, t.spikes = 0, 0, 0, 0
-	clear(t.cut)
+	t.now.Loss, t.now.Duplicate, t.now.Reorder, t.now.Spikes, t.now.Bandwidth = 0, 0, 0, 0, 0
+}
+
+func (t *network) link(from, to int) *link { return &t.links[from*len(t.w.nodes)+to] }
+
+// shape gives every link its quality: the network's, what differs for good, and what the faults in force
+// do to it. In a good network nothing differs.
+func (t *network) shape(faults []*fault) {
+	w := t.w
+	for _, from := range w.nodes {
+		for _, to := range w.nodes {
+			l := t.link(from.index, to.index)
+			l.delayUS, l.loss, l.bandwidth, l.cut = delay(from.region, to.region), t.now.Loss, t.now.Bandwidth, false
+			if t.now.Kind == Fixed {
+				l.delayUS = t.now.DelayUS
+			}
+		}
+	}
+	if w.healed {
+		return
+	}
+	for i := range w.scenario.Links {
+		t.change(&w.scenario.Links[i])
+	}
+	for _, f := range faults {
+		switch a := f.act; {
+		case a.Kind == Degrade:
+			t.change(&a.Link)
+		case f.cuts():
+			t.cut(a.Nodes, a.Others)
+			if a.Kind != OneWay {
+				t.cut(a.Others, a.Nodes)
+			}
+		}
+	}
+}
+
+func (t *network) change(c *LinkChange) {
+	for _, from := range c.From {
+		for _, to := range c.To {
+			t.link(from, to).change(c)
+			if c.Both {
+				t.link(to, from).change(c)
+			}
+		}
+	}
+}
+
+func (t *network) cut(from, to []int) {
+	for _, a := range from {
+		for _, b := range to {
+			t.link(a, b).cut = true
+		}
+	}
 }
 
 // carry brings a message from one node to another, or not, or twice.
 func (t *network) carry(from, to *node, m *message) {
 	w, f := t.w, &t.w.result.Faults
-	l := link{from.index, to.index}
-	if t.cut[l] || t.filter != nil && !t.filter(from, to, m) {
+	l := t.link(from.index, to.index)
+	if l.cut || t.filter != nil && !t.filter(from, to, m) {
 		f.Cut++
 		w.trace.lost(to, m, "the link is cut")
 		return
 	}
 	copies := 1
-	if t.rand.chance(t.duplicates) {
+	if t.rand.chance(t.now.Duplicate) {
 		f.Duplicated++
 		copies++
 	}
 	for range copies {
-		if t.rand.chance(t.loss) {
+		if t.rand.chance(l.loss) {
 			f.Lost++
 			w.trace.lost(to, m, "dropped")
 			continue
 		}
-		base := delay(from.region, to.region)
-		at := w.now + base + t.rand.below(base*t.jitter/1_000+50)
-		if t.rand.chance(t.spikes) {
+		left, ok := l.leave(w.now, uint64(len(m.bytes)))
+		if !ok {
+			f.Overflowed++
+			w.trace.lost(to, m, "the link is full")
+			continue
+		}
+		at := left + l.delayUS + t.rand.below(l.delayUS*t.now.Jitter/1_000+50)
+		if t.rand.chance(t.now.Spikes) {
 			f.Spikes++
-			at += base * t.rand.between(2, 20)
+			at += l.delayUS * t.rand.between(2, 20)
 		}
-		switch {
-		case at >= t.arrival[l]:
-			t.arrival[l] = at
-		case t.rand.chance(t.reorder):
-			f.Reordered++
-		default:
-			at = t.arrival[l]
-		}
+		at = l.arrive(at, t.overtakes)
 		w.queue.add(at, func() {
 			if !to.up() {
 				w.trace.lost(to, m, "nobody is there")
@@ -86,4 +125,13 @@ func (t *network) carry(from, to *node, m *message) {
 			to.deliver(replica.Message{From: from.key, Bytes: bytes.Clone(m.bytes)})
 		})
 	}
+}
+
+// overtakes decides whether a message overtakes the one before it.
+func (t *network) overtakes() bool {
+	if !t.rand.chance(t.now.Reorder) {
+		return false
+	}
+	t.w.result.Faults.Reordered++
+	return true
 }

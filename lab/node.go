@@ -26,34 +26,12 @@ const (
 
 // node is a replica with a disk, a clock and a loop: what package node is to a real one.
 type node struct {
-	w         *world
-	name      string
-	index     int
-	key       quoin.PublicKey
-	signer    signature.Signer
-	region    region
-	skewMS    int64
-	driftPPM  int64 // of its clock and timers
-	behaviour Behaviour
-	rand      random // of its disk and its processor
+	kept
 
-	// what a crash leaves
-	fs        *disk.Memory
-	store     *store.Memory
-	releases  map[quoin.Hash]bool
-	logged    bool // the vote log was made
-	reported  quoin.Height
-	sentBytes uint64
-	rotten    bool // bits of its vote log were flipped
-	lost      bool // its vote log was refused: it follows and never votes
-	dead      bool // it never comes back
-
-	// what it does not
 	replica *replica.Replica
 	machine consensus.Machine // of its present epoch
 	votes   *disk.Log
 	table   *plugin.Table
-	life    uint64
 	inbox   []replica.Input
 	more    bool // answer Output.More with Continue
 	busy    bool // demands are being met
@@ -62,9 +40,41 @@ type node struct {
 	timers  [2]uint64 // the newest of each kind
 	syncing bool
 	sync    quoin.Height // wanted after the sync under way
+	damaged bool         // the store has said that it is damaged
 
 	doom doom
 }
+
+// kept is what a crash leaves of a node.
+type kept struct {
+	w         *world
+	name      string
+	index     int
+	key       quoin.PublicKey
+	signer    signature.Signer
+	region    Region
+	skewMS    int64
+	jumpMS    int64 // by which its clock was put forward
+	driftPPM  int64 // of its clock and timers
+	slowness  slowness
+	behaviour Behaviour
+	rand      random // of its disk and its processor
+
+	fs        *disk.Memory
+	store     *store.Memory
+	releases  map[quoin.Hash]bool
+	logged    bool // the vote log was made
+	reported  quoin.Height
+	sentBytes uint64
+	rotten    bool   // a bit of its disk was flipped
+	rottenKey []byte // of the record of the store that cannot be read; nil for none
+	lost      bool   // its vote log was refused: it follows and never votes
+	dead      bool   // it never comes back
+	life      uint64
+}
+
+// slowness is how many times longer something takes than it should.
+type slowness struct{ processor, disk uint64 }
 
 // doom is a crash to come: after so many demands.
 type doom struct {
@@ -75,11 +85,8 @@ type doom struct {
 
 func newNode(w *world, i int) *node {
 	k := key("validator", i)
-	n := &node{w: w, name: fmt.Sprintf("v%d", i), signer: signature.NewSigner(k), key: signature.PublicOf(k), behaviour: None,
-		rand: stream(w.o.Seed, fmt.Sprintf("node/%d", i)), releases: map[quoin.Hash]bool{}}
-	n.region = region(w.network.rand.below(uint64(regions)))
-	n.skewMS = int64(n.rand.below(1_600)) - 800
-	n.driftPPM = int64(n.rand.below(400)) - 200
+	n := &node{kept: kept{w: w, name: fmt.Sprintf("v%d", i), signer: signature.NewSigner(k), key: signature.PublicOf(k), behaviour: None,
+		slowness: slowness{1, 1}, rand: stream(w.o.Seed, fmt.Sprintf("node/%d", i)), releases: map[quoin.Hash]bool{}}}
 	n.fs = disk.NewMemory(disk.Choices(n.rand.next()))
 	n.store = store.NewMemory()
 	return n
@@ -90,7 +97,7 @@ func (n *node) up() bool { return n.replica != nil }
 // clock is the node's own clock.
 func (n *node) clock() quoin.Time {
 	us := int64(n.w.now)
-	return quoin.Time(startTime + (us+us/1_000_000*n.driftPPM)/1_000 + n.skewMS)
+	return quoin.Time(startTime + (us+us/1_000_000*n.driftPPM)/1_000 + n.skewMS + n.jumpMS)
 }
 
 // deliver hands an input to the node's loop.
@@ -138,7 +145,7 @@ func (n *node) turn() {
 		cost += executeUS
 	}
 	n.more = out.More
-	n.freeAt = n.w.now + cost
+	n.freeAt = n.w.now + cost*n.slowness.processor
 	n.busy = true
 	n.write(out)
 }
@@ -168,7 +175,7 @@ func (n *node) write(out *replica.Output) {
 		n.meet(out)
 		return
 	}
-	n.later(n.rand.between(syncMinUS, syncMaxUS), func() {
+	n.later(n.rand.between(syncMinUS, syncMaxUS)*n.slowness.disk, func() {
 		if err := n.votes.Sync(); err != nil {
 			n.powerOff(err)
 			return
@@ -213,6 +220,10 @@ func (n *node) meet(out *replica.Output) {
 	if out.Prune && !n.prune() || n.doomed() {
 		return
 	}
+	if n.damaged {
+		n.replaced()
+		return
+	}
 	if out.Fatal != nil {
 		n.w.broken("I2", "%s stops: %v", n.name, out.Fatal)
 		return
@@ -251,9 +262,9 @@ func (n *node) syncStore(h quoin.Height) {
 	}
 	n.syncing = true
 	h, n.sync = n.sync, 0
-	took := n.rand.between(syncMinUS, syncMaxUS)
+	took := n.rand.between(syncMinUS, syncMaxUS) * n.slowness.disk
 	if n.rand.chance(200) {
-		took = n.rand.between(syncMaxUS, syncSlowUS) // so that crashes find something to take
+		took = max(took, n.rand.between(syncMaxUS, syncSlowUS)) // so that crashes find something to take
 	}
 	n.later(took, func() {
 		n.syncing = false

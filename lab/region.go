@@ -1,12 +1,12 @@
 package lab
 
-// A region is where a replica stands. Messages between two regions take half of the round trip
-// below, plus jitter.
-type region int
+// Region is where a replica stands. Messages between two regions take half of the round trip below,
+// plus jitter.
+type Region int
 
 // Regions of a large cloud provider, around the world.
 const (
-	virginia region = iota
+	virginia Region = iota
 	oregon
 	saoPaulo
 	ireland
@@ -20,7 +20,7 @@ const (
 var regionNames = [regions]string{"virginia", "oregon", "sao-paulo", "ireland", "frankfurt", "mumbai", "singapore", "tokyo"}
 
 // String returns the region's name.
-func (r region) String() string { return regionNames[r] }
+func (r Region) String() string { return regionNames[r] }
 
 // roundTripMS is the round trip between two regions in milliseconds, rounded to what the medians
 // published at cloudping.co for AWS's regions of these names look like. Only the upper triangle is
@@ -46,7 +46,7 @@ func RegionName(i int) string { return region(i).String() }
 func RegionDelay(from, to int) uint64 { return delay(region(from), region(to)) }
 
 // delay returns the time that a message takes one way, in microseconds, without jitter.
-func delay(from, to region) uint64 {
+func delay(from, to Region) uint64 {
 	if from == to {
 		return 250
 	}

@@ -26,7 +26,20 @@ import (
 func calm(w *world) {
 	w.chaos.off = true
 	w.network.heal()
+	w.scenario.Links = nil
 	w.governor.finished = true
+	for i := range w.governor.changes {
+		w.governor.changes[i].atUS = 0
+	}
+}
+
+// changes are proposals that may come at once.
+func changes(proposals ...governance.Propose) []change {
+	var all []change
+	for _, p := range proposals {
+		all = append(all, change{Propose: p})
+	}
+	return all
 }
 
 // play runs a scenario: a calm world, changed. It ends well, or the test fails.
@@ -505,7 +518,7 @@ func TestUnreadyNextSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.governor.changes = []governance.Propose{governance.NewValidators(set)}
+		w.governor.changes = changes(governance.NewValidators(set))
 		w.governor.finished = false
 		w.after(60*second, func() { w.governor.finished = true; w.chaos.heal() })
 	})
@@ -526,7 +539,7 @@ func TestDepartingValidatorHoldsTheCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.governor.changes = []governance.Propose{governance.NewValidators(set)}
+		w.governor.changes = changes(governance.NewValidators(set))
 		w.governor.finished = false
 		leaver := w.nodes[4]
 		var since uint64

@@ -96,7 +96,7 @@ func TestActivationAtEveryOffset(t *testing.T) {
 	for notice := quoin.Height(2); notice < 18; notice++ {
 		w := play(t, Options{Epochs: 3, Blocks: 20, Transactions: 20}, func(w *world) {
 			activation(w, notice, nil)
-			w.governor.changes = append(w.governor.changes, governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"}))
+			w.governor.changes = append(w.governor.changes, changes(governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"}))...)
 			w.after(10*second, w.chaos.heal)
 		})
 		if w.chain.epoch != 3 {
@@ -119,7 +119,7 @@ func TestMembershipChurnAroundActivations(t *testing.T) {
 		leader := func(name string) governance.Propose {
 			return governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: name})
 		}
-		w.governor.changes = []governance.Propose{governance.NewValidators(four), leader("weighted-random"), governance.NewValidators(all), leader("round-robin")}
+		w.governor.changes = changes(governance.NewValidators(four), leader("weighted-random"), governance.NewValidators(all), leader("round-robin"))
 		w.after(40*second, w.chaos.heal)
 	})
 	if w.chain.epoch != 5 {
@@ -289,7 +289,7 @@ func TestReadinessByDigestBeforeActivation(t *testing.T) {
 			}
 			return corpus
 		}
-		w.governor.changes = []governance.Propose{corpus.propose("leader-always-zero")}
+		w.governor.changes = changes(corpus.propose("leader-always-zero"))
 		w.governor.finished = false
 		w.governor.notice = 4
 		w.genesis.Configuration.Parameters.ActivationRetries = 64

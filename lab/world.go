@@ -24,11 +24,13 @@ const (
 
 // world is one deterministic world.
 type world struct {
-	o       Options
-	now     uint64 // microseconds
-	queue   queue
-	stopped bool
+	o        Options
+	scenario *Scenario
+	now      uint64 // microseconds
+	queue    queue
+	stopped  bool
 
+	members     quoin.ValidatorSet // the first
 	genesis     *quoin.Genesis
 	origin      quoin.Origin
 	environment governance.Environment
@@ -55,61 +57,54 @@ type world struct {
 	result   Report
 }
 
-// newWorld makes the world of a seed, before anything has happened. A scenario may change the genesis
-// and what was planned.
-func newWorld(o Options, scenario ...func(w *world)) (*world, error) {
+// newWorld makes the world of a scenario and a seed, before anything has happened. A test may change the
+// genesis and what was planned.
+func newWorld(o Options, change ...func(w *world)) (*world, error) {
 	plant, _ := o.Plant.find()
 	plant.choose(&o)
-	w := &world{o: o, corpus: o.Corpus, verified: verified{}, plant: plant}
-	w.result = Report{Seed: o.Seed, Nodes: o.Nodes, Byzantine: o.Byzantine, Hostile: o.Hostile}
+	w := &world{o: o, scenario: o.Scenario, corpus: o.Corpus, verified: verified{}, plant: plant}
+	var err error
+	if w.scenario == nil {
+		if w.scenario, err = Draw(o); err != nil {
+			return nil, err
+		}
+	}
+	s := w.scenario
+	w.o.Nodes, w.o.Blocks, w.o.Transactions, w.o.Epochs = s.Nodes, s.Until.Height, s.Until.Transactions, s.Until.Epochs
+	w.result = Report{Seed: o.Seed, Nodes: s.Nodes, Scenario: s, Byzantine: None, Hostile: None}
+	if len(s.Faulty) > 0 {
+		w.result.Byzantine = s.Faulty[0].Behaviour
+	}
 	w.trace = trace{digest: sha256.New(), sink: o.Events}
 	w.environment = execution.Environment()
-	if err := w.plan(); err != nil {
-		return nil, err
-	}
-	if err := w.makeGenesis(); err != nil {
-		return nil, err
-	}
-	w.observe()
-	if plant.world != nil {
-		scenario = append(scenario, plant.world)
-	}
-	for _, change := range scenario {
-		change(w)
-	}
-	w.origin = w.genesis.Origin()
-	return w, w.genesis.Check()
-}
-
-// plan draws what the seed decides once for all.
-func (w *world) plan() error {
-	r := stream(w.o.Seed, "plan")
-	byzantine, hostile := behaviours[r.index(len(behaviours))], chainFixtures[r.index(len(chainFixtures))]
-	if kind := r.below(4); kind != 0 { // one world in four has a faulty validator, one a hostile plugin
-		byzantine = None
-		if kind != 1 {
-			hostile = None
+	if names := s.hostile(); len(names) > 0 {
+		w.result.Hostile = names[0]
+		if w.corpus == nil {
+			w.corpus, err = NewCorpus(names...)
+		} else {
+			err = w.corpus.has(names)
 		}
-	} else {
-		hostile = None
-	}
-	if w.o.Byzantine == "" {
-		w.result.Byzantine = byzantine
-	}
-	if w.o.Hostile == "" {
-		w.result.Hostile = hostile
-	}
-	if w.result.Hostile != None && w.corpus == nil {
-		var err error
-		if w.corpus, err = NewCorpus(w.result.Hostile); err != nil {
-			return err
+		if err != nil {
+			return nil, err
 		}
+	}
+	if err := w.makeNodes(); err != nil {
+		return nil, err
 	}
 	w.network.init(w)
 	w.chaos.init(w)
 	w.clients.init(w)
 	w.governor.init(w)
-	return nil
+	w.makeGenesis()
+	w.observe()
+	if plant.world != nil {
+		change = append(change, plant.world)
+	}
+	for _, f := range change {
+		f(w)
+	}
+	w.origin = w.genesis.Origin()
+	return w, w.genesis.Check()
 }
 
 // key returns a key that depends on nothing but its name.
@@ -118,41 +113,41 @@ func key(kind string, i int) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-func (w *world) makeGenesis() error {
-	var members []quoin.Validator
+// makeNodes makes the nodes, in the order of the validator set.
+func (w *world) makeNodes() error {
 	for i := range w.o.Nodes {
-		n := newNode(w, i)
-		w.nodes = append(w.nodes, n)
-		members = append(members, quoin.Validator{Name: n.name, Key: n.key, Weight: 1})
+		w.nodes = append(w.nodes, newNode(w, i))
 	}
-	set, err := quoin.NewValidatorSet(members)
-	if err != nil {
+	slices.SortFunc(w.nodes, func(a, b *node) int { return slices.Compare(a.key[:], b.key[:]) })
+	var members []quoin.Validator
+	for i, n := range w.nodes {
+		members = append(members, quoin.Validator{Name: n.name, Key: n.key, Weight: w.scenario.weight(i)})
+		n.index, n.name, n.behaviour = i, fmt.Sprintf("v%d", i), w.scenario.behaviour(i)
+	}
+	for _, c := range w.scenario.Clocks {
+		w.nodes[c.Node].skewMS, w.nodes[c.Node].driftPPM = c.SkewMS, c.DriftPPM
+	}
+	var err error
+	if w.members, err = quoin.NewValidatorSet(members); err != nil {
 		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
+	return nil
+}
+
+func (w *world) makeGenesis() {
 	g := &quoin.Genesis{Network: "lab", Chain: "main", Time: startTime}
 	p := quoin.DefaultParameters()
 	p.TimeoutBaseMS, p.TimeoutMaxMS = 1_000, 8_000
 	p.ExpiryWindowHeights, p.ForcedInclusionViews = 128, 16
 	p.HeartbeatMS = 5_000
 	p.UnsignedTransactionsFlag = 1
-	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: p, Roles: w.governor.roles()}
+	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: w.members, Parameters: p, Roles: w.governor.roles()}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range w.o.Candidate.Bindings() {
 		g.Configuration = g.Configuration.WithBinding(b)
 	}
 	w.genesis = g
-	for _, n := range w.nodes {
-		n.index, _ = set.Index(n.key)
-	}
-	slices.SortFunc(w.nodes, func(a, b *node) int { return a.index - b.index })
-	for _, n := range w.nodes {
-		n.name = fmt.Sprintf("v%d", n.index)
-	}
-	if w.result.Byzantine != None {
-		w.nodes[w.chaos.rand.index(len(w.nodes))].behaviour = w.result.Byzantine
-	}
-	return nil
 }
 
 // corpusOf returns the hostile plugins that a node can get.
@@ -180,6 +175,7 @@ func (w *world) run() {
 }
 
 func (w *world) begin() {
+	w.network.shape(nil)
 	for _, n := range w.nodes {
 		if !n.dead {
 			n.boot()
@@ -291,4 +287,14 @@ func (w *world) honest() []*node {
 		}
 	}
 	return honest
+}
+
+// sound returns an honest replica whose store has not rotted; there is one.
+func (w *world) sound() *node {
+	for _, n := range w.honest() {
+		if n.rottenKey == nil {
+			return n
+		}
+	}
+	panic("lab: no store is sound")
 }

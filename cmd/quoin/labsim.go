@@ -211,7 +211,7 @@ func (s *simulation) add(r *lab.Report, err error) {
 	x.Epochs += r.Epochs
 	x.Views += r.Views
 	x.Messages += r.Messages
-	addFaults(&x.Faults, &r.Faults)
+	x.Faults.Add(&r.Faults)
 	s.hostile[r.Hostile]++
 	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
 	for _, v := range r.Violations {
@@ -237,38 +237,6 @@ func (s *simulation) replay(r *lab.Report) string {
 		}
 	}
 	return command + s.candidate.again()
-}
-
-func addFaults(sum, x *lab.Faults) {
-	for _, f := range faultCounts(sum, x) {
-		*f.sum += f.n
-	}
-}
-
-type faultCount struct {
-	name string
-	sum  *uint64
-	n    uint64
-}
-
-// faultCounts names the kinds of faults.
-func faultCounts(s, x *lab.Faults) []faultCount {
-	return []faultCount{
-		{"messages lost", &s.Lost, x.Lost},
-		{"messages duplicated", &s.Duplicated, x.Duplicated},
-		{"messages reordered", &s.Reordered, x.Reordered},
-		{"delay spikes", &s.Spikes, x.Spikes},
-		{"partitions", &s.Partitions, x.Partitions},
-		{"one-way cuts", &s.OneWayCuts, x.OneWayCuts},
-		{"messages cut off", &s.Cut, x.Cut},
-		{"power cuts", &s.PowerCuts, x.PowerCuts},
-		{"torn writes", &s.TornWrites, x.TornWrites},
-		{"processes killed", &s.Kills, x.Kills},
-		{"restarts", &s.Restarts, x.Restarts},
-		{"store batches lost", &s.LostBatches, x.LostBatches},
-		{"log bytes torn off", &s.TornBytes, x.TornBytes},
-		{"byzantine acts", &s.Byzantine, x.Byzantine},
-	}
 }
 
 func (s *simulation) speed() float64 { return float64(s.total.SimulatedUS) / 1e6 / s.took.Seconds() }
@@ -301,8 +269,8 @@ func (s *simulation) text(w io.Writer) {
 	fmt.Fprintf(w, "%d seeds of %d validators in %.1f s: %.0f simulated s, %.0f per s\n", s.ran, s.o.Nodes, s.took.Seconds(), float64(s.total.SimulatedUS)/1e6, s.speed())
 	fmt.Fprintf(w, "certified: %d blocks, %d transactions; %d epochs, %d views, %d messages\n", s.total.Blocks, s.total.Transactions, s.total.Epochs, s.total.Views, s.total.Messages)
 	table(w, func(row func(...any)) {
-		for _, f := range faultCounts(&s.total.Faults, &lab.Faults{}) {
-			row(f.name, *f.sum)
+		for _, f := range s.total.Faults.Rows() {
+			row(f.Name, *f.Count)
 		}
 	})
 	for _, b := range s.broken {
