@@ -67,18 +67,22 @@ func (c *chaos) begin(a *Act) {
 	if w.healed || a.Kind == Release || a.Kind == Validators {
 		return
 	}
-	f := &fault{act: a, flight: w.trace.fly()}
-	f.log(w, events.Fault)
-	w.result.Faults.count(a, len(w.nodes))
 	switch a.Kind {
 	case Crash:
 		for _, node := range a.Nodes {
 			c.crash(w.nodes[node], a)
 		}
+		return
 	case BitRot:
 		for _, node := range a.Nodes {
 			w.nodes[node].rots(a)
 		}
+		return
+	}
+	f := &fault{act: a, flight: w.trace.fly()}
+	f.log(w, events.Fault)
+	w.result.Faults.count(a, len(w.nodes))
+	switch a.Kind {
 	case Jump:
 		c.jump(a, a.ShiftMS)
 		c.later(a.ForUS, func() { c.jump(a, -a.ShiftMS); f.log(w, events.Healed) })
@@ -174,6 +178,7 @@ func (c *chaos) crash(n *node, a *Act) {
 		n.fs.CutPowerAfter(int(c.rand.below(12)))
 		n.doom.demands += 200
 	}
+	c.w.trace.note(c.w.now, n.index, events.Noted, "doomed", "%s, after %d demands", a.Crash, n.doom.demands)
 	if a.ForUS > 0 {
 		n.comeBack(a.ForUS)
 	}

@@ -22,6 +22,7 @@ type governor struct {
 	salt    uint64
 
 	step     int // of the present change
+	refusals int // of its proposal
 	number   governance.ProposalNumber
 	waiting  quoin.Hash // the transaction whose result is awaited
 	expiry   quoin.Height
@@ -31,6 +32,9 @@ type governor struct {
 	notice   quoin.Height // between schedule and activation; 0: as it comes
 	veto     bool         // validators of more than f veto what is scheduled
 }
+
+// refusalsMax is how often a proposal may be refused before its change is given up.
+const refusalsMax = 10
 
 // change is a proposal, and when it may be made.
 type change struct {
@@ -115,13 +119,18 @@ func (g *governor) act() {
 			g.step++
 		}
 		if w.chain.epoch > g.epoch {
-			g.step, g.changes = 0, g.changes[1:]
-			g.finished = len(g.changes) == 0
 			if !w.healed {
 				w.result.Faults.Changes++
 			}
+			g.next()
 		}
 	}
+}
+
+// next goes over to the next change.
+func (g *governor) next() {
+	g.step, g.refusals, g.changes = 0, 0, g.changes[1:]
+	g.finished = len(g.changes) == 0
 }
 
 func (g *governor) send(who int, c governance.Command) {
@@ -159,6 +168,10 @@ func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
 	code := governance.Code(r.Code)
 	g.w.trace.note(g.w.now, events.World, events.Noted, "governor", "step %d: %v", g.step, code)
 	switch {
+	case code != governance.OK && g.step == 0:
+		if g.refusals++; g.refusals == refusalsMax {
+			g.next()
+		}
 	case code == governance.OK && g.step == 0:
 		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())
 		g.step++

@@ -220,8 +220,9 @@ func paceOf(t *testing.T, builtin string, baseMS uint64, near bool) pace {
 		c := &w.genesis.Configuration
 		c.Parameters.TimeoutBaseMS, c.Parameters.TimeoutMaxMS = baseMS, quoin.DefaultParameters().TimeoutMaxMS
 		*c = c.WithBinding(quoin.Binding{Hook: hook.Pacemaker.Name, Builtin: builtin})
-		if near {
-			for _, n := range w.nodes {
+		for i, n := range w.nodes {
+			n.region = []Region{virginia, saoPaulo, frankfurt, tokyo}[i]
+			if near {
 				n.region = virginia
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"quoin.dev/quoin/disk"
+	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/store"
 )
 
@@ -30,15 +31,16 @@ func (n *node) rots(a *Act) {
 	}
 	if a.Rot == RotStore {
 		n.rottenKey = n.someKey()
-		n.rotten = true
-		w.result.Faults.BitFlips++
-		return
 	}
-	if !n.logged || !n.flipVote() {
+	if n.rottenKey == nil && (!n.logged || !n.flipVote()) {
 		return
 	}
 	n.rotten = true
 	w.result.Faults.BitFlips++
+	w.trace.note(w.now, n.index, events.Fault, string(BitRot), "%s", a.Rot)
+	if a.Rot == RotStore {
+		return // it will be seen when it is read
+	}
 	if n.up() {
 		n.kill()
 	}

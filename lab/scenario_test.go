@@ -31,6 +31,9 @@ func calm(w *world) {
 	for i := range w.governor.changes {
 		w.governor.changes[i].atUS = 0
 	}
+	if w.result.Hostile == None {
+		w.governor.changes = w.governor.changes[:1]
+	}
 }
 
 // changes are proposals that may come at once.
@@ -57,7 +60,7 @@ func play(t *testing.T, o Options, change func(w *world)) *world {
 	if o.Blocks == 0 {
 		o.Blocks, o.Transactions = 60, 100
 	}
-	o.Seed = *first
+	o.Seed, o.Network = *first, "wan"
 	o, err := o.withDefaults()
 	if err != nil {
 		t.Fatal(err)
