@@ -306,12 +306,9 @@ func (d *drawing) degrade() Act {
 }
 
 func (d *drawing) jump() Act {
-	a := Act{Kind: Jump, Nodes: d.some(), ShiftMS: int64(d.rand.between(50, 30_000))}
+	a := Act{Kind: Jump, Nodes: d.some(), ShiftMS: int64(d.rand.between(50, 30_000)), ForUS: d.within(1_000, 15_000)}
 	if d.rand.chance(500) {
 		a.ShiftMS = -a.ShiftMS
-	}
-	if d.rand.chance(500) {
-		a.ForUS = d.within(1_000, 20_000)
 	}
 	return a
 }

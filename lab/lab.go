@@ -17,8 +17,8 @@ type Options struct {
 	Transactions int    // of clients, to certify; default 1000
 	Epochs       uint64 // to see, at least; default 2
 
-	// Scenario is played, with the seed. Then what it says itself (Nodes, Blocks, Transactions, Epochs,
-	// Byzantine, Hostile, Network) may not be given. Default: Draw's.
+	// Scenario is played, with the seed. Then what it says itself (Blocks, Transactions, Epochs,
+	// Byzantine, Hostile, Network) may not be given, nor other Nodes. Default: Draw's.
 	Scenario *Scenario
 	Network  string // the kind, as a scenario's line says it after "network"; "wan" alone leaves the regions to the seed; default: as the seed chooses
 
@@ -40,7 +40,7 @@ var ErrOptions = errors.New("lab: bad options")
 
 func (o Options) withDefaults() (Options, error) {
 	if s := o.Scenario; s != nil {
-		if o.Nodes != 0 || o.Blocks != 0 || o.Transactions != 0 || o.Epochs != 0 || o.Byzantine != "" || o.Hostile != "" || o.Network != "" {
+		if o.Nodes != 0 && o.Nodes != s.Nodes || o.Blocks != 0 || o.Transactions != 0 || o.Epochs != 0 || o.Byzantine != "" || o.Hostile != "" || o.Network != "" {
 			return o, fmt.Errorf("%w: a scenario says itself what else is given", ErrOptions)
 		}
 		if err := s.check(); err != nil {

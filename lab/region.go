@@ -39,11 +39,11 @@ var roundTripMS = [regions][regions]uint64{
 const Regions = int(regions)
 
 // RegionName returns the name of a region.
-func RegionName(i int) string { return region(i).String() }
+func RegionName(i int) string { return Region(i).String() }
 
 // RegionDelay returns the time that a message takes from one region to another, in microseconds, without
 // jitter.
-func RegionDelay(from, to int) uint64 { return delay(region(from), region(to)) }
+func RegionDelay(from, to int) uint64 { return delay(Region(from), Region(to)) }
 
 // delay returns the time that a message takes one way, in microseconds, without jitter.
 func delay(from, to Region) uint64 {

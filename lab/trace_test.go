@@ -53,7 +53,7 @@ func TestEventsTellTheWholeRun(t *testing.T) {
 	}
 	f := &told.Faults
 	if count[events.Received] != told.Messages || latest != told.Blocks || count[events.Lost] < f.Lost+f.Cut ||
-		count[events.Crashed] != f.PowerCuts+f.TornWrites+f.Kills || count[events.Booted] != f.Restarts+4 || 
+		count[events.Crashed] != f.PowerCuts+f.TornWrites+f.Kills || count[events.Booted] != f.Restarts+4 ||
 		count[events.Fault] != f.Partitions+f.PartialCuts+f.OneWayCuts+f.Flaps+f.Degraded+f.SlowNodes+f.SlowDisks+f.ClockJumps+f.BitFlips+f.TornWrites {
 		t.Errorf("the log has %v; the report %+v", count, told)
 	}

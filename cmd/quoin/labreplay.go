@@ -19,6 +19,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 		quiet     bool
 		save      string
 		candidate candidateFlags
+		scenario  scenarioFlags
 	)
 	c := &cobra.Command{
 		Use: "replay --seed N", Short: "Run one seed again and print every event", Args: args(0, 0),
@@ -27,6 +28,9 @@ func newLabReplay(t *terminal) *cobra.Command {
 				return usage("--seed is needed", "use: quoin lab replay --seed N")
 			}
 			o.Plant = lab.Bug(plant)
+			if err := scenario.apply(&o); err != nil {
+				return err
+			}
 			var log report.Log
 			o.Events = func(e *events.Event) {
 				if !quiet {
@@ -52,7 +56,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 			if err != nil {
 				return usage(err.Error(), "see `quoin lab replay --help`")
 			}
-			s := &simulation{o: o, candidate: candidate, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
+			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
 			s.add(&r, nil)
 			s.took = time.Since(begin)
 			if save != "" {
@@ -80,6 +84,7 @@ func newLabReplay(t *terminal) *cobra.Command {
 		},
 	}
 	candidate.add(c)
+	scenario.add(c)
 	f := c.Flags()
 	f.Uint64Var(&o.Seed, "seed", 0, "the seed")
 	f.IntVar(&o.Nodes, "nodes", 4, "validators")

@@ -103,6 +103,7 @@ func saveRun(dir, reproduce string, o *lab.Options, r *lab.Report, log *report.L
 		run.Verdict = fmt.Sprintf("%s broke after %.3f s: %s", v.Invariant, float64(v.AtUS)/1e6, firstLine(v.Text))
 		run.Findings = append(run.Findings, v.Invariant+": "+v.Text)
 	}
+	run.Scenario = r.Scenario.String()
 	run.Measure()
 	run.Tables = append(run.Tables, outcomeTable(r), faultTable(&r.Faults))
 	folder, err := run.Save(dir)
@@ -153,8 +154,8 @@ func outcomeTable(r *lab.Report) report.Table {
 
 func faultTable(f *lab.Faults) report.Table {
 	t := report.Table{Title: "Faults injected", Columns: []string{"kind", "count"}, Numeric: []bool{false, true}}
-	for _, x := range faultCounts(&lab.Faults{}, f) {
-		t.Rows = append(t.Rows, []string{x.name, fmt.Sprint(x.n)})
+	for _, x := range f.Rows() {
+		t.Rows = append(t.Rows, []string{x.Name, fmt.Sprint(*x.Count)})
 	}
 	return t
 }

@@ -25,13 +25,15 @@ func newLabSim(t *terminal) *cobra.Command {
 		digests    bool
 		plant      string
 		save       string
+		show       bool
 		candidate  candidateFlags
+		scenario   scenarioFlags
 	)
 	c := &cobra.Command{
 		Use: "sim", Short: "Run seeds of the simulator: faults, crashes, hostile plugins, invariants I1 to I8", Args: args(0, 0),
 		Long: "Run one simulated network for each seed, with real signatures and the very code that nodes run: lost,\n" +
-			"late, doubled and reordered messages, partitions, crashes that lose what was not synced, a faulty\n" +
-			"validator, hostile plugins. Observers check the invariants after every step. The first broken one ends\n" +
+			"late, doubled and reordered messages, partitions, gray failures, crashes that lose what was not synced, a\n" +
+			"faulty validator, hostile plugins: each seed draws a scenario, or plays that of a file. Observers check the invariants after every step. The first broken one ends\n" +
 			"the seed, and the command fails and prints how to replay it.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if seeds < 1 || seeds > simSeedsMax || par < 0 {
@@ -41,6 +43,13 @@ func newLabSim(t *terminal) *cobra.Command {
 				par = runtime.GOMAXPROCS(0)
 			}
 			o.Plant = lab.Bug(plant)
+			if err := scenario.apply(&o); err != nil {
+				return err
+			}
+			if show {
+				o.Seed = first
+				return printScenario(t, o)
+			}
 			corpus, err := lab.NewCorpus()
 			if err != nil {
 				return failure("the hostile plugins cannot be compiled", err, "")
@@ -49,7 +58,7 @@ func newLabSim(t *terminal) *cobra.Command {
 			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
 				return err
 			}
-			s := &simulation{o: o, candidate: candidate, first: first, seeds: seeds, digests: digests}
+			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: first, seeds: seeds, digests: digests}
 			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
 				return err
 			}
@@ -67,6 +76,7 @@ func newLabSim(t *terminal) *cobra.Command {
 		},
 	}
 	candidate.add(c)
+	scenario.add(c)
 	f := c.Flags()
 	f.IntVar(&o.Nodes, "nodes", 4, "validators")
 	f.IntVar(&seeds, "seeds", 10, "how many seeds")
@@ -76,6 +86,7 @@ func newLabSim(t *terminal) *cobra.Command {
 	f.Uint64Var(&o.Epochs, "epochs", 0, "epochs to see in each (0: the simulator's default, 2)")
 	f.IntVar(&par, "parallel", 0, "how many at once (0: one for each core)")
 	f.BoolVar(&digests, "digests", false, "print each seed's digest")
+	f.BoolVar(&show, "print-scenario", false, "print the scenario of the first seed, and run nothing")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with event log and page for each broken seed")
 	f.StringVar(&plant, "plant", "", "plant a bug that the observers must catch: "+bugNames())
 	return c
@@ -96,6 +107,7 @@ type simulation struct {
 	seeds     int
 	digests   bool
 	candidate candidateFlags
+	scenario  scenarioFlags
 
 	mu      sync.Mutex
 	next    int
@@ -236,7 +248,7 @@ func (s *simulation) replay(r *lab.Report) string {
 			command += fmt.Sprintf(" --%s %v", f.flag, f.value)
 		}
 	}
-	return command + s.candidate.again()
+	return command + s.scenario.again() + s.candidate.again()
 }
 
 func (s *simulation) speed() float64 { return float64(s.total.SimulatedUS) / 1e6 / s.took.Seconds() }

@@ -13,10 +13,12 @@ type worldFlags struct {
 	o         lab.Options
 	plant     string
 	candidate candidateFlags
+	scenario  scenarioFlags
 }
 
 func (w *worldFlags) add(c *cobra.Command) {
 	w.candidate.add(c)
+	w.scenario.add(c)
 	f := c.Flags()
 	f.Uint64Var(&w.o.Seed, "seed", 0, "the seed")
 	f.IntVar(&w.o.Nodes, "nodes", 4, "validators")
@@ -30,6 +32,9 @@ func (w *worldFlags) add(c *cobra.Command) {
 func (w *worldFlags) options(ctx context.Context) (lab.Options, error) {
 	o := w.o
 	o.Plant = lab.Bug(w.plant)
+	if err := w.scenario.apply(&o); err != nil {
+		return o, err
+	}
 	var err error
 	if o.Corpus, err = lab.NewCorpus(); err != nil {
 		return o, failure("the hostile plugins cannot be compiled", err, "")
