@@ -19,6 +19,7 @@ type trace struct {
 	next    int
 	count   uint64
 	flights uint64
+	over    bool // an invariant is broken: that is the last event
 	buffer  []byte
 }
 
@@ -39,6 +40,10 @@ func (t *trace) note(at uint64, node int, verb events.Verb, kind, text string, a
 
 // keep keeps an event.
 func (t *trace) keep(l *line) {
+	if t.over {
+		return
+	}
+	t.over = l.Verb == events.Broken
 	l.Index = t.count
 	t.count++
 	if t.sink != nil {
