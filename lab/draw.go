@@ -129,7 +129,7 @@ func (d *drawing) faulty() {
 	}
 	if byzantine != "" && byzantine != None {
 		d.Faulty = []Faulty{{node, byzantine}}
-	} else if weigh {
+	} else if weigh && d.o.Plant == "" {
 		for range d.Nodes {
 			d.Weights = append(d.Weights, r.between(1, 3))
 		}
@@ -164,7 +164,7 @@ func (d *drawing) sure() uint64 {
 		func() Act { return d.crash(Power) }, func() Act { return d.crash(Kill) }, func() Act { return d.crash(Torn) },
 		d.partition, d.oneWay, d.partial, d.flap, d.slowNode, d.slowDisk, d.degrade, d.jump,
 	}
-	if len(d.Faulty) == 0 && d.rand.chance(500) {
+	if d.rand.chance(500) && len(d.Faulty) == 0 && d.o.Plant == "" {
 		kinds = append(kinds, d.rot)
 	}
 	at := uint64(3_000)

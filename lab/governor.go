@@ -42,6 +42,15 @@ type change struct {
 	atUS uint64
 }
 
+// changes are proposals that may come at once.
+func changes(proposals ...governance.Propose) []change {
+	var all []change
+	for _, p := range proposals {
+		all = append(all, change{Propose: p})
+	}
+	return all
+}
+
 func (g *governor) init(w *world) {
 	*g = governor{w: w, rand: stream(w.o.Seed, "governor")}
 	for i := range g.keys {

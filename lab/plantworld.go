@@ -28,7 +28,7 @@ func (f flat) Left(quoin.View, bool) {}
 func shortTimeouts(w *world) {
 	w.genesis.Configuration.Parameters.TimeoutBaseMS = 100
 	for i, n := range w.nodes {
-		n.region = region(i*2) % regions
+		n.region = Region(i*2) % regions
 	}
 	w.after(5*second, w.chaos.heal)
 }
@@ -167,7 +167,7 @@ func absentSet(w *world) {
 		members = append(members, quoin.Validator{Name: fmt.Sprintf("absent%d", i), Key: signature.PublicOf(key("absent", i)), Weight: 1})
 	}
 	if set, err := quoin.NewValidatorSet(members); err == nil {
-		w.governor.changes = []governance.Propose{governance.NewValidators(set)}
+		w.governor.changes = changes(governance.NewValidators(set))
 	}
 }
 
@@ -177,7 +177,7 @@ func schemes(w *world) {
 	c := &w.genesis.Configuration
 	c.Roles.Approvers = append(slices.Clone(c.Roles.Approvers), c.Roles.Proposers[0])
 	slices.SortFunc(c.Roles.Approvers, func(a, b quoin.PublicKey) int { return bytes.Compare(a[:], b[:]) })
-	w.governor.changes = append(w.governor.changes, governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "round-robin"}))
+	w.governor.changes = append(w.governor.changes, changes(governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "round-robin"}))...)
 	salt := uint64(1 << 59)
 	scheme := func(s signature.Signer, x governance.Command) {
 		salt++

@@ -36,15 +36,6 @@ func calm(w *world) {
 	}
 }
 
-// changes are proposals that may come at once.
-func changes(proposals ...governance.Propose) []change {
-	var all []change
-	for _, p := range proposals {
-		all = append(all, change{Propose: p})
-	}
-	return all
-}
-
 // play runs a scenario: a calm world, changed. It ends well, or the test fails.
 func play(t *testing.T, o Options, change func(w *world)) *world {
 	t.Helper()
