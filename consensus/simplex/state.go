@@ -22,7 +22,7 @@ var _ consensus.Inspected = (*Simplex)(nil)
 //     but each answer counts for itself. That of proposals stays: the first valid one is voted for;
 //   - peers, ticks and the rest of a question: whom to ask and to answer;
 //   - equivocators, suspected, split, diverged: what was reported;
-//   - leaders: a cache of a pure function. candidateBytes: a sum. timer: a number.
+//   - leaders: a cache of a pure function. candidateBytes: a sum. timer: a number. encoded: scratch.
 func (m *Simplex) AppendState(b []byte, name func(quoin.Hash) quoin.Hash) []byte {
 	w := stateWriter{b, name}
 	for _, flag := range []bool{m.wanted, m.nothing, m.started, m.ended, m.halted, m.armed, m.overdue} {
