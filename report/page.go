@@ -34,7 +34,10 @@ func source(text string) string {
 // Window is a part of a run's time, in microseconds; the zero value lets the page choose.
 type Window struct{ FromUS, ToUS uint64 }
 
-const tableRowsShown = 1_000
+const (
+	tableRowsShown  = 1_000
+	broadCharacters = 52
+)
 
 // chapter is a part of the page.
 type chapter struct {
@@ -114,7 +117,7 @@ func (r *Run) facts() []fact {
 	add(r.Nodes > 0, fact{Name: "Replicas", Value: fmt.Sprint(r.Nodes)})
 	add(r.Seed > 0, fact{Name: "Seed", Value: fmt.Sprint(r.Seed)})
 	if n := len(r.Events); n > 0 {
-		add(true, fact{Name: "Time in the log", Value: seconds(r.Events[n-1].AtUS)})
+		add(true, fact{Name: "Log ends at", Value: r.clock().text(r.LastUS())})
 		add(true, fact{Name: "Events", Value: number(float64(n))})
 	}
 	add(r.Version != "", fact{Name: "Version", Value: r.Version, Mono: true})
@@ -166,6 +169,19 @@ func (r *Run) chapters(w Window) []chapter {
 
 // IsNumeric reports whether a column is aligned to the right.
 func (t Table) IsNumeric(column int) bool { return column < len(t.Numeric) && t.Numeric[column] }
+
+// Broad reports whether a table needs the whole width of a page.
+func (t Table) Broad() bool {
+	width := 0
+	for i := range t.Columns {
+		longest := len(t.Columns[i])
+		for _, row := range t.Shown() {
+			longest = max(longest, len(row[i]))
+		}
+		width += longest + 3
+	}
+	return width > broadCharacters
+}
 
 // Shown are the rows that a page has.
 func (t Table) Shown() [][]string { return t.Rows[:min(len(t.Rows), tableRowsShown)] }

@@ -114,7 +114,37 @@ func number(x float64) string {
 	return whole
 }
 
-// seconds formats a time of a run.
-func seconds(us uint64) string {
-	return strconv.FormatFloat(float64(us)/1e6, 'f', 3, 64) + " s"
+// clock says times of an event log: seconds, or steps where there is no time.
+type clock struct{ steps bool }
+
+func (r *Run) clock() clock { return clock{steps: r.Kind == "check" || r.Kind == "twins"} }
+
+// value is a place on an axis.
+func (c clock) value(at uint64) float64 {
+	if c.steps {
+		return float64(at)
+	}
+	return float64(at) / 1e6
+}
+
+func (c clock) unit() string {
+	if c.steps {
+		return "steps"
+	}
+	return "seconds"
+}
+
+// number is a time of so many digits after the point.
+func (c clock) number(at uint64, digits int) string {
+	if c.steps {
+		digits = 0
+	}
+	return strconv.FormatFloat(c.value(at), 'f', digits, 64)
+}
+
+func (c clock) text(at uint64) string {
+	if c.steps {
+		return "step " + c.number(at, 0)
+	}
+	return c.number(at, 3) + " s"
 }

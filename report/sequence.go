@@ -20,6 +20,7 @@ const (
 type sequence struct {
 	window  Window
 	nodes   int
+	clock   clock
 	rows    []*events.Event
 	skipped int          // events of the window that are not drawn at all: of clients, of their transactions
 	rest    int          // of those that would be, how many come after the last row
@@ -39,7 +40,7 @@ func drawn(e *events.Event) bool {
 
 // chart reads the window from the event log.
 func (r *Run) chart(w Window) *sequence {
-	s := &sequence{window: w, nodes: r.Nodes, down: map[int]bool{}}
+	s := &sequence{window: w, nodes: r.Nodes, clock: r.clock(), down: map[int]bool{}}
 	for i := range r.Events {
 		e := &r.Events[i]
 		switch {
@@ -93,22 +94,22 @@ func (r *Run) window() Window {
 }
 
 func (s *sequence) picture(id string) *picture {
-	p := &picture{ID: id, Title: "From " + seconds(s.window.FromUS) + " to " + seconds(s.window.ToUS), draw: s.draw, Numbers: []Table{s.numbers()}}
+	p := &picture{ID: id, Title: "From " + s.clock.text(s.window.FromUS) + " to " + s.clock.text(s.window.ToUS), draw: s.draw, Numbers: []Table{s.numbers()}}
 	p.Description = "A message-sequence chart: a line downward for each replica, an arrow for each message. Rows follow one another in time; their distance says nothing. The table below lists the same events."
 	if s.skipped > 0 {
 		p.Note = fmt.Sprintf("Drawn without %d events of clients, of their transactions, and notes. ", s.skipped)
 	}
 	if s.rest > 0 {
-		p.Note += fmt.Sprintf("The chart ends at %s: %d more events of the window are left out; choose a shorter one. ", seconds(s.rows[len(s.rows)-1].AtUS), s.rest)
+		p.Note += fmt.Sprintf("The chart ends at %s: %d more events of the window are left out; choose a shorter one. ", s.clock.text(s.rows[len(s.rows)-1].AtUS), s.rest)
 	}
 	return p
 }
 
 // numbers list what is drawn.
 func (s *sequence) numbers() Table {
-	t := Table{Title: "Events of the chart", Columns: []string{"seconds", "replica", "event"}, Numeric: []bool{true, false, false}}
+	t := Table{Title: "Events of the chart", Columns: []string{s.clock.unit(), "replica", "event"}, Numeric: []bool{true, false, false}}
 	for _, e := range s.rows {
-		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.6f", float64(e.AtUS)/1e6), events.Name(e.Node), e.What()})
+		t.Rows = append(t.Rows, []string{s.clock.number(e.AtUS, 6), events.Name(e.Node), e.What()})
 	}
 	return t
 }
@@ -236,7 +237,7 @@ func (b *board) labels() {
 		if e.Verb == events.Received || e.Verb == events.Lost {
 			continue
 		}
-		if at := fmt.Sprintf("%.3f", float64(e.AtUS)/1e6); at != last {
+		if at := b.s.clock.number(e.AtUS, 3); at != last {
 			b.text("tick", small, start, 2, y+4, at)
 			last = at
 		}

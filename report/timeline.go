@@ -96,13 +96,14 @@ func stays(log []events.Event, nodes int) [][]stay {
 type timeline struct {
 	lanes [][]stay
 	end   uint64
+	clock clock
 }
 
 func (r *Run) timeline() *timeline {
 	if len(r.Events) == 0 {
 		return nil
 	}
-	t := &timeline{lanes: stays(r.Events, r.Nodes), end: r.Events[len(r.Events)-1].AtUS}
+	t := &timeline{lanes: stays(r.Events, r.Nodes), end: r.LastUS(), clock: r.clock()}
 	for _, l := range t.lanes {
 		if slices.ContainsFunc(l, func(s stay) bool { return s.outcome != down }) {
 			return t
@@ -113,12 +114,12 @@ func (r *Run) timeline() *timeline {
 
 func (t *timeline) picture(id string) *picture {
 	p := &picture{ID: id, Title: "Replica by replica", draw: t.draw, Numbers: []Table{t.numbers()}}
-	p.Description = "A lane for each replica over time, in seconds: the views it was in, by how they ended for it, and when it was down. A notch on a view is its time-out."
+	p.Description = "A lane for each replica over time, in " + t.clock.unit() + ": the views it was in, by how they ended for it, and when it was down. A notch on a view is its time-out."
 	total, shown := 0, 0
 	x := t.scale(wide)
 	for _, l := range t.lanes {
 		total += len(l)
-		shown += len(strips(l, &x))
+		shown += len(t.strips(l, &x))
 	}
 	if shown < total {
 		p.Note = fmt.Sprintf("%d stays in views are drawn as %d strips: neighbours too narrow to tell apart are one.", total, shown)
@@ -151,7 +152,7 @@ func (t *timeline) numbers() Table {
 }
 
 func (t *timeline) scale(width float64) scale {
-	return scale{low: 0, high: max(float64(t.end)/1e6, 1e-6), from: 34, to: width - 14}
+	return scale{low: 0, high: max(t.clock.value(t.end), 1e-6), from: 34, to: width - 14}
 }
 
 func (t *timeline) draw(width float64) *drawing {
@@ -161,7 +162,7 @@ func (t *timeline) draw(width float64) *drawing {
 	bottom := top + float64(len(t.lanes))*(laneHeight+laneGap)
 	d.height = bottom + 42
 	t.legend(d, width, true)
-	to, x := float64(t.end)/1e6, t.scale(width)
+	to, x := t.clock.value(t.end), t.scale(width)
 	_, ticks := linear(0, to, int(width/90))
 	for _, tick := range ticks {
 		if tick > to {
@@ -172,7 +173,7 @@ func (t *timeline) draw(width float64) *drawing {
 		half := textWidth(small, number(tick)) / 2
 		d.text("tick", small, middle, min(max(at, half+1), width-half-1), bottom+14, number(tick))
 	}
-	d.text("muted", small, end, x.to, d.height-7, "seconds")
+	d.text("muted", small, end, x.to, d.height-7, t.clock.unit())
 	for n, lane := range t.lanes {
 		y := top + float64(n)*(laneHeight+laneGap)
 		d.text("name", normal, start, 4, y+laneHeight*0.68, events.Name(n))
@@ -189,12 +190,12 @@ type strip struct {
 
 // strips joins neighbours that are too narrow to tell apart: those that ended alike, and those that hardly
 // show, which look like the least good of them.
-func strips(lane []stay, x *scale) []strip {
+func (t *timeline) strips(lane []stay, x *scale) []strip {
 	var joined []strip
 	for _, s := range lane {
 		if n := len(joined); n > 0 {
 			last := &joined[n-1]
-			width := x.at(float64(s.to)/1e6) - x.at(float64(last.from)/1e6)
+			width := x.at(t.clock.value(s.to)) - x.at(t.clock.value(last.from))
 			if s.outcome == last.outcome && width < 2.5 || width < 0.8 {
 				last.to, last.outcome, last.timedOut = s.to, max(s.outcome, last.outcome), s.timedOut || last.timedOut
 				last.count++
@@ -208,9 +209,9 @@ func strips(lane []stay, x *scale) []strip {
 
 // lane draws the stays of one replica.
 func (t *timeline) lane(d *drawing, x *scale, lane []stay, y float64) {
-	for _, s := range strips(lane, x) {
-		from, to := x.at(float64(s.from)/1e6), x.at(float64(s.to)/1e6)
-		title := fmt.Sprintf("%s, %s to %s", outcomes[s.outcome].name, seconds(s.from), seconds(s.to))
+	for _, s := range t.strips(lane, x) {
+		from, to := x.at(t.clock.value(s.from)), x.at(t.clock.value(s.to))
+		title := fmt.Sprintf("%s, %s to %s", outcomes[s.outcome].name, t.clock.text(s.from), t.clock.text(s.to))
 		switch {
 		case s.count > 1:
 			title = fmt.Sprintf("%d views from %d of epoch %d: %s", s.count, s.view, s.epoch, title)
