@@ -227,7 +227,7 @@ func (w *worker) failed(err error) {
 
 // keep keeps some of the receipts as proof files.
 func (w *worker) keep(r *client.Receipt) {
-	if w.salt%proofEvery != 0 {
+	if w.salt%proofEvery != 1 {
 		return
 	}
 	file, err := r.Proof().Marshal()

@@ -37,13 +37,14 @@ type Recovery struct {
 	Ended  Times `json:"from_its_end"`        // all clients
 	Bound  Times `json:"bound_from_its_end"`  // clients that ask only a node that was struck
 	Whole  Times `json:"all_nodes_caught_up"` // from its end
+	Lag    Times `json:"machine_late"`        // the longest lag of each fault
 	Never  int   `json:"never"`               // clients that had nothing acknowledged any more
 }
 
 // recoveries measures all kinds, in the order of Kinds.
 func recoveries(struck []Struck, operations []Operation, homeOf func(client int) (node int, bound bool)) []Recovery {
 	clients := byClient(operations)
-	type samples struct{ began, ended, bound, whole []time.Duration }
+	type samples struct{ began, ended, bound, whole, lag []time.Duration }
 	all := map[Kind]*samples{}
 	found := map[Kind]*Recovery{}
 	for i := range struck {
@@ -54,6 +55,7 @@ func recoveries(struck []Struck, operations []Operation, homeOf func(client int)
 			found[x.Kind], all[x.Kind] = r, s
 		}
 		r.Faults++
+		s.lag = append(s.lag, x.Lag)
 		if x.Whole != 0 {
 			s.whole = append(s.whole, x.Whole-x.Ended)
 		}
@@ -75,7 +77,7 @@ func recoveries(struck []Struck, operations []Operation, homeOf func(client int)
 	var list []Recovery
 	for _, k := range Kinds() {
 		if r, s := found[k], all[k]; r != nil {
-			r.Began, r.Ended, r.Bound, r.Whole = timesOf(s.began), timesOf(s.ended), timesOf(s.bound), timesOf(s.whole)
+			r.Began, r.Ended, r.Bound, r.Whole, r.Lag = timesOf(s.began), timesOf(s.ended), timesOf(s.bound), timesOf(s.whole), timesOf(s.lag)
 			list = append(list, *r)
 		}
 	}

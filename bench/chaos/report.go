@@ -36,8 +36,9 @@ func (r *Result) summary() report.Table {
 	row("ledger", "%d entries", r.Entries)
 	row("availability", "%.1f %% of %v slots had an acknowledgement; longest silence %v", r.Availability.Percent(), slotTime, r.Availability.Longest.Round(time.Millisecond))
 	row("throughput", "%.0f acknowledged a second", float64(r.Acknowledged)/max(1, float64(len(r.PerSecond))))
-	row("latency", "%s", r.Latency.text())
-	row("latency without faults", "%s", r.Calm.text())
+	row("latency", "%s ms: p50 / p99 / max", r.Latency.text())
+	row("latency without faults", "%s ms", r.Calm.text())
+	row("this machine was late", "%s ms, in sleeps of %v", r.Lag.text(), lagEvery)
 	for _, code := range slices.Sorted(maps.Keys(r.Answers)) {
 		row("answer: "+code, "%d", r.Answers[code])
 	}
@@ -54,13 +55,13 @@ func (t *Times) text() string {
 
 func (r *Result) recoveryTable() report.Table {
 	t := report.Table{Title: "Recovery, in milliseconds: p50 / p99 / max",
-		Columns: []string{"fault", "faults", "others, from its beginning", "all clients, from its end", "bound, from its end", "nodes caught up, from its end"},
-		Numeric: []bool{false, true, true, true, true, true},
+		Columns: []string{"fault", "faults", "others, from its beginning", "all clients, from its end", "bound, from its end", "nodes caught up, from its end", "machine late, at most"},
+		Numeric: []bool{false, true, true, true, true, true, true},
 		Note: "A client has recovered when the first operation that it began after the moment is acknowledged; clients work at a bounded rate,\n" +
 			"so a pause between two operations is in the figures. Bound are those that ask only a node that was struck; others are the rest."}
 	for i := range r.Recovery {
 		x := &r.Recovery[i]
-		t.Rows = append(t.Rows, []string{string(x.Kind), fmt.Sprint(x.Faults), x.Began.text(), x.Ended.text(), x.Bound.text(), x.Whole.text()})
+		t.Rows = append(t.Rows, []string{string(x.Kind), fmt.Sprint(x.Faults), x.Began.text(), x.Ended.text(), x.Bound.text(), x.Whole.text(), x.Lag.text()})
 	}
 	return t
 }

@@ -31,6 +31,7 @@ type Result struct {
 	Availability Availability `json:"availability"`
 	Latency      Times        `json:"latency"`
 	Calm         Times        `json:"latency_without_faults"`
+	Lag          Times        `json:"machine_late"` // by how much sleeps of 10 ms took longer
 	PerSecond    []int        `json:"acknowledged_per_second"`
 	Struck       []Struck     `json:"struck"`
 	Findings     []string     `json:"findings"`
@@ -73,6 +74,7 @@ func (w *world) judge(ledger Ledger) *Result {
 		r.Duration = to - from
 		r.Availability = availability(h.Operations, from, to)
 	}
+	r.Lag = timesOf(w.lag.all())
 	r.Latency, r.Calm = latencies(h.Operations, w.struck)
 	r.Findings = append([]string{}, w.findings...)
 	r.Events = w.events

@@ -30,6 +30,7 @@ type world struct {
 	watchers  []*client.Client // one for each node
 	networks  Networks
 	crowd     *crowd
+	lag       *lag
 	struck    []Struck
 
 	mu       sync.Mutex
@@ -44,10 +45,11 @@ type Struck struct {
 	Began time.Duration
 	Ended time.Duration // when it was undone
 	Whole time.Duration // when all nodes had caught up; 0: not in recoverLimit
+	Lag   time.Duration // the longest by which this machine was late meanwhile, see lag
 }
 
 func newWorld(o Options) (w *world, err error) {
-	w = &world{o: o, nursery: newNursery(), networks: o.Networks, began: time.Now()}
+	w = &world{o: o, nursery: newNursery(), networks: o.Networks, lag: newLag(), began: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -85,6 +87,7 @@ func (w *world) close() error {
 	if w.crowd != nil {
 		w.crowd.end()
 	}
+	w.lag.end()
 	for _, p := range w.processes {
 		errs = append(errs, p.kill())
 	}
@@ -192,13 +195,7 @@ func (w *world) play(ctx context.Context) error {
 	}
 	healed := w.now()
 	w.note(events.Healed, events.World, "all", "")
-	deadline := time.Now().Add(recoverLimit)
-	for time.Now().Before(deadline) && ctx.Err() == nil && len(w.crowd.record.silent(healed, w.o.Clients)) > 0 {
-		pause(ctx, 50*time.Millisecond)
-	}
-	if silent := w.crowd.record.silent(healed, w.o.Clients); len(silent) > 0 && ctx.Err() == nil {
-		w.find("clients %v had nothing acknowledged in %v after everything was healed", silent, recoverLimit)
-	}
+	w.heard(ctx, healed)
 	w.crowd.end()
 	return ctx.Err()
 }
@@ -217,8 +214,10 @@ func (w *world) strike(ctx context.Context, f Fault) error {
 	w.note(events.Healed, f.Nodes[0], string(f.Kind), "")
 	if err == nil && w.whole(ctx, &f) {
 		x.Whole = w.now()
+		defer w.heard(ctx, x.Ended) // so that the next fault does not count for this one
 		w.note(events.Noted, events.World, "whole", "all nodes have caught up %v after fault %d", (x.Whole - x.Ended).Round(time.Millisecond), f.Number)
 	}
+	x.Lag = w.lag.since(w.began.Add(x.Began))
 	w.struck = append(w.struck, x)
 	w.o.Progress("%5.1f s  %s  whole again after %v", w.now().Seconds(), &f, (w.now() - x.Ended).Round(time.Millisecond))
 	for _, p := range w.processes {
@@ -227,6 +226,19 @@ func (w *world) strike(ctx context.Context, f Fault) error {
 		}
 	}
 	return err
+}
+
+// heard waits until every client has had an operation acknowledged that it began after a moment; that one
+// has not is a finding.
+func (w *world) heard(ctx context.Context, since time.Duration) {
+	silent := w.crowd.record.silent(since, w.o.Clients)
+	for deadline := time.Now().Add(recoverLimit); len(silent) > 0 && ctx.Err() == nil; silent = w.crowd.record.silent(since, w.o.Clients) {
+		if time.Now().After(deadline) {
+			w.find("clients %v have had nothing acknowledged for %v: %s", silent, recoverLimit, w.describe(ctx))
+			return
+		}
+		pause(ctx, 10*time.Millisecond)
+	}
 }
 
 // leader is the node that leads the present view, if one says so.
