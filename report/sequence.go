@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -195,7 +196,7 @@ func (b *board) arrows() {
 	}
 	for i, e := range b.s.rows {
 		if e.Verb == events.Sent && !landed[e.Flight] { // still on its way when the chart ends
-			b.put(`<path class="message %s open" d="M%.1f %.1fv9"/>`, family(e.Kind), b.lane(e.Node), b.y[i])
+			b.put(`<path class="message %s open" d="M%.1f %.1fv9"/>`, family(e), b.lane(e.Node), b.y[i])
 		}
 	}
 }
@@ -205,7 +206,7 @@ func (b *board) arrow(sent map[uint64]int, e *events.Event, from, to int, y floa
 		return
 	}
 	x1, x2 := b.lane(from), b.lane(to)
-	y1, class := y-5, "message "+family(e.Kind)
+	y1, class := y-5, "message "+family(e)
 	if i, ok := sent[e.Flight]; ok && e.Flight != 0 {
 		y1 = b.y[i]
 	} else { // sent before the chart begins
@@ -224,7 +225,7 @@ func (b *board) arrow(sent map[uint64]int, e *events.Event, from, to int, y floa
 		back = -7
 	}
 	b.put(`<path class="%s" d="M%.1f %.1fL%.1f %.1f">%s</path>`, class, x1, y1, x2, y, title)
-	b.put(`<path class="head %s" d="M%.1f %.1fl%.1f -3.2v6.4z"/>`, family(e.Kind), x2, y, back)
+	b.put(`<path class="head %s" d="M%.1f %.1fl%.1f -3.2v6.4z"/>`, family(e), x2, y, back)
 }
 
 func abs(x float64) float64 { return max(x, -x) }
@@ -308,6 +309,8 @@ func (b *board) band(e *events.Event, y float64) {
 func brief(e *events.Event, full bool) string {
 	words := []string{string(e.Verb)}
 	switch {
+	case e.Verb == events.Sent && e.Kind == "":
+		return e.Text
 	case e.Verb == events.Sent:
 		words = []string{e.Kind}
 	case e.Verb == events.TimedOut:
@@ -335,7 +338,9 @@ var families = []struct{ class, name string }{
 	{"m0", "proposal"}, {"m1", "vote"}, {"m2", "finality"}, {"m3", "giving up"}, {"m4", "other"},
 }
 
-func family(kind string) string {
+// family reads the kind of a message; of one that has none, as in checkers' logs, its text.
+func family(e *events.Event) string {
+	kind := cmp.Or(e.Kind, e.Text)
 	has := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(kind, w) {
@@ -374,7 +379,7 @@ func drawFamilies(d *drawing, width float64) {
 func eventClass(e *events.Event) string {
 	switch e.Verb {
 	case events.Sent:
-		return family(e.Kind)
+		return family(e)
 	case events.Entered:
 		return "enters"
 	case events.TimedOut, events.Nullified:

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"quoin.dev/quoin/lab/events"
@@ -167,6 +168,9 @@ func (t *timeline) draw(width float64) *drawing {
 	for _, tick := range ticks {
 		if tick > to {
 			break
+		}
+		if t.clock.steps && tick != math.Trunc(tick) {
+			continue
 		}
 		at := x.at(tick)
 		d.line("grid", at, top-6, at, bottom)
