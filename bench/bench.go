@@ -33,7 +33,7 @@ type Options struct {
 	Nodes       int                  // [4]
 	Payload     int                  // bytes of a value [128]
 	Batch       int                  // transactions of a block at most [400]
-	Outstanding int                  // transactions in flight, of all clients together [4 batches]
+	Outstanding int                  // transactions in flight, of all clients together [4 batches; with a Rate, what is due in 5 s]
 	Rate        int                  // transactions per second; 0: closed loop
 	Keys        int                  // keys of the state, written beforehand; load writes them uniformly [100000]
 	Signed      bool                 // clients sign
@@ -50,8 +50,13 @@ type Options struct {
 	Progress    func(format string, args ...any)
 }
 
-// outstandingBatches is how many full blocks the clients keep in flight.
-const outstandingBatches = 4
+// The clients of a closed loop keep so many full blocks in flight. Those of an open loop submit what is due,
+// as long as no more than some seconds of it are in flight.
+const (
+	outstandingBatches = 4
+	outstandingSeconds = 5
+	poolTransactions   = 1 << 17
+)
 
 func (o Options) withDefaults() Options {
 	set := func(p *int, v int) {
@@ -62,6 +67,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Nodes, 4)
 	set(&o.Payload, 128)
 	set(&o.Batch, 400)
+	if o.Rate > 0 {
+		set(&o.Outstanding, min(max(outstandingSeconds*o.Rate, outstandingBatches*o.Batch), poolTransactions/2))
+	}
 	set(&o.Outstanding, outstandingBatches*o.Batch)
 	set(&o.Keys, 100_000)
 	if o.Warmup == 0 {
@@ -200,7 +208,7 @@ func newNetwork(o Options, dir string) (*network, error) {
 			return nil, err
 		}
 		n, err := node.Open(node.Config{Dir: home, Genesis: g, Identity: w.keys[i], Listen: "127.0.0.1:0", NoSync: o.NoSync,
-			Pool: replica.PoolLimits{Transactions: 1 << 17, PerSender: 1 << 17, Bytes: 512 << 20}})
+			Pool: replica.PoolLimits{Transactions: poolTransactions, PerSender: poolTransactions, Bytes: 512 << 20}})
 		if err != nil {
 			w.close()
 			return nil, err
