@@ -60,6 +60,17 @@ var model = porcupine.Model{
 	DescribeState:     func(state any) string { return fmt.Sprint(state) },
 }
 
+// findingsMax bounds the findings of one check: a broken run has thousands of the same.
+const findingsMax = 20
+
+type findings []string
+
+func (f *findings) add(format string, a ...any) {
+	if len(*f) < findingsMax {
+		*f = append(*f, fmt.Sprintf(format, a...))
+	}
+}
+
 // HistoryCheck is what Porcupine says of a history.
 type HistoryCheck struct {
 	Keys       int      `json:"keys"`
@@ -87,16 +98,18 @@ func CheckHistory(operations []Operation, limit time.Duration) HistoryCheck {
 		keys[o.Key] = append(keys[o.Key], p)
 	}
 	x.Keys = len(keys)
+	var f findings
 	deadline := time.Now().Add(limit)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		left := max(time.Until(deadline), time.Millisecond)
 		switch porcupine.CheckOperationsTimeout(model, keys[key], left) {
 		case porcupine.Illegal:
-			x.Findings = append(x.Findings, fmt.Sprintf("the %d operations on %s are not linearizable", len(keys[key]), key))
+			f.add("the %d operations on %s are not linearizable", len(keys[key]), key)
 		case porcupine.Unknown:
-			x.Findings = append(x.Findings, fmt.Sprintf("whether the %d operations on %s are linearizable was not decided in time", len(keys[key]), key))
+			f.add("whether the %d operations on %s are linearizable was not decided in time", len(keys[key]), key)
 		}
 	}
+	x.Findings = f
 	return x
 }
 
@@ -110,30 +123,27 @@ type LedgerEntry struct {
 // Ledger is the clients' namespace of the final ledger, by entry number.
 type Ledger map[uint64]LedgerEntry
 
-// findingsMax bounds the findings of one check: a broken run has thousands of the same.
-const findingsMax = 20
-
-type findings []string
-
-func (f *findings) add(format string, a ...any) {
-	if len(*f) < findingsMax {
-		*f = append(*f, fmt.Sprintf(format, a...))
-	}
-}
-
 // Check compares the ledger with what clients did and saw, and returns what does not fit, at most
 // some of each.
 func (l Ledger) Check(h *History) []string {
 	var f findings
 	places := l.once(&f)
 	byID := make(map[quoin.Hash]*Operation, len(h.Operations))
+	var moved []*Operation
 	for i := range h.Operations {
 		o := &h.Operations[i]
 		byID[o.ID] = o
 		place, there := places[o.ID]
-		if o.Known() && (!there || place != o.Entry) {
-			f.add("acknowledged and lost: %s; the ledger has it: %v", o, there)
+		switch {
+		case !o.Known() || there && place == o.Entry:
+		case there:
+			moved = append(moved, o)
+		default:
+			f.add("acknowledged and lost: %s", o)
 		}
+	}
+	for _, o := range moved {
+		f.add("the ledger has it at entry %d: %s", places[o.ID], o)
 	}
 	l.replay(byID, h.Reads, &f)
 	monotonic(h.Reads, &f)

@@ -148,7 +148,7 @@ func TestBadHistoriesAreRefused(t *testing.T) {
 			o := s.op(0, Write, 1, 0, 1, 2, plugin.KVDone, 0)
 			s.land(3, o)
 			return s
-		}, false, "acknowledged and lost"},
+		}, false, "at entry 3"},
 		{"the state at a height is not the ledger's", func(s *story) *story {
 			s.op(0, Write, 5, 0, 1, 2, plugin.KVDone, 0)
 			s.h.Reads = []StateRead{{Key: "k", Height: 1, Present: true, Value: 4}}

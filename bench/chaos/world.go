@@ -35,7 +35,7 @@ type world struct {
 
 	mu       sync.Mutex
 	events   []events.Event
-	findings findings
+	findings []string
 	began    time.Time
 }
 
@@ -113,7 +113,7 @@ func (w *world) note(verb events.Verb, node int, kind, format string, a ...any) 
 
 func (w *world) find(format string, a ...any) {
 	w.mu.Lock()
-	w.findings.add(format, a...)
+	w.findings = append(w.findings, fmt.Sprintf(format, a...)) // each check bounds its own
 	w.mu.Unlock()
 	w.note(events.Broken, events.World, "finding", format, a...)
 }
