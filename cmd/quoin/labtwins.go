@@ -45,9 +45,9 @@ func newLabTwins(t *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use: "twins", Short: "Give one validator two copies, in all networks of a few views or in many at random", Args: args(0, 0),
 		Long: "Play scenarios of Twins (Bano and others, 2021): four validators, one of which runs twice with one key, each\n" +
-			"copy honest code. A scenario says who leads each view and who hears whom in it; a word for each view, such\n" +
-			"as 1@0a2/3b: validator 1 leads, replicas 0 and 2 and twin a hear one another, and so do replica 3 and twin b.\n" +
-			"^a says that the first answers to a proposal reach twin a alone, an exclamation mark that timers pass early.\n" +
+			"copy honest code. A scenario says who leads each view and who hears whom in it, view by view. In 1@0a2/3b\n" +
+			"validator 1 leads, replicas 0 and 2 and twin a hear one another, and so do replica 3 and twin b; =a after it\n" +
+			"says that the first answers to a proposal reach twin a alone, and ~ that timers pass early.\n" +
 			"All scenarios of --views are played, or --sampled of them at random, or the one of --scenario. A broken\n" +
 			"invariant is shrunk and shown as a chart.\n\n" +
 			"Protocols: " + protocolNames() + ".",
@@ -192,7 +192,7 @@ func (x *twinsRun) command(scenario twins.Scenario) string {
 	b := "go run ./cmd/quoin lab twins --protocol " + x.protocol
 	switch {
 	case scenario != nil:
-		b += fmt.Sprintf(" --scenario %q", scenario)
+		b += fmt.Sprintf(" --scenario %s", scenario)
 	case x.sampled > 0:
 		b += fmt.Sprintf(" --views %d --sampled %d --seed %d", x.space.Views, x.sampled, x.seed)
 	default:
@@ -212,6 +212,9 @@ func (x *twinsRun) command(scenario twins.Scenario) string {
 	}
 	return b
 }
+
+// chartLines is how much of a finding's chart a summary shows.
+const chartLines = 40
 
 type twinsFound struct {
 	Scenario  string   `json:"scenario"`
@@ -306,7 +309,13 @@ func (f *twinsFound) text(w io.Writer, x *twinsRun) {
 	}
 	if f.Chart != nil {
 		fmt.Fprintln(w, "columns: replica 0, twin a (1), replica 2, replica 3, twin b (4); time in message delays")
-		for _, line := range f.Chart {
+		lines := f.Chart[1:]
+		fmt.Fprintln(w, f.Chart[0])
+		if len(lines) > chartLines && x.scenario == "" {
+			fmt.Fprintf(w, "      ... %d lines, which the replay shows\n", len(lines)-chartLines)
+			lines = lines[len(lines)-chartLines:]
+		}
+		for _, line := range lines {
 			fmt.Fprintln(w, line)
 		}
 	}
@@ -372,7 +381,7 @@ func (x *twinsRun) keep(t *terminal, found []twinsFound, log []events.Event) err
 		Version: programVersion(), Reproduce: x.command(nil), Seed: x.seed, Digest: fmt.Sprintf("%016x", x.sum.Digest), Failed: len(found) > 0,
 		Verdict: fmt.Sprintf("%d scenarios, no invariant broken", x.sum.Covered), Nodes: twins.Processes, Events: log}
 	if x.scenario != "" {
-		r.Reproduce, r.Scenario, r.Verdict = fmt.Sprintf("go run ./cmd/quoin lab twins --protocol %s --scenario %q", x.protocol, x.scenario), x.scenario+"\n", "no invariant broken"
+		r.Reproduce, r.Scenario, r.Verdict = fmt.Sprintf("go run ./cmd/quoin lab twins --protocol %s --scenario %s", x.protocol, strings.Join(strings.Fields(x.scenario), ",")), x.scenario+"\n", "no invariant broken"
 	}
 	for _, f := range found {
 		r.Findings = append(r.Findings, f.Invariant+": "+f.Text+"; "+f.Replay)

@@ -36,13 +36,13 @@ func Reported(n *Node, r *consensus.Report) events.Event {
 	e := events.Event{Node: n.Place, Verb: events.Reported, Kind: string(r.Kind), View: uint64(r.View)}
 	switch r.Kind {
 	case consensus.EnteredView:
-		e.Verb = events.Entered
+		e.Verb, e.Kind = events.Entered, ""
 	case consensus.TimedOutView:
-		e.Verb = events.TimedOut
+		e.Verb, e.Kind = events.TimedOut, ""
 	case consensus.Notarized:
-		e.Verb = events.Notarized
+		e.Verb, e.Kind = events.Notarized, ""
 	case consensus.Nullified:
-		e.Verb = events.Nullified
+		e.Verb, e.Kind = events.Nullified, ""
 	}
 	if !r.Block.IsZero() {
 		e.Block = fmt.Sprintf("%x", r.Block[:4])

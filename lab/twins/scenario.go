@@ -49,14 +49,15 @@ func (v *View) together(a, b int) bool { return v.Apart>>a&1 == v.Apart>>b&1 }
 // Scenario says what happens in the views from 1 on. After them the network heals.
 type Scenario []View
 
-// String writes a scenario so that Parse reads it: a word for each view with its leader, an @, and the
-// groups with a slash between them, a caret and the process that alone gets first answers, and an
-// exclamation mark if timers are early. The twins are a and b, and 1 as a leader: "1@0a2/3b^a 0@0a23b!".
+// String writes a scenario so that Parse reads it and no shell changes it: for each view, after a
+// comma, its leader, an @ and the groups with a slash between them, then perhaps an = and the process
+// that alone gets first answers, and a ~ if timers are early. The twins are a and b, and 1 as a leader:
+// "1@0a2/3b=a,0@0a23b~".
 func (s Scenario) String() string {
 	var b strings.Builder
 	for i, v := range s {
 		if i > 0 {
-			b.WriteByte(' ')
+			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, "%d@", v.Leader)
 		for side := range uint8(2) {
@@ -70,11 +71,11 @@ func (s Scenario) String() string {
 			}
 		}
 		if v.Only > 0 {
-			b.WriteByte('^')
+			b.WriteByte('=')
 			b.WriteByte(names[v.Only-1])
 		}
 		if v.Early {
-			b.WriteByte('!')
+			b.WriteByte('~')
 		}
 	}
 	return b.String()
@@ -82,7 +83,7 @@ func (s Scenario) String() string {
 
 // Parse reads what String writes.
 func Parse(text string) (Scenario, error) {
-	words := strings.Fields(text)
+	words := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
 	if len(words) == 0 || len(words) > ViewsMax {
 		return nil, fmt.Errorf("lab/twins: %d views, want 1 to %d", len(words), ViewsMax)
 	}
@@ -98,9 +99,9 @@ func Parse(text string) (Scenario, error) {
 }
 
 func parseView(word string) (View, error) {
-	bad := fmt.Errorf("lab/twins: %q is no view; want a leader 0 to 3, an @ and the processes 0, a, 2, 3 and b in one group or two, like 1@0a2/3b^a or 0@0a23b!", word)
-	text, early := strings.CutSuffix(word, "!")
-	text, only, uneven := strings.Cut(text, "^")
+	bad := fmt.Errorf("lab/twins: %q is no view; want a leader 0 to 3, an @ and the processes 0, a, 2, 3 and b in one group or two, like 1@0a2/3b=a or 0@0a23b~", word)
+	text, early := strings.CutSuffix(word, "~")
+	text, only, uneven := strings.Cut(text, "=")
 	leader, groups, ok := strings.Cut(text, "@")
 	first, second, _ := strings.Cut(groups, "/")
 	if !ok || len(leader) != 1 || leader[0] < '0' || leader[0] >= '0'+validators {
