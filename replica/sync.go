@@ -94,7 +94,8 @@ func (r *Replica) sendFetch(to quoin.PublicKey, block quoin.Hash, after quoin.He
 }
 
 // serve answers a fetch: with certified blocks after the peer's height, up to one that has a
-// certificate, or else with the uncertified ancestors of the block that it wants.
+// certificate; if those are too many for a message, with the last of them, up to the block that it
+// wants if that is one; or else with the uncertified ancestors of the block that it wants.
 func (r *Replica) serve(from quoin.PublicKey, body []byte, out *Output) error {
 	rd := canonical.NewReader(body)
 	var id quoin.Hash
@@ -104,6 +105,9 @@ func (r *Replica) serve(from quoin.PublicKey, body []byte, out *Output) error {
 		return err
 	}
 	blocks, certificate, err := r.certifiedAfter(after)
+	if err == nil && len(blocks) == 0 {
+		blocks, certificate, err = r.certifiedBefore(id, after)
+	}
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func (r *Replica) certifiedAfter(after quoin.Height) ([]*quoin.Block, *quoin.Cer
 		if len(blocks) > 0 && b.Header().Epoch != blocks[0].Header().Epoch {
 			break
 		}
-		if size += b.Size(); size > servedBytes && usable > 0 {
+		if size += b.Size(); size > servedBytes && len(blocks) > 0 {
 			break
 		}
 		blocks = append(blocks, b)
@@ -156,6 +160,50 @@ func (r *Replica) certifiedAfter(after quoin.Height) ([]*quoin.Block, *quoin.Cer
 		usable, certificate = len(blocks), c
 	}
 	return blocks[:usable], certificate, nil
+}
+
+// certifiedBefore returns the last blocks of the way from a certified height to the next that has a
+// certificate, as far as they fit, or of the way to a block on it: who asks for parent after parent
+// gets all of it. Many blocks may be final by one descendant, and too large for one message.
+func (r *Replica) certifiedBefore(id quoin.Hash, after quoin.Height) ([]*quoin.Block, *quoin.Certificate, error) {
+	var certificate *quoin.Certificate
+	top := after
+	for certificate == nil {
+		top++
+		if top > r.chain.height || top > after+searchedBlocks {
+			return nil, nil, nil
+		}
+		header, _, err := ReadHeader(r.c.Store, top)
+		if err != nil {
+			return nil, nil, err
+		}
+		if header.ID() == id {
+			break
+		}
+		if certificate, err = ReadCertificate(r.c.Store, top); err != nil {
+			return nil, nil, err
+		}
+	}
+	var blocks []*quoin.Block
+	for h, size := top, 0; h > after && len(blocks) < servedBlocks; h-- {
+		b, _, err := r.chain.block(h)
+		if err != nil {
+			return nil, nil, err
+		}
+		if size += b.Size(); size > servedBytes && len(blocks) > 0 {
+			break
+		}
+		blocks = append(blocks, b)
+	}
+	slices.Reverse(blocks)
+	if certificate != nil && certificate.Checkpoint.Block != blocks[len(blocks)-1].ID() { // a tail block's
+		tails, err := readTails(r.c.Store, certificate.Checkpoint.Epoch)
+		if err != nil {
+			return nil, nil, err
+		}
+		blocks = append(blocks, tails...)
+	}
+	return blocks, certificate, nil
 }
 
 // uncertified returns a block with its uncertified ancestors, oldest first, as far as they fit.
