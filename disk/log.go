@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"quoin.dev/quoin/mark"
 )
 
 // Errors of the log; test with errors.Is.
@@ -62,6 +64,8 @@ type Options struct {
 	Identity [32]byte
 	// MustExist refuses to begin a new log, with ErrMissing.
 	MustExist bool
+	// Marks gets what is reached; nil outside of simulations.
+	Marks *mark.Set
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -221,6 +225,7 @@ func (l *Log) Read(from uint64, yield func(seq uint64, record []byte) bool) erro
 // PruneBefore drops the segments that hold only records below seq. The newest
 // segment always stays.
 func (l *Log) PruneBefore(seq uint64) error {
+	l.options.Marks.Sometimes(&marks[markPruned], seq > l.First())
 	if l.failure != nil {
 		return l.failure
 	}
@@ -296,6 +301,7 @@ func (l *Log) sync() error {
 
 // roll finishes the newest segment and begins another (D1: in this order).
 func (l *Log) roll() error {
+	l.options.Marks.Reach(&marks[markRolled])
 	if err := l.sync(); err != nil {
 		return err
 	}

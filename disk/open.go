@@ -122,6 +122,7 @@ func (l *Log) recover(b base, firsts []uint64) error {
 		if n := len(l.segments); n > 0 {
 			name, size = l.segments[n-1].name, l.segments[n-1].size
 		}
+		l.options.Marks.Reach(&marks[markOlder])
 		return corrupt(name, size, damaged("the log ends with record %d, but %d was synced: it is older than its last run", l.next-1, b.synced))
 	}
 	if len(firsts) == 0 && b.state != creating {
@@ -152,6 +153,7 @@ func (l *Log) recoverSegment(s *segment, b base, newest bool) (err error) {
 			if err := l.judgeTail(&scan, b, newest, err); err != nil {
 				return scan.corrupt(s.name, err)
 			}
+			l.options.Marks.Reach(&marks[markTorn])
 			l.torn = size - scan.offset
 			break
 		}
@@ -198,16 +200,20 @@ func (l *Log) checkHeader(s *segment, file File, size int64) error {
 func (l *Log) judgeTail(scan *scanner, b base, newest bool, damage error) error {
 	switch {
 	case !newest:
+		l.options.Marks.Reach(&marks[markNotTheNewest])
 		return damage
 	case b.state == closed:
+		l.options.Marks.Reach(&marks[markRotClosed])
 		return fmt.Errorf("%w; the log was closed cleanly", damage)
 	case scan.seq <= b.synced:
+		l.options.Marks.Reach(&marks[markRotSynced])
 		return fmt.Errorf("%w; record %d was synced", damage, scan.seq)
 	}
 	switch synced, err := scan.syncedBehind(); {
 	case err != nil:
 		return err
 	case synced:
+		l.options.Marks.Reach(&marks[markRotBehind])
 		return fmt.Errorf("%w; a record behind it says that record %d was synced", damage, scan.seq)
 	}
 	return nil
@@ -228,6 +234,7 @@ func (l *Log) resume(b base, marked bool) error {
 	} else {
 		s := l.active()
 		if b.state != closed {
+			l.options.Marks.Reach(&marks[markReopened])
 			content, err := readPrefix(l.fs, s.name, s.size)
 			if err != nil {
 				return fmt.Errorf("disk: reading %s: %w", s.name, err)

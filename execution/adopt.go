@@ -69,9 +69,11 @@ func (x *Executor) Adopt(b *quoin.Block, account []byte, agreed quoin.Hash) (*Ou
 		return nil, err
 	}
 	if got := o.Checkpoint.Digest(); got != agreed {
+		x.c.Marks.Reach(&marks[markAccountRefused])
 		o.overlay.Drop()
 		return nil, fmt.Errorf("execution: %w: it gives %s, a quorum voted for %s", ErrAccount, got, agreed)
 	}
+	x.c.Marks.Reach(&marks[markAdopted])
 	x.Forget(b.ID())
 	x.parents[b.ID()] = o
 	return o, nil

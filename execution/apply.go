@@ -47,24 +47,30 @@ func (x *Executor) apply(o *Outcome, kernel *kernelState, w *world, verdicts jud
 		if IsSuspension(t) {
 			return i + 1, x.suspend(o, kernel, i)
 		}
+		x.c.Marks.Reach(&marks[markKernelCommand])
 		o.Results[i] = x.flaws.Governance.Apply(x.c.Environment, kernel, h.Height, t.Sender, t.Payload)
+		x.c.Marks.Sometimes(&marks[markCommandRefused], o.Results[i].Code != 0)
 		return i + 1, nil
 	}
 	binding, ok := x.machine(t.Namespace)
 	if !ok {
+		x.c.Marks.Reach(&marks[markNoMachine])
 		o.Results[i] = quoin.Result{Code: ResultNoMachine}
 		return i + 1, nil
 	}
 	if o.isSuspended(kernel, t.Namespace) {
+		x.c.Marks.Reach(&marks[markSuspended])
 		o.Results[i] = quoin.Result{Code: ResultSuspended}
 		return i + 1, nil
 	}
 	if followed := i+1 < len(transactions) && transactions[i+1].Namespace == t.Namespace; followed && x.batches(kernel, binding) {
+		x.c.Marks.Reach(&marks[markBatch])
 		end := sameNamespace(transactions, i) // only here, or it would take quadratic time
 		return end, x.applyBatch(o, kernel, w, verdicts, binding, i, end)
 	}
 	v := verdicts.of(i)
 	if v.refuses() {
+		x.c.Marks.Reach(&marks[markValidationRefuses])
 		o.Results[i] = v.result()
 		return i + 1, nil
 	}
@@ -98,11 +104,14 @@ func (x *Executor) applyOne(o *Outcome, w *world, v verdict, binding *quoin.Bind
 	x.state = x.machineState(o, w, o.Block.Transactions()[i].Namespace)
 	r, err := x.c.Table.Apply(binding, q, &x.state)
 	if code := roomCode(err); code != 0 {
+		x.c.Marks.Reach(&marks[markNoRoom])
 		return true, o.refuse(i, mark, quoin.Result{Code: code, Fuel: v.fuel + fullFuel(binding)})
 	}
 	if err != nil {
 		return false, local(err, o.IDs[i])
 	}
+	x.c.Marks.Sometimes(&marks[markMachineRefuses], r.Code != 0)
+	x.c.Marks.Sometimes(&marks[markMachineFaults], r.Fault != hook.FaultNone)
 	return r.Fault != hook.FaultNone, o.settle(i, mark, v, &r)
 }
 

@@ -78,6 +78,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	if err := o.overlay.Revert(before); err != nil {
 		return local(err, o.IDs[of[0]])
 	}
+	x.c.Marks.Reach(&marks[markBatchFallsBack])
 	o.written, o.Logs = written, o.Logs[:logs]
 	clean := true
 	for _, k := range of {

@@ -36,11 +36,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
+	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
 	"quoin.dev/quoin/state"
@@ -77,6 +79,7 @@ type Config struct {
 	Log         *ledger.Log
 	Table       *plugin.Table
 	Environment governance.Environment
+	Marks       *mark.Set // gets what is reached; nil outside of simulations
 	// Verified reports whether this very transaction's signature was checked before. It may always
 	// return false.
 	Verified func(id quoin.Hash, t *quoin.Transaction) bool
@@ -153,11 +156,13 @@ func (x *Executor) Execute(b *quoin.Block) (*Outcome, error) {
 	h := b.Header()
 	parent, ok := x.parent(h.Parent)
 	if !ok {
+		x.c.Marks.Reach(&marks[markParentMissing])
 		return nil, fmt.Errorf("execution: %w: the parent of block %s is not here", ErrLocal, b.ID())
 	}
 	if parent != nil && parent.Last {
 		return x.tail(b, parent), nil
 	}
+	x.c.Marks.Sometimes(&marks[markOnUncertified], parent != nil)
 	o := &Outcome{Block: b, parent: parent, flaws: &x.flaws}
 	if err := x.validate(o); err != nil {
 		return nil, err
@@ -172,6 +177,7 @@ func (x *Executor) Execute(b *quoin.Block) (*Outcome, error) {
 		}
 	}
 	if x.doubted == b.ID() {
+		x.c.Marks.Reach(&marks[markDoubted])
 		x.doubted = quoin.Hash{}
 		delete(x.leads, leadKey{h.View, h.Parent}) // the leader's answer may be what is wrong
 		x.c.Table.Doubt(true)
@@ -194,6 +200,7 @@ func (o *Outcome) state() *state.Overlay {
 
 // tail gives a tail block its parent's results under its own view and id.
 func (x *Executor) tail(b *quoin.Block, parent *Outcome) *Outcome {
+	x.c.Marks.Reach(&marks[markTail])
 	o := &Outcome{Block: b, parent: parent, overlay: parent.overlay, edge: parent.edge, Last: true, Next: parent.Next,
 		Checkpoint: parent.Checkpoint}
 	if !x.flaws.TailsAsLast {
@@ -223,12 +230,15 @@ func (x *Executor) validate(o *Outcome) error {
 		}
 		id := o.IDs[i]
 		if t.Expiry < h.Height || uint64(t.Expiry) > uint64(h.Height)+p.ExpiryWindowHeights {
+			x.c.Marks.Reach(&marks[markExpired])
 			return invalid("transaction %s with expiry %d at height %d", id, t.Expiry, h.Height)
 		}
 		if _, ok := o.seen[id]; ok || o.parent.has(id) {
+			x.c.Marks.Reach(&marks[markTwicePending])
 			return invalid("transaction %s a second time", id)
 		}
 		if _, ok := x.tip.Seen.Place(id); ok {
+			x.c.Marks.Reach(&marks[markTwiceCertified])
 			return invalid("transaction %s a second time", id)
 		}
 		o.seen[id] = uint32(i)
@@ -262,6 +272,12 @@ func (x *Executor) run(o *Outcome) (err error) {
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
 	change := x.flaws.Governance.Decide(kernel, h.Height) // on the state after the block before
+	x.c.Marks.Sometimes(&marks[markDecisionActivates], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateActivate }))
+	x.c.Marks.Sometimes(&marks[markDecisionMoves], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateMove }))
+	x.c.Marks.Sometimes(&marks[markDecisionRejects], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateReject }))
+	x.c.Marks.Sometimes(&marks[markDecisionVetoes], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateVeto }))
+	x.c.Marks.Sometimes(&marks[markDecisionVoids], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateVoid }))
+	x.c.Marks.Sometimes(&marks[markReturns], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Proposal == 0 }))
 	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}
 
@@ -305,6 +321,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 		kernel.Put(seenKey(h.Height), digest[:])
 	}
 	if h.Height > window {
+		x.c.Marks.Reach(&marks[markWindowMoves])
 		kernel.Delete(seenKey(h.Height - window))
 	}
 	if change.Next != nil {
@@ -341,6 +358,7 @@ func (x *Executor) edge(parent *Outcome) ledger.Edge {
 func (x *Executor) Advance(o *Outcome) {
 	h := o.Block.Header()
 	if !o.Tail() {
+		x.c.Marks.Always(&marks[markStateAgrees], o.Checkpoint.Height == x.tip.Checkpoint.Height+1)
 		x.tip.Checkpoint = o.Checkpoint
 		if x.flaws.ShortMemory {
 			x.tip.Seen.window = shortMemory
@@ -369,7 +387,10 @@ func (x *Executor) forget(tip *Outcome) {
 		}
 		return true
 	}
-	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool { return o == tip || dead(o) })
+	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
+		x.c.Marks.Sometimes(&marks[markSiblingsDropped], o != tip && dead(o))
+		return o == tip || dead(o)
+	})
 	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
 		if o.parent == tip && !tip.Last {
 			o.parent = nil

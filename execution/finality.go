@@ -62,6 +62,8 @@ func (x *Executor) delay(o *Outcome, rescue bool) (hook.FinalityResponse, hook.F
 	if err != nil {
 		return hook.FinalityResponse{}, hook.FaultNone, 0, fmt.Errorf("execution: %w: %w", ErrLocal, err)
 	}
+	x.c.Marks.Sometimes(&marks[markFinalityDelays], r.FinalityResponse != hook.FinalityResponse{})
+	x.c.Marks.Sometimes(&marks[markFinalityFaults], r.Fault != hook.FaultNone)
 	return r.FinalityResponse, r.Fault, r.Fuel, nil
 }
 

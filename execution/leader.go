@@ -49,10 +49,12 @@ func (x *Executor) Lead(v quoin.View, parent quoin.Hash) (Lead, error) {
 	}
 	r, err := x.c.Table.Lead(binding, request)
 	if err != nil {
+		x.c.Marks.Reach(&marks[markLeaderNotHere])
 		return Lead{}, fmt.Errorf("execution: %w: %w", ErrLocal, err)
 	}
 	lead := Lead{Proposer: int(r.Proposer), Fault: r.Fault, Fuel: r.Fuel}
 	if r.Fault != hook.FaultNone {
+		x.c.Marks.Reach(&marks[markLeaderFallback])
 		lead.Proposer = fallbackLeader(v, set)
 	}
 	x.leads[key] = lead

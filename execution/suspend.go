@@ -300,12 +300,14 @@ func (x *Executor) suspend(o *Outcome, kernel *kernelState, i int) error {
 	payload := o.Block.Transactions()[i].Payload
 	namespace, err := x.Judge(payload)
 	if err != nil {
+		x.c.Marks.Reach(&marks[markEvidenceRefused])
 		return invalid("a suspension: %v", err)
 	}
 	if !governance.Suspend(kernel, namespace, governance.Suspension{Height: o.Block.Header().Height, Reason: ReasonSplit,
 		Evidence: sha256.Sum256(payload)}) {
 		return invalid("a suspension of %s, which is suspended already", namespace)
 	}
+	x.c.Marks.Reach(&marks[markSuspends])
 	o.Suspended = namespace
 	o.Results[i] = quoin.Result{Output: []byte(namespace)}
 	return nil

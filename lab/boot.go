@@ -47,7 +47,7 @@ func (n *node) boot() {
 	}
 	n.replica, err = replica.NewFlawed(replica.Config{Genesis: w.genesis, Signer: n.signer, Store: n.disk(),
 		State: n.stateOptions(), Pool: w.pool, Table: n.table, Environment: w.environment, Verify: w.verified.transactions,
-		NewMachine: n.newMachine, LogBytesMax: logPruned}, records, n.lost, w.plant.flaws)
+		NewMachine: n.newMachine, LogBytesMax: logPruned, Marks: w.marksOf(n)}, records, n.lost, w.plant.flaws)
 	switch {
 	case n.damaged:
 		n.replica = nil
@@ -110,7 +110,7 @@ func (n *node) stateOptions() state.Options {
 // openLog opens the vote log and reads its records.
 func (n *node) openLog() (records []replica.LogRecord, err error) {
 	identity := w32(n.w.genesis.Hash(), n.key)
-	n.votes, err = disk.OpenLog(n.fs, "votes", disk.Options{SegmentBytes: logSegment, MarkEverySyncs: 32, Identity: identity, MustExist: n.logged})
+	n.votes, err = disk.OpenLog(n.fs, "votes", disk.Options{SegmentBytes: logSegment, MarkEverySyncs: 32, Identity: identity, MustExist: n.logged, Marks: n.w.marksOf(n)})
 	if err != nil {
 		return nil, err
 	}

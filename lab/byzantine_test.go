@@ -22,6 +22,7 @@ func TestBehaviours(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				reached.add(r.Marks)
 				for _, v := range r.Violations {
 					t.Errorf("seed %d breaks %s at %d µs: %s\nreplay: go test ./lab -run 'TestBehaviours/^%s$' -first %d -byzantine 1", seed, v.Invariant, v.AtUS, v.Text, b, seed)
 				}

@@ -33,20 +33,31 @@
 //
 //   - I1 (agreement): certificates are of quorums, one height has one result, entries give the ledger
 //     root, and each ledger is the one before with the block's entries.
-//   - I2 (durable): what a replica reported is there after every crash.
+//   - I2 (durable): what a replica reported is there after every crash, and so are the bodies of the
+//     blocks that it voted for.
 //   - I4 (cold): a replica that was never part of the world executes the certified chain to the same
 //     bytes, codes, fuel, window of transactions and configuration.
+//   - I4 (alike): honest replicas vote for one result of one block, as long as the world's machines are
+//     deterministic; and nothing is suspended where they do (K7).
+//   - I4 (model): the certified state holds what the certified transactions make of plain maps.
 //   - I5 (progress): in the good network, what all know is certified within 4(n + 1) views, and all come
 //     to rest with the same chain.
 //   - I6 (bindings): the configurations that served are the fold of the ledger.
+//   - I6, K8 (governed): nothing comes into force without its approvals or those who must be ready, against
+//     an objection, or at another height than scheduled.
 //   - I7 (once): no transaction is certified twice.
 //   - I8 (votes): no honest replica makes two claims that exclude each other, across restarts; no view has two
 //     notarized results, or a Nullification and a Certificate.
 //
+// Some rules of the kernel are in no invariant, and have observers of their own: what is signed (K1,
+// signed), that time-outs say what they say again (K4, timeouts), and the times and rescue leaders of
+// certified blocks (K4 and K5, headers). Places in the code that must hold say so themselves (see Marks).
+//
 // I3 is I1, I2, I4, I7 and I8 in worlds with hostile plugins. The world ends at the first broken
 // invariant, and the report holds the events before it. A panic of the code under test is one too.
 //
-// That the observers see what they are for is shown by planting bugs (see Bug), one at a time.
+// That the observers see what they are for is shown by planting bugs (see Plants), one at a time. An
+// observer does not use the code that it watches, where that could be wrong in the same way.
 //
 // # Scenarios
 //

@@ -7,6 +7,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/mark"
 )
 
 // Options choose a run. The zero value of a field means its default.
@@ -90,6 +91,7 @@ type Report struct {
 	Hostile      string // the fixture that governance brought in, or None
 	Faults       Faults
 	Scenario     *Scenario   // that was played
+	Marks        *mark.Set   // what honest replicas have reached, see Marks
 	Violations   []Violation // at most one: the run ends there
 }
 

@@ -21,6 +21,7 @@ var (
 // check reports broken invariants, with the command that replays them.
 func check(t *testing.T, r *Report) {
 	t.Helper()
+	reached.add(r.Marks)
 	for _, v := range r.Violations {
 		t.Errorf("seed %d breaks %s at %d µs: %s\n%s\nreplay: go test ./lab -run TestSeeds -first %d -seeds 1 -show, or %s", r.Seed, v.Invariant, v.AtUS, v.Text,
 			strings.Join(v.Window[max(0, len(v.Window)-40):], "\n"), r.Seed, r.Replay())

@@ -3,7 +3,10 @@ package lab
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +74,7 @@ func TestPlantWorlds(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.play()
+			reached.add(&w.marks)
 			if v := w.result.Violations; len(v) > 0 {
 				t.Errorf("%s %s: %s", v[0].Invariant, v[0].Observer, v[0].Text)
 			}
@@ -97,6 +101,31 @@ func TestPlantsCoverTheRules(t *testing.T) {
 		if !slices.Contains(rooms, room) {
 			t.Errorf("no bug is in %s", room)
 		}
+	}
+}
+
+// Flaws stay in the lab: nothing that a node is made of gives a replica any. The rooms that have them
+// hand them on, and have none to give.
+func TestFlawsStayInTheLab(t *testing.T) {
+	planted := regexp.MustCompile(`NewFlawed\(|\.Plant\(|simplex\.Rules\{|Flaws\{[A-Z]`)
+	seen := 0
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		seen++
+		switch room, _, _ := strings.Cut(filepath.ToSlash(path)[len("../"):], "/"); room {
+		case "lab", "consensus", "execution", "replica":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if at := planted.Find(text); at != nil {
+			t.Errorf("%s plants a bug: %s", path, at)
+		}
+		return err
+	})
+	if err != nil || seen < 100 {
+		t.Errorf("%d files: %v", seen, err)
 	}
 }
 

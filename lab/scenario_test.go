@@ -61,6 +61,7 @@ func play(t *testing.T, o Options, change func(w *world)) *world {
 		t.Fatal(err)
 	}
 	w.play()
+	reached.add(&w.marks)
 	for _, v := range w.result.Violations {
 		t.Errorf("%s at %d µs: %s\n%s", v.Invariant, v.AtUS, v.Text, strings.Join(v.Window[max(0, len(v.Window)-60):], "\n"))
 	}

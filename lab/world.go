@@ -11,6 +11,7 @@ import (
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 )
@@ -55,6 +56,7 @@ type world struct {
 	healed   bool
 	draining bool
 	result   Report
+	marks    mark.Set // what honest replicas have reached
 }
 
 // newWorld makes the world of a scenario and a seed, before anything has happened. A test may change the
@@ -210,6 +212,7 @@ func (w *world) end() {
 	for _, o := range w.observers {
 		o.end()
 	}
+	w.checkMarks()
 }
 
 const (
@@ -257,7 +260,7 @@ func (w *world) broken(what, format string, args ...any) {
 
 func (w *world) report() Report {
 	r := w.result
-	r.Digest, r.SimulatedUS = w.trace.sum(), w.now
+	r.Digest, r.SimulatedUS, r.Marks = w.trace.sum(), w.now, &w.marks
 	r.Blocks, r.Transactions, r.Refused, r.Epochs = uint64(w.chain.height()), w.chain.transactions, w.chain.refused, uint64(w.chain.epoch)
 	return r
 }

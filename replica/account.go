@@ -56,6 +56,7 @@ func (r *Replica) diverge(block quoin.Hash, out *Output) {
 	}
 	r.accounts.diverged, r.accounts.again = block, true
 	if b, ok := r.machine.Block(block); ok && r.exec.Forget(block) {
+		r.c.Marks.Reach(&marks[markExecutedAgain])
 		r.work = append(r.work, consensus.Execution{Block: b})
 	}
 	r.askAccount(out)
@@ -101,6 +102,7 @@ func (r *Replica) giveAccount(from quoin.PublicKey, body []byte, out *Output) er
 	if account == nil || len(account) > MessageBytesMax-64 {
 		return nil
 	}
+	r.c.Marks.Reach(&marks[markAccountGiven])
 	b := append(append([]byte{kindAccount}, block[:]...), account...)
 	out.Send = append(out.Send, Send{To: from, Class: ClassBulk, Bytes: b})
 	return nil
@@ -126,6 +128,7 @@ func (r *Replica) takeAccount(now quoin.Time, body []byte, out *Output) error {
 	if err != nil {
 		return fmt.Errorf("%w: an account: %w", errMessage, err)
 	}
+	r.c.Marks.Reach(&marks[markAdopted])
 	r.accounts.diverged = quoin.Hash{}
 	out.Events = append(out.Events, Event{Kind: Adopted, Epoch: r.epoch, View: b.Header().View, Height: b.Header().Height, Block: block})
 	r.feed(now, consensus.Executed{Block: block, Verdict: consensus.Valid, Checkpoint: o.Checkpoint, Last: o.Last, Adopted: true}, out)

@@ -36,6 +36,7 @@ func (r *Replica) build(b consensus.Build) consensus.Input {
 		answer.Transactions = r.pool.choose(s)
 	}
 	answer.Nothing = len(answer.Transactions) == 0 && !b.Must && !r.heartbeat && !r.kernelView.scheduled
+	r.c.Marks.Sometimes(&marks[markEmptyBlock], !answer.Nothing && !b.Tail && len(answer.Transactions) == 0)
 	if !answer.Nothing {
 		r.splits.proposed()
 	}
@@ -70,6 +71,7 @@ func (r *Replica) omits(o *execution.Outcome) bool {
 		}
 		return !omitted
 	})
+	r.c.Marks.Sometimes(&marks[markOmission], omitted)
 	return omitted
 }
 
@@ -88,6 +90,7 @@ func (r *Replica) leftOut(parent *execution.Outcome) func(namespace string) bool
 		out, ok := known[namespace]
 		if !ok {
 			out = suspects[namespace] || r.exec.Suspended(parent, namespace)
+			r.c.Marks.Sometimes(&marks[markLeftOut], out)
 			known[namespace] = out
 		}
 		return out

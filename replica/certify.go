@@ -25,6 +25,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		}
 		outcomes = append(outcomes, o)
 	}
+	r.c.Marks.Sometimes(&marks[markCertifiedSeveral], len(outcomes) > 1)
 	r.accounts.keep(outcomes)
 	certificate := c.Certificate
 	epoch := r.epoch
@@ -44,6 +45,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
 		if o.Suspended != "" {
+			r.c.Marks.Reach(&marks[markSuspended])
 			suspended = true
 			r.pool.removeNamespace(o.Suspended)
 		}
@@ -60,6 +62,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		})
 	}
 	if c.Ended {
+		r.c.Marks.Reach(&marks[markEpochEnded])
 		r.splits.endEpoch()
 		r.kernelView.asked = nil // readiness for a validator set has to be said again in every epoch
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
@@ -98,6 +101,7 @@ func (r *Replica) note(o *execution.Outcome, out *Output) bool {
 		if t.Kernel() {
 			kernel = true
 		} else if code := o.Results[i].Code; code > quoin.ResultFault && code < execution.ResultNoMachine {
+			r.c.Marks.Reach(&marks[markMachineFault])
 			r.stats.MachineFaults++
 			out.Events = append(out.Events, Event{Kind: MachineFaulted, Height: h.Height, Reason: hook.Fault(code - quoin.ResultFault).String()})
 		}
@@ -112,9 +116,11 @@ func (r *Replica) synced(in Synced, out *Output) {
 		n++
 	}
 	out.Finished = append(out.Finished, r.unsynced[:n]...)
+	r.c.Marks.Sometimes(&marks[markSyncedLate], n > 0 && n < len(r.unsynced))
 	r.unsynced = append(r.unsynced[:0:0], r.unsynced[n:]...)
 	if r.logBytes > r.c.LogBytesMax && len(r.unsynced) == 0 {
 		r.logBytes = 0
+		r.c.Marks.Reach(&marks[markPrune])
 		out.Prune = true
 	}
 }
@@ -161,6 +167,7 @@ func (r *Replica) look(out *Output) {
 		if !p.Binding.Release.IsZero() {
 			releases = append(releases, p.Binding.Release)
 		}
+		r.c.Marks.Sometimes(&marks[markNotReady], member && !r.vouches(&p))
 		if member && v.asked[p.Number] <= h && r.vouches(&p) && !governance.Attested(k, &p, r.self) {
 			r.attest(p.Number, h, out)
 		}
@@ -221,6 +228,7 @@ func (r *Replica) attest(n governance.ProposalNumber, h quoin.Height, out *Outpu
 	t := quoin.Transaction{Sender: r.self, Salt: uint64(n), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
 		Namespace: quoin.KernelNamespace, Payload: governance.Encode(governance.Ready{Proposal: n})}
 	t.Signature = r.c.Signer.Sign(quoin.TransactionSigningBytes(t.ID(r.originID)))
+	r.c.Marks.Reach(&marks[markAttested])
 	r.kernelView.asked[n] = t.Expiry
 	r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge)
 	r.forward([]quoin.Transaction{t}, out)

@@ -70,6 +70,7 @@ func (r *Replica) message(now quoin.Time, in Message, out *Output) {
 }
 
 func (r *Replica) refuse(from quoin.PublicKey, err error, out *Output) {
+	r.c.Marks.Reach(&marks[markMessageRefused])
 	r.stats.Refused++
 	out.Events = append(out.Events, Event{Kind: MessageRefused, Epoch: r.epoch, Peer: from, Reason: err.Error()})
 }
@@ -100,6 +101,7 @@ func (r *Replica) consensusMessage(now quoin.Time, from quoin.PublicKey, body []
 	fresh := r.machine.Fresh(i, m, o)
 	r.meet(now, o, out)
 	if !fresh {
+		r.c.Marks.Reach(&marks[markMessageStale])
 		r.stats.Stale++
 		return nil
 	}

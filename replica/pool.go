@@ -1,8 +1,11 @@
 package replica
 
 import (
+	"slices"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/signature"
 )
 
@@ -51,6 +54,7 @@ type pool struct {
 	verify   execution.Verify
 	accepts  accepts // asked last, of what is well signed
 	sequence uint64
+	marks    *mark.Set
 
 	ranked  bool         // transactions have priorities
 	unasked []*pendingTx // whose priority is still to be asked for, in the order in which to ask
@@ -162,9 +166,11 @@ func (p *pool) admit(txs []quoin.Transaction, local bool, at quoin.View, epoch q
 
 func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
 	if p.pending[a.ID] != nil {
+		p.marks.Reach(&marks[markPoolAgain])
 		return AlreadyPending
 	}
 	if at, ok := p.seen.Place(a.ID); ok {
+		p.marks.Reach(&marks[markPoolCertified])
 		a.Height, a.Index = at.Height, at.Index
 		return AlreadyCertified
 	}
@@ -173,6 +179,7 @@ func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
 	case t.Check() != nil || uint64(size) > p.params.BlockMaxBytes:
 		return RefusedSize
 	case t.Expiry <= p.height:
+		p.marks.Reach(&marks[markPoolExpired])
 		return RefusedExpired
 	case uint64(t.Expiry) > uint64(p.height)+p.params.ExpiryWindowHeights:
 		return RefusedExpiry
@@ -190,6 +197,7 @@ func (p *pool) room(t *quoin.Transaction, size int) AdmissionCode {
 			return RefusedFull
 		}
 	case len(p.pending)-p.kernels >= p.limits.Transactions || p.bytes+int64(size) > p.limits.Bytes:
+		p.marks.Reach(&marks[markPoolFull])
 		return RefusedFull
 	case t.Signed():
 		if l := p.senders[t.Sender]; l != nil && l.live >= p.limits.PerSender {
@@ -304,6 +312,7 @@ func (p *pool) tidy() {
 func (p *pool) advance(h quoin.Height) {
 	for p.height < h {
 		p.height++
+		p.marks.Sometimes(&marks[markPoolForgets], slices.ContainsFunc(p.expiring[p.height], func(id quoin.Hash) bool { return p.pending[id] != nil }))
 		p.remove(p.expiring[p.height])
 		delete(p.expiring, p.height)
 	}
@@ -340,6 +349,7 @@ func (p *pool) overdue(epoch quoin.Epoch, at quoin.View, k uint64, yield func(*p
 			if !x.overdue(epoch, at, k) {
 				return true // younger ones follow
 			}
+			p.marks.Reach(&marks[markOverdue])
 			if !yield(x) {
 				return false
 			}

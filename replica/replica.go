@@ -108,6 +108,7 @@ func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, err
 	if c.Verify != nil {
 		r.pool.verify = c.Verify
 	}
+	r.pool.marks = c.Marks
 	var tip execution.Tip
 	var err error
 	if r.chain, tip, err = openChain(&r.c); err != nil {
@@ -115,12 +116,13 @@ func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, err
 	}
 	r.chain.state.Plant(f.State)
 	r.exec = execution.NewFlawed(execution.Config{Origin: r.origin, State: r.chain.state, Log: r.chain.log, Table: c.Table,
-		Environment: c.Environment, Verified: r.pool.verified, Verify: c.Verify}, tip, f.Execution)
+		Environment: c.Environment, Verified: r.pool.verified, Verify: c.Verify, Marks: c.Marks}, tip, f.Execution)
 	for _, rec := range log {
 		epoch, record, err := rec.split()
 		if err != nil {
 			return nil, err
 		}
+		r.c.Marks.Sometimes(&marks[markOldRecords], epoch < tip.Configuration.Epoch)
 		if epoch >= tip.Configuration.Epoch {
 			r.recovered[epoch] = append(r.recovered[epoch], record)
 			r.logBytes += len(rec)
@@ -259,6 +261,7 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 	b := r.work[0].Block
 	r.work = r.work[1:]
 	if b.Header().Epoch != r.epoch {
+		r.c.Marks.Reach(&marks[markOtherEpoch])
 		return
 	}
 	answer := consensus.Executed{Block: b.ID()}
@@ -269,9 +272,11 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 		answer.Withhold = r.omits(o)
 		r.splits.keep(o)
 	case isInvalid(err):
+		r.c.Marks.Reach(&marks[markBlockRefused])
 		answer.Verdict = consensus.Invalid
 		out.Events = append(out.Events, Event{Kind: BlockRefused, View: b.Header().View, Block: b.ID(), Reason: err.Error()})
 	default:
+		r.c.Marks.Reach(&marks[markAbstained])
 		answer.Verdict = consensus.Abstain
 		out.Events = append(out.Events, Event{Kind: Abstained, View: b.Header().View, Block: b.ID(), Reason: err.Error()})
 	}
@@ -298,6 +303,7 @@ func (r *Replica) timer(now quoin.Time, in TimerFired, out *Output) {
 		}
 	case HeartbeatTimer:
 		if in.ID == r.beats {
+			r.c.Marks.Reach(&marks[markHeartbeat])
 			r.heartbeat = true
 		}
 	}

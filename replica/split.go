@@ -105,6 +105,7 @@ func (s *splits) proposed() {
 
 // split opens a case for votes that differ.
 func (r *Replica) split(report consensus.Report, out *Output) {
+	r.c.Marks.Reach(&marks[markSplit])
 	r.stats.Splits++
 	out.Events = append(out.Events, Event{Kind: SplitSeen, Epoch: r.epoch, View: report.View, Block: report.Block})
 	own := r.splits.find(report.Block)
@@ -279,6 +280,7 @@ func (r *Replica) explained(from quoin.PublicKey, body []byte, out *Output) erro
 	if err := c.take(e, own); err != nil {
 		return fmt.Errorf("%w: explanation of %s", err, from)
 	}
+	r.c.Marks.Reach(&marks[markSplitExplained])
 	r.conclude(c, out)
 	return nil
 }
@@ -368,6 +370,7 @@ func (r *Replica) conclude(c *splitCase, out *Output) {
 		r.splits.settled = map[string]bool{}
 	}
 	r.splits.settled[namespace] = true
+	r.c.Marks.Reach(&marks[markEvidenceSent])
 	t := execution.NewSuspension(e, r.exec.Tip().Height+quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/4)
 	r.pool.admit([]quoin.Transaction{t}, true, r.view, r.epoch, r.judge)
 	r.forward([]quoin.Transaction{t}, out)

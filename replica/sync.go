@@ -63,6 +63,7 @@ func (r *Replica) answerOld(from quoin.PublicKey, e quoin.Epoch, message []byte,
 	if err != nil || c == nil {
 		return err
 	}
+	r.c.Marks.Reach(&marks[markOldAnswered])
 	b := canonical.AppendUint64([]byte{kindConsensus}, e)
 	out.Send = append(out.Send, Send{To: from, Class: ClassConsensus, Bytes: (&simplex.Certificate{Certificate: *c}).AppendBinary(b)})
 	return nil
@@ -76,6 +77,7 @@ func (r *Replica) lag(from quoin.PublicKey, out *Output) {
 	if r.behind.asked && r.behind.height == h && r.behind.messages < 16 {
 		return
 	}
+	r.c.Marks.Reach(&marks[markLaterEpoch])
 	r.behind = behind{height: h, asked: true}
 	r.sendFetch(from, quoin.Hash{}, h, out)
 }
@@ -115,7 +117,9 @@ func (r *Replica) serve(from quoin.PublicKey, body []byte, out *Output) error {
 		if blocks = r.uncertified(id); len(blocks) == 0 {
 			return nil
 		}
+		r.c.Marks.Reach(&marks[markServedUncertified])
 	}
+	r.c.Marks.Sometimes(&marks[markServedCertified], certificate != nil && len(blocks) > 1)
 	b := appendBlocks([]byte{kindBlocks}, blocks)
 	var c []byte
 	if certificate != nil {
@@ -155,6 +159,7 @@ func (r *Replica) certifiedAfter(after quoin.Height) ([]*quoin.Block, *quoin.Cer
 			if err != nil {
 				return nil, nil, err
 			}
+			r.c.Marks.Reach(&marks[markServedTails])
 			blocks = append(blocks, tails...)
 		}
 		usable, certificate = len(blocks), c
@@ -246,11 +251,13 @@ func (r *Replica) blocks(now quoin.Time, from quoin.PublicKey, body []byte, out 
 			return err
 		}
 		if certificate.Checkpoint.Epoch != r.epoch {
+			r.c.Marks.Reach(&marks[markBlocksLate])
 			return nil // late, or of an epoch that is not ours yet
 		}
 		if err := signature.VerifyCertificate(&certificate, r.origin, r.set, signature.KeysOf(r.set)); err != nil {
 			return err
 		}
+		r.c.Marks.Reach(&marks[markCaughtUp])
 		in.Certificate = &certificate
 		r.behind.asked = false
 	}

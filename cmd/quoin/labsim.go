@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin/lab"
+	"quoin.dev/quoin/mark"
 )
 
 const simSeedsMax = 10_000_000
@@ -23,6 +24,7 @@ func newLabSim(t *terminal) *cobra.Command {
 		first      uint64
 		seeds, par int
 		digests    bool
+		marks      bool
 		plant      string
 		save       string
 		show       bool
@@ -58,7 +60,7 @@ func newLabSim(t *terminal) *cobra.Command {
 			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
 				return err
 			}
-			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: first, seeds: seeds, digests: digests}
+			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: first, seeds: seeds, digests: digests, marksShown: marks}
 			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
 				return err
 			}
@@ -87,6 +89,7 @@ func newLabSim(t *terminal) *cobra.Command {
 	f.IntVar(&par, "parallel", 0, "how many at once (0: one for each core)")
 	f.BoolVar(&digests, "digests", false, "print each seed's digest")
 	f.BoolVar(&show, "print-scenario", false, "print the scenario of the first seed, and run nothing")
+	f.BoolVar(&marks, "marks", false, "print how often each coverage mark was reached")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with event log and page for each broken seed")
 	f.StringVar(&plant, "plant", "", "plant a bug that the observers must catch: "+bugNames())
 	return c
@@ -108,6 +111,9 @@ type simulation struct {
 	digests   bool
 	candidate candidateFlags
 	scenario  scenarioFlags
+
+	marksShown bool
+	marks      mark.Set
 
 	mu      sync.Mutex
 	next    int
@@ -224,10 +230,11 @@ func (s *simulation) add(r *lab.Report, err error) {
 	x.Views += r.Views
 	x.Messages += r.Messages
 	x.Faults.Add(&r.Faults)
+	s.marks.Add(r.Marks)
 	s.hostile[r.Hostile]++
 	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
 	for _, v := range r.Violations {
-		s.broken = append(s.broken, brokenSeed{r.Seed, v.Invariant, v.Text, v.AtUS, v.Window, s.replay(r)})
+		s.broken = append(s.broken, brokenSeed{r.Seed, strings.TrimSpace(v.Invariant + " " + v.Observer), v.Text, v.AtUS, v.Window, s.replay(r)})
 	}
 }
 
@@ -258,6 +265,7 @@ func (s *simulation) summary() any {
 	if !s.digests {
 		lines = nil
 	}
+	never, reached := s.coverage()
 	return struct {
 		Nodes   int     `json:"nodes"`
 		First   uint64  `json:"first_seed"`
@@ -269,7 +277,9 @@ func (s *simulation) summary() any {
 		Digests []simLine      `json:"digests,omitempty"`
 		Broken  []brokenSeed   `json:"broken"`
 		Saved   []string       `json:"saved,omitempty"`
-	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...), s.saved}
+		Never   []simMark      `json:"marks_never_reached"`
+		Marks   []simMark      `json:"marks,omitempty"`
+	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...), s.saved, never, reached}
 }
 
 func (s *simulation) text(w io.Writer) {
@@ -291,6 +301,7 @@ func (s *simulation) text(w io.Writer) {
 	for _, folder := range s.saved {
 		fmt.Fprintf(w, "saved: %s\n", folder)
 	}
+	s.textCoverage(w)
 	if len(s.broken) == 0 {
 		fmt.Fprintln(w, "no invariant was broken")
 	}

@@ -19,6 +19,7 @@ func (m *Simplex) Agreed(block quoin.Hash) (quoin.Hash, bool) {
 	// A block that others built upon was notarized; its child's header says with which result.
 	for _, child := range m.order {
 		if h := child.block.Header(); h.Parent == block && child.needed {
+			m.c.Marks.Reach(&marks[markAgreedByChild])
 			return h.ParentCheckpoint, true
 		}
 	}

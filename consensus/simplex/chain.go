@@ -127,15 +127,18 @@ func (m *Simplex) executed(in consensus.Executed, out *consensus.Output) {
 		return
 	}
 	if l.outdated {
+		m.c.Marks.Reach(&marks[markOutdated])
 		l.outdated = false
 		return
 	}
 	before, digest := l.stage, l.digest
 	switch in.Verdict {
 	case consensus.Abstain:
+		m.c.Marks.Reach(&marks[markAbstained])
 		l.stage, l.abstained = waiting, true
 		return
 	case consensus.Invalid:
+		m.c.Marks.Reach(&marks[markInvalidExecuted])
 		m.refuse(l, out)
 		if before == valid {
 			m.redo(l)
@@ -160,6 +163,7 @@ func (m *Simplex) redo(top *link) {
 	for _, l := range m.order {
 		for at := l.parent; at != nil && l != top; at = at.parent {
 			if at == top {
+				m.c.Marks.Reach(&marks[markRedone])
 				l.outdated = l.stage == executing
 				l.stage = waiting
 				break
@@ -191,6 +195,7 @@ func (m *Simplex) settle(out *consensus.Output) {
 			continue
 		}
 		l := m.links[c.Checkpoint.Block]
+		m.c.Marks.Sometimes(&marks[markSettledByStep], c == m.step && l != nil && l.stage == valid)
 		switch {
 		case l == nil || l.stage == waiting || l.stage == executing:
 		case l.stage == valid && l.digest == c.Checkpoint.Digest():
@@ -207,15 +212,18 @@ func (m *Simplex) commit(l *link, c *quoin.Certificate, out *consensus.Output) {
 	for ; at != nil && at != m.root; at = at.parent {
 		blocks = append(blocks, at.block)
 	}
+	m.c.Marks.Always(&marks[markNoConflict], at != nil)
 	if at == nil {
 		// Only more than f faulty validators can bring this about. Nothing more may be certified.
 		m.halted = true
 		m.report(out, consensus.Conflict, l.view, l.id)
 		return
 	}
+	m.c.Marks.Sometimes(&marks[markCertifiedSeveral], len(blocks) > 1)
 	slices.Reverse(blocks)
 	m.root, l.parent = l, nil
 	m.ended = l.last
+	m.c.Marks.Sometimes(&marks[markCertifiedByTail], len(blocks) > 1 && blocks[len(blocks)-1].Header().Height == blocks[len(blocks)-2].Header().Height)
 	out.Certified = append(out.Certified, consensus.Certified{Blocks: blocks, Certificate: *c, Ended: m.ended})
 	m.forget()
 	if !m.ended && m.cert != nil && m.cert.Checkpoint.View > m.root.view {

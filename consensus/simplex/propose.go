@@ -27,6 +27,7 @@ func (m *Simplex) leader(v quoin.View, parent quoin.Hash, calls *int) (int, bool
 	}
 	if calls != nil {
 		if *calls >= leaderCallsMax {
+			m.c.Marks.Reach(&marks[markLeaderCallsCapped])
 			return 0, false
 		}
 		*calls++
@@ -58,6 +59,7 @@ func (m *Simplex) parent() *link {
 		if r.nullification == nil {
 			return nil
 		}
+		m.c.Marks.Sometimes(&marks[markPassedOver], r.notarization != nil)
 	}
 	return m.root
 }
@@ -99,6 +101,7 @@ func (m *Simplex) propose(now quoin.Time, out *consensus.Output) {
 	}
 	m.building = &consensus.Build{View: m.view, Parent: p.id, Time: max(now, p.time+1),
 		Empty: m.depth(p) >= m.c.Parameters.PipelineMaxBlocks, Tail: p.last, Must: must}
+	m.c.Marks.Sometimes(&marks[markPipelineFull], m.building.Empty)
 	if p.last {
 		m.building.Time = p.time
 	}
@@ -119,9 +122,11 @@ func (m *Simplex) built(in consensus.Built, out *consensus.Output) {
 	asked := m.building
 	m.building = nil
 	if in.Nothing && !asked.Must {
+		m.c.Marks.Reach(&marks[markNothingToPropose])
 		m.nothing = true // until the view ends or the driver says Wanted again
 		return
 	}
+	m.c.Marks.Sometimes(&marks[markTroubleProposed], asked.Must && len(in.Transactions) == 0)
 	r, p := m.round(m.view), m.links[asked.Parent]
 	if r.proposed || r.nullified != nil || p == nil || !m.extends(p) {
 		return
@@ -133,6 +138,7 @@ func (m *Simplex) built(in consensus.Built, out *consensus.Output) {
 	h := quoin.Header{Epoch: m.c.Epoch, View: m.view, Height: p.height + 1, Parent: p.id, ParentCheckpoint: p.digest,
 		ParentView: p.view, ParentVoters: voters, Time: asked.Time, Proposer: uint16(m.c.Self)}
 	if p.last {
+		m.c.Marks.Reach(&marks[markTailProposed])
 		h.Height, in.Transactions = p.height, nil
 	}
 	block := quoin.NewBlock(h, in.Transactions)
@@ -153,6 +159,7 @@ func (m *Simplex) proof(p *link) (*Notarization, quoin.Bitmap, bool) {
 		return nil, nil, true
 	}
 	if m.cert != nil && m.cert.Checkpoint.Block == p.id {
+		m.c.Marks.Reach(&marks[markProvedByCertificate])
 		return nil, m.cert.Signers, true
 	}
 	if r := m.rounds[p.view]; r != nil && r.notarization != nil {
@@ -171,18 +178,21 @@ func (m *Simplex) receiveProposal(p *Proposal, out *consensus.Output) {
 	}
 	h := p.Block.Header()
 	if h.View <= m.certified() || h.View > m.view+lookahead {
+		m.c.Marks.Reach(&marks[markProposalBeyond])
 		return
 	}
 	if !m.offer(p, out) {
 		return
 	}
 	if !m.anchored(p) {
+		m.c.Marks.Reach(&marks[markUnanchored])
 		m.report(out, consensus.RefusedBlock, h.View, p.Block.ID())
 		return
 	}
 	r := m.rounds[h.View]
 	_, asked := m.fetching[p.Block.ID()]
 	if asked || r.notarization != nil && r.notarization.Block == p.Block.ID() {
+		m.c.Marks.Reach(&marks[markProposalAwaited])
 		m.need(m.add(p.Block))
 	}
 	if i, ok := m.rescuer(h.View); h.View >= m.view && (!ok || i == int(h.Proposer)) {
@@ -203,6 +213,7 @@ func (m *Simplex) offer(p *Proposal, out *consensus.Output) bool {
 		return false
 	}
 	if len(before) > 0 {
+		m.c.Marks.Reach(&marks[markTwoProposals])
 		detail := []consensus.Vote{{Validator: int(h.Proposer), Message: p}}
 		for _, c := range m.candidates {
 			if c.Block.ID() == before[0] {
@@ -246,6 +257,7 @@ func (m *Simplex) keep(p *Proposal) {
 		for _, c := range m.candidates {
 			held[c.Block.Header().Proposer] += c.Block.Size()
 		}
+		m.c.Marks.Reach(&marks[markCandidateDropped])
 		worst := m.candidates[0]
 		for _, c := range m.candidates[1:] {
 			a, b := c.Block.Header(), worst.Block.Header()
@@ -293,6 +305,7 @@ func (m *Simplex) consider(now quoin.Time, out *consensus.Output) {
 				return
 			}
 		case refused:
+			m.c.Marks.Reach(&marks[markCandidateRefused])
 			m.dropCandidates(func(c *Proposal) bool { return c == p })
 			i--
 			if l := m.links[p.Block.ID()]; l == nil || l.stage != invalid { // else it was reported
@@ -323,6 +336,7 @@ func (m *Simplex) judge(now quoin.Time, r *round, p *Proposal, out *consensus.Ou
 	}
 	parent := m.links[h.Parent]
 	if parent == nil {
+		m.c.Marks.Reach(&marks[markParentUnknown])
 		m.fetch(h.Parent, from, out)
 		return undecided
 	}
@@ -331,6 +345,7 @@ func (m *Simplex) judge(now quoin.Time, r *round, p *Proposal, out *consensus.Ou
 		return refused
 	}
 	if parent.stage != valid {
+		m.c.Marks.Reach(&marks[markParentExecuting])
 		return undecided
 	}
 	if !m.extends(parent) && !m.c.Rules.AcceptStaleParent {
@@ -341,9 +356,11 @@ func (m *Simplex) judge(now quoin.Time, r *round, p *Proposal, out *consensus.Ou
 		return undecided
 	}
 	if !fits(h, parent) || !parent.last && h.Time > max(parent.time+1, now+quoin.Time(m.c.Parameters.DriftMS)) {
+		m.c.Marks.Reach(&marks[markHeaderMisfit])
 		return refused
 	}
 	if missing, gap := m.gap(parent.view, h.View); gap && !m.c.Rules.AcceptStaleParent {
+		m.c.Marks.Reach(&marks[markGap])
 		m.ask(missing, h.View-1, from, out)
 		return undecided
 	}
@@ -357,6 +374,7 @@ func (m *Simplex) judge(now quoin.Time, r *round, p *Proposal, out *consensus.Ou
 	case !ok:
 		return undecided
 	case i != from:
+		m.c.Marks.Reach(&marks[markNotTheLeader])
 		return refused
 	}
 	return accepted

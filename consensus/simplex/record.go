@@ -58,6 +58,7 @@ func (m *Simplex) Recover(rec consensus.Record) error {
 		}
 		if b.Header().View > m.root.view {
 			l := m.add(b)
+			m.c.Marks.Reach(&marks[markRecoveredBody])
 			l.persisted = true
 			m.need(l)
 		}
@@ -94,6 +95,7 @@ func (m *Simplex) recoverVote(x consensus.Message) error {
 	case *Notarize:
 		if x.View > m.root.view {
 			r := m.round(x.View)
+			m.c.Marks.Reach(&marks[markRecoveredVote])
 			r.voted, r.notarizes[m.c.Self] = x, x
 		}
 	case *Nullify:
@@ -104,6 +106,7 @@ func (m *Simplex) recoverVote(x consensus.Message) error {
 	case *Finalize:
 		if v := x.Checkpoint.View; v > m.root.view {
 			r := m.round(v)
+			m.c.Marks.Reach(&marks[markRecoveredFinalize])
 			r.finalized, r.finalizes[m.c.Self] = x, x
 		}
 	default:
@@ -126,6 +129,7 @@ func (m *Simplex) recoverEntered(x consensus.Message) error {
 		}
 	case *Certificate:
 		if v > m.certified() {
+			m.c.Marks.Reach(&marks[markRecoveredCertificate])
 			m.cert = &x.Certificate
 		}
 	default:
@@ -153,6 +157,7 @@ func (m *Simplex) start(out *consensus.Output) {
 		m.stirred = max(m.stirred, m.view)
 	}
 	if m.busy() {
+		m.c.Marks.Reach(&marks[markRecoveredBusy])
 		m.repeat(out)
 		m.missing(out)
 	}

@@ -172,6 +172,7 @@ func (m *Simplex) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 		m.fetched(in, out)
 	case consensus.Retry:
 		for _, l := range m.order {
+			m.c.Marks.Sometimes(&marks[markRetried], l.abstained)
 			l.abstained = false
 		}
 	}
@@ -241,6 +242,7 @@ func (m *Simplex) enter(v quoin.View, by consensus.Message, out *consensus.Outpu
 		return
 	}
 	if v/tickViews != m.view/tickViews {
+		m.c.Marks.Reach(&marks[markTick])
 		m.ticks++
 	}
 	if p := m.c.Pacemaker; p != nil {
@@ -263,6 +265,7 @@ func (m *Simplex) fill() {
 		if r := m.rounds[m.hole]; r == nil || r.nullification == nil {
 			return
 		}
+		m.c.Marks.Reach(&marks[markHoleClosed])
 		m.hole++
 	}
 }

@@ -25,6 +25,7 @@ func (m *Simplex) fetch(id quoin.Hash, from int, out *consensus.Output) {
 	case q.again || q.from == from:
 		return
 	default:
+		m.c.Marks.Reach(&marks[markFetchedAgain])
 		q.again = true
 	}
 	m.fetching[id] = q
@@ -43,6 +44,7 @@ func (m *Simplex) missing(out *consensus.Output) {
 	}
 	for _, l := range m.order {
 		if l.needed && l.parent == nil && l.stage == waiting {
+			m.c.Marks.Reach(&marks[markAncestorMissing])
 			m.fetch(l.block.Header().Parent, m.signer(l.block.Header().ParentVoters), out)
 		}
 	}
@@ -67,6 +69,7 @@ func (m *Simplex) fetched(in consensus.Fetched, out *consensus.Output) {
 		_, asked := m.fetching[last]
 		certified = certified && in.Certificate.Checkpoint.Block == last
 		if !asked && !certified {
+			m.c.Marks.Reach(&marks[markFetchedUnasked])
 			return
 		}
 	}
@@ -130,6 +133,7 @@ func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
 		return
 	}
 	if m.cert != nil && x.From <= m.cert.Checkpoint.View {
+		m.c.Marks.Reach(&marks[markAnsweredCertificate])
 		m.answer(from, &Certificate{*m.cert}, out)
 	}
 	first := max(x.From, m.certified()+1)
@@ -142,10 +146,13 @@ func (m *Simplex) answerNeed(from int, x *Need, out *consensus.Output) {
 		switch {
 		case r == nil:
 		case r.nullification != nil:
+			m.c.Marks.Reach(&marks[markAnsweredNullification])
 			m.answer(from, r.nullification, out)
 		case r.notarization != nil:
+			m.c.Marks.Reach(&marks[markAnsweredNotarization])
 			m.answer(from, r.notarization, out)
 		case r.nullified != nil:
+			m.c.Marks.Reach(&marks[markAnsweredNullify])
 			m.answer(from, r.nullified, out)
 		}
 	}
@@ -170,6 +177,7 @@ func (m *Simplex) lagging(from int, v quoin.View, kind byte, out *consensus.Outp
 	if !seen && !far {
 		return
 	}
+	m.c.Marks.Sometimes(&marks[markFarBehind], far)
 	p.kinds = 1 << kind
 	if m.cert != nil && (m.ended || v <= m.cert.Checkpoint.View) {
 		m.answer(from, &Certificate{*m.cert}, out)
@@ -191,10 +199,13 @@ func (m *Simplex) answer(to int, x consensus.Message, out *consensus.Output) {
 	case *Nullification:
 		size += 64 * len(x.Signatures)
 	}
-	if p := &m.peers[to]; p.credit >= size {
-		p.credit -= size
-		out.Send = append(out.Send, consensus.Envelope{To: to, Message: x})
+	p := &m.peers[to]
+	if p.credit < size {
+		m.c.Marks.Reach(&marks[markOutOfCredit])
+		return
 	}
+	p.credit -= size
+	out.Send = append(out.Send, consensus.Envelope{To: to, Message: x})
 }
 
 func (p *peer) earn(bytes int) { p.credit = min(p.credit+bytes, answerCreditMax) }

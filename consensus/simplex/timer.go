@@ -29,6 +29,7 @@ func (m *Simplex) arm(out *consensus.Output) {
 		return
 	}
 	if m.armed = busy; !busy {
+		m.c.Marks.Reach(&marks[markTimerStopped])
 		m.overdue = false
 		return
 	}
@@ -56,6 +57,7 @@ func (m *Simplex) timeout() uint64 {
 	for k := m.certified() + 1; k < m.view && t < p.TimeoutMaxMS; k++ {
 		t *= 2
 	}
+	m.c.Marks.Sometimes(&marks[markTimeoutCapped], t >= p.TimeoutMaxMS)
 	return min(t, p.TimeoutMaxMS)
 }
 
@@ -103,6 +105,7 @@ func (m *Simplex) repeat(out *consensus.Output) {
 	}
 	for v := m.view; v > last; v-- {
 		if r := m.rounds[v]; r != nil && r.finalized != nil {
+			m.c.Marks.Reach(&marks[markFinalizeRepeated])
 			m.send(r.finalized, out)
 		}
 	}

@@ -71,6 +71,7 @@ func (m *Simplex) current(from int, v quoin.View, kind byte, out *consensus.Outp
 		return false
 	}
 	if v > m.view+voteWindow {
+		m.c.Marks.Reach(&marks[markVoteTooFar])
 		m.ask(m.hole, v-1, from, out)
 		return false
 	}
@@ -237,6 +238,7 @@ func (m *Simplex) verifyQuorum(signers quoin.Bitmap, signatures []quoin.Signatur
 		return fmt.Errorf("%d signers and %d signatures", k, len(signatures))
 	}
 	if !m.quorum(weight) {
+		m.c.Marks.Reach(&marks[markNoQuorum])
 		return fmt.Errorf("signers of weight %d are no quorum of %d", weight, m.c.Validators.Total())
 	}
 	k = 0

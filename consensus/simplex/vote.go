@@ -41,6 +41,7 @@ func (m *Simplex) receive(from int, message consensus.Message, out *consensus.Ou
 // never after Nullify (K2; the paper: notarizing block proposals).
 func (m *Simplex) vote(r *round, out *consensus.Output) {
 	l := r.proposal
+	m.c.Marks.Sometimes(&marks[markVoteWithheld], l.stage == valid && l.withheld)
 	if !m.votes() || l.stage != valid || l.withheld || r.nullified != nil || r.voted != nil && !(m.c.Rules.VoteTwice && r.voted.Block != l.id) {
 		return
 	}
@@ -48,6 +49,7 @@ func (m *Simplex) vote(r *round, out *consensus.Output) {
 	v.Signature = m.c.Signer.Sign(m.domain.notarize(v.View, v.Block, v.Checkpoint))
 	r.voted = v
 	for at := l; at != nil && at != m.root; at = at.parent {
+		m.c.Marks.Sometimes(&marks[markAncestorWritten], at != l && !at.persisted)
 		m.persistBody(at, out)
 	}
 	m.persistVote(v, out)
@@ -62,6 +64,7 @@ func (m *Simplex) countNotarize(from int, x *Notarize, out *consensus.Output) {
 	r := m.round(x.View)
 	if first := r.notarizes[from]; first != nil {
 		if first.Block != x.Block || first.Checkpoint != x.Checkpoint {
+			m.c.Marks.Reach(&marks[markTwoNotarizes])
 			m.equivocation(from, x.View, first, x, out)
 		}
 		return
@@ -79,6 +82,7 @@ func (m *Simplex) countNotarize(from int, x *Notarize, out *consensus.Output) {
 		}
 	}
 	if r.notarization == nil && m.quorum(weight) {
+		m.c.Marks.Reach(&marks[markNotarizedByVotes])
 		n := &Notarization{View: x.View, Block: x.Block, Checkpoint: x.Checkpoint}
 		for i, v := range r.notarizes {
 			if v != nil && v.Block == x.Block && v.Checkpoint == x.Checkpoint {
@@ -90,6 +94,7 @@ func (m *Simplex) countNotarize(from int, x *Notarize, out *consensus.Output) {
 	}
 	if weight < voted {
 		r.hopeless = r.hopeless || r.notarization == nil && m.hopeless(r)
+		m.c.Marks.Sometimes(&marks[markHopeless], r.hopeless)
 		m.split(x.View, r, r.hopeless, out)
 	}
 }
@@ -148,7 +153,9 @@ func (m *Simplex) split(v quoin.View, r *round, givenUp bool, out *consensus.Out
 		if total == largest || !proved && (r.suspected || !givenUp) {
 			continue
 		}
+		m.c.Marks.Sometimes(&marks[markSplitSuspected], !proved)
 		r.split, r.suspected = proved, true
+		m.c.Marks.Sometimes(&marks[markSplitProved], proved)
 		report := consensus.Report{Kind: consensus.Split, View: v, Block: first.block, Peer: -1}
 		for j, y := range r.notarizes {
 			if y != nil && y.Block == first.block {
@@ -165,6 +172,7 @@ func (m *Simplex) nullify(v quoin.View, out *consensus.Output) {
 	if !m.votes() || r.nullified != nil || r.finalized != nil {
 		return
 	}
+	m.c.Marks.Always(&marks[markNeverBoth], r.finalized == nil)
 	x := &Nullify{View: v, Signature: m.c.Signer.Sign(m.domain.nullify(v))}
 	r.nullified = x
 	m.persistVote(x, out)
@@ -186,6 +194,7 @@ func (m *Simplex) countNullify(from int, x *Nullify, out *consensus.Output) {
 	}
 	weight := m.nullifying(r)
 	if m.quorum(weight) {
+		m.c.Marks.Reach(&marks[markNullifiedByVotes])
 		n := &Nullification{View: x.View}
 		for i, v := range r.nullifies {
 			if v != nil {
@@ -195,6 +204,7 @@ func (m *Simplex) countNullify(from int, x *Nullify, out *consensus.Output) {
 		}
 		m.nullification(n, out)
 	} else if x.View < m.view && weight > m.c.Validators.FaultBound() {
+		m.c.Marks.Reach(&marks[markFollowedLate])
 		m.nullify(x.View, out) // follow, also for a view already left
 	}
 }
@@ -218,6 +228,7 @@ func (m *Simplex) giveUp(out *consensus.Output) {
 		return
 	}
 	if r.hopeless && m.view <= m.certified()+hopelessViews || m.nullifying(r) > m.c.Validators.FaultBound() {
+		m.c.Marks.Reach(&marks[markGivenUp])
 		m.nullify(m.view, out)
 	}
 }
@@ -232,6 +243,7 @@ func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 		return
 	}
 	r.notarization = n
+	m.c.Marks.Sometimes(&marks[markNotarizedNullified], r.nullification != nil)
 	m.notarized = max(m.notarized, n.View)
 	out.Persist = append(out.Persist, m.record(recordEntered, n))
 	m.report(out, consensus.Notarized, n.View, n.Block)
@@ -242,6 +254,7 @@ func (m *Simplex) notarization(n *Notarization, out *consensus.Output) {
 	} else if i, ok := m.leader(n.View+1, n.Block, nil); ok && i == m.c.Self {
 		m.fetch(n.Block, m.signer(n.Signers), out) // to propose on it
 	}
+	m.c.Marks.Sometimes(&marks[markNotarizedWithoutBody], m.links[n.Block] == nil)
 	m.open(n.View, n, out)
 	m.finalize(n.View, out)
 }
@@ -268,6 +281,7 @@ func (m *Simplex) nullification(n *Nullification, out *consensus.Output) {
 		return
 	}
 	r.nullification = n
+	m.c.Marks.Sometimes(&marks[markNullifiedNotarized], r.notarization != nil)
 	out.Persist = append(out.Persist, m.record(recordEntered, n))
 	m.report(out, consensus.Nullified, n.View, quoin.Hash{})
 	m.split(n.View, r, true, out)
@@ -280,6 +294,8 @@ func (m *Simplex) open(v quoin.View, by consensus.Message, out *consensus.Output
 	if v >= m.view {
 		m.enter(v+1, by, out)
 		m.send(by, out)
+	} else {
+		m.c.Marks.Reach(&marks[markEndedLate])
 	}
 	m.fill()
 }
@@ -296,12 +312,15 @@ func (m *Simplex) finalize(v quoin.View, out *consensus.Output) {
 		return
 	}
 	if l.digest != r.notarization.Checkpoint && !m.c.Rules.FinalizeOwnResult {
+		m.c.Marks.Reach(&marks[markFinalizeDiverged])
 		m.diverge(l, out)
 		return
 	}
 	if l.adopted {
+		m.c.Marks.Reach(&marks[markFinalizeAdopted])
 		return // a vote would claim an execution that this replica did not do
 	}
+	m.c.Marks.Sometimes(&marks[markFinalizedLate], v+1 < m.view)
 	x := &Finalize{Checkpoint: l.checkpoint, Signature: m.c.Signer.Sign(m.domain.finalize(&l.checkpoint))}
 	r.finalized = x
 	m.persistVote(x, out)
@@ -317,6 +336,7 @@ func (m *Simplex) countFinalize(from int, x *Finalize, out *consensus.Output) {
 	r := m.round(v)
 	if first := r.finalizes[from]; first != nil {
 		if first.Checkpoint != x.Checkpoint {
+			m.c.Marks.Reach(&marks[markTwoFinalizes])
 			m.equivocation(from, v, first, x, out)
 		}
 		return
@@ -331,6 +351,7 @@ func (m *Simplex) countFinalize(from int, x *Finalize, out *consensus.Output) {
 	if !m.quorum(weight) {
 		return
 	}
+	m.c.Marks.Reach(&marks[markCertifiedByVotes])
 	c := &quoin.Certificate{Checkpoint: x.Checkpoint}
 	for i, f := range r.finalizes {
 		if f != nil && f.Checkpoint == x.Checkpoint {
@@ -347,11 +368,15 @@ func (m *Simplex) certificate(c *quoin.Certificate, out *consensus.Output) {
 	if v <= m.certified() {
 		return
 	}
+	m.c.Marks.Sometimes(&marks[markJumped], v > m.view)
 	m.cert = c
+	m.c.Marks.Sometimes(&marks[markCertifiedLate], v+1 < m.view)
 	// Persisted also when the view is past: a restart must not forget what licenses the votes that follow.
 	out.Persist = append(out.Persist, m.record(recordEntered, &Certificate{*c}))
 	if l := m.adopt(c.Checkpoint.Block); l != nil {
 		m.need(l)
+	} else {
+		m.c.Marks.Reach(&marks[markCertifiedWithoutBody])
 	}
 	m.enter(v+1, &Certificate{*c}, out)
 	m.fill()

@@ -1,0 +1,84 @@
+package execution
+
+import (
+	"slices"
+
+	"quoin.dev/quoin/mark"
+)
+
+// Marks returns the coverage marks of this package.
+func Marks() []mark.Mark { return slices.Clone(marks[:]) }
+
+const (
+	markExpired = iota
+	markTwicePending
+	markTwiceCertified
+	markParentMissing
+	markOnUncertified
+	markTail
+	markDoubted
+	markWindowMoves
+	markSiblingsDropped
+	markStateAgrees
+	markKernelCommand
+	markCommandRefused
+	markNoMachine
+	markSuspended
+	markBatch
+	markValidationRefuses
+	markNoRoom
+	markMachineRefuses
+	markMachineFaults
+	markBatchFallsBack
+	markLeaderFallback
+	markLeaderNotHere
+	markFinalityDelays
+	markFinalityFaults
+	markAdopted
+	markAccountRefused
+	markEvidenceRefused
+	markSuspends
+	markDecisionActivates
+	markDecisionMoves
+	markDecisionRejects
+	markDecisionVetoes
+	markDecisionVoids
+	markReturns
+)
+
+var marks = [...]mark.Mark{
+	markExpired:           {Name: "execution/expired", Kind: mark.Reachable, Says: "a block holds a transaction that is expired, or may not be: package execution"},
+	markTwicePending:      {Name: "execution/twice-pending", Kind: mark.Reachable, Says: "a block holds a transaction that it, or an uncertified block below, holds already: package execution"},
+	markTwiceCertified:    {Name: "execution/twice-certified", Kind: mark.Reachable, Says: "a block holds a transaction that is certified: package execution"},
+	markParentMissing:     {Name: "execution/parent-missing", Kind: mark.Reachable, Says: "the parent of a block was not executed here: package execution"},
+	markOnUncertified:     {Name: "execution/on-uncertified", Kind: mark.Sometimes, Says: "a block is executed on an uncertified one"},
+	markTail:              {Name: "execution/tail", Kind: mark.Reachable, Says: "a tail block takes the results of the last block: TestPlantWorlds/tails-as-last"},
+	markDoubted:           {Name: "execution/doubted", Kind: mark.Reachable, Says: "a block is executed a second time: TestOneDivergingReplica"},
+	markWindowMoves:       {Name: "execution/window-moves", Kind: mark.Sometimes, Says: "the record of a block's ids leaves the window"},
+	markSiblingsDropped:   {Name: "execution/siblings-dropped", Kind: mark.Sometimes, Says: "outcomes that do not descend from the certified one are dropped"},
+	markStateAgrees:       {Name: "execution/state-agrees", Kind: mark.Always, Says: "a certified block's height is the tip's and one"},
+	markKernelCommand:     {Name: "execution/kernel-command", Kind: mark.Sometimes, Says: "a command of governance is executed"},
+	markCommandRefused:    {Name: "execution/command-refused", Kind: mark.Reachable, Says: "a command of governance is refused: TestPlantWorlds/author-approves"},
+	markNoMachine:         {Name: "execution/no-machine", Kind: mark.Reachable, Says: "no machine serves a transaction's namespace: the pool refuses those"},
+	markSuspended:         {Name: "execution/suspended", Kind: mark.Reachable, Says: "a transaction's namespace is suspended: TestTwoNonDeterministicMachines"},
+	markBatch:             {Name: "execution/batch", Kind: mark.Reachable, Says: "transactions are applied in a batch: package execution"},
+	markValidationRefuses: {Name: "execution/validation-refuses", Kind: mark.Reachable, Says: "a validation refuses a transaction: TestMoodyValidation"},
+	markNoRoom:            {Name: "execution/no-room", Kind: mark.Reachable, Says: "a namespace or a block has no more room: package execution"},
+	markMachineRefuses:    {Name: "execution/machine-refuses", Kind: mark.Sometimes, Says: "a machine refuses a transaction"},
+	markMachineFaults:     {Name: "execution/machine-faults", Kind: mark.Reachable, Says: "a machine faults: TestHostileMachines"},
+	markBatchFallsBack:    {Name: "execution/batch-falls-back", Kind: mark.Reachable, Says: "a batch faults, and its transactions are taken one by one: package execution"},
+	markLeaderFallback:    {Name: "execution/leader-fallback", Kind: mark.Sometimes, Says: "a leader faults, and the validators in turn serve for the call"},
+	markLeaderNotHere:     {Name: "execution/leader-not-here", Kind: mark.Reachable, Says: "the leader's release is not here: package execution"},
+	markFinalityDelays:    {Name: "execution/finality-delays", Kind: mark.Sometimes, Says: "finality asks for a delay"},
+	markFinalityFaults:    {Name: "execution/finality-faults", Kind: mark.Sometimes, Says: "finality faults, and nothing is delayed"},
+	markAdopted:           {Name: "execution/adopted", Kind: mark.Reachable, Says: "a quorum's result is adopted: TestOneDivergingReplica"},
+	markAccountRefused:    {Name: "execution/account-refused", Kind: mark.Reachable, Says: "a peer's account gives another result than the agreed one: package execution"},
+	markEvidenceRefused:   {Name: "execution/evidence-refused", Kind: mark.Sometimes, Says: "a block holds evidence that proves nothing"},
+	markSuspends:          {Name: "execution/suspends", Kind: mark.Reachable, Says: "a block suspends a namespace: TestHiddenNonDeterminism"},
+	markDecisionActivates: {Name: "execution/decision-activates", Kind: mark.Sometimes, Says: "what is due takes effect"},
+	markDecisionMoves:     {Name: "execution/decision-moves", Kind: mark.Reachable, Says: "an activation is put off, because too few are ready: TestReadinessByDigestBeforeActivation"},
+	markDecisionRejects:   {Name: "execution/decision-rejects", Kind: mark.Reachable, Says: "a proposal was put off too often: TestUnreadyNextSet"},
+	markDecisionVetoes:    {Name: "execution/decision-vetoes", Kind: mark.Reachable, Says: "what is due is vetoed by the weights of the day: TestScenarios of package governance"},
+	markDecisionVoids:     {Name: "execution/decision-voids", Kind: mark.Reachable, Says: "a return comes too late to have an object: package governance"},
+	markReturns:           {Name: "execution/returns", Kind: mark.Sometimes, Says: "a binding goes back to what was before it: by quarantine or rollback"},
+}
