@@ -73,6 +73,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.StringVar(&name, "protocol", "simplex", "the protocol: "+strings.Join(checkNames(), ", "))
 	f.IntVar(&o.Nodes, "nodes", 4, fmt.Sprintf("replicas, 4 to %d", check.NodesMax))
 	f.IntVar(&o.Faulty, "faulty", 1, "how many of them are faulty: the last ones")
+	f.IntVar(&o.CutOff, "cut-off", 0, "how many of the honest are cut off: nothing reaches them (to find a counterexample sooner)")
 	f.IntVar(&views, "views", 2, fmt.Sprintf("views, 1 to %d", check.ViewsMax))
 	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn; view 4 is always led by 1)")
 	f.IntVar(&o.Blocks, "blocks", 1, "blocks that a faulty leader can make on one parent")
@@ -161,8 +162,8 @@ func (s *checking) finish(r *check.Result) {
 func (s *checking) reproduce() string {
 	on := map[bool]string{true: "on", false: "off"}
 	leaders := strings.Trim(strings.ReplaceAll(fmt.Sprint(s.o.Leaders), " ", ","), "[]")
-	b := fmt.Sprintf("go run ./cmd/quoin lab check --protocol %s --nodes %d --faulty %d --leaders %s --blocks %d --symmetry %s --batch %s",
-		s.o.Protocol.Name, s.o.Nodes, s.o.Faulty, leaders, s.o.Blocks, on[s.o.Symmetry], on[s.o.Batch])
+	b := fmt.Sprintf("go run ./cmd/quoin lab check --protocol %s --nodes %d --faulty %d --cut-off %d --leaders %s --blocks %d --symmetry %s --batch %s",
+		s.o.Protocol.Name, s.o.Nodes, s.o.Faulty, s.o.CutOff, leaders, s.o.Blocks, on[s.o.Symmetry], on[s.o.Batch])
 	if s.o.Invariant != "" {
 		b += " --invariant " + s.o.Invariant
 	}
@@ -193,7 +194,7 @@ func (s *checking) bounds() [][2]string {
 		only = "I1, I2, I8"
 	}
 	return [][2]string{
-		{"replicas", fmt.Sprintf("%d of equal weight, the last %d faulty", s.o.Nodes, s.o.Faulty)},
+		{"replicas", fmt.Sprintf("%d of equal weight; the last %d faulty, %d before them cut off", s.o.Nodes, s.o.Faulty, s.o.CutOff)},
 		{"views", fmt.Sprintf("%d, led by %s", len(s.o.Leaders), strings.Trim(fmt.Sprint(s.o.Leaders), "[]"))},
 		{"blocks", fmt.Sprintf("%d of a faulty leader on each parent, 1 of an honest leader", s.o.Blocks)},
 		{"invariants", only},

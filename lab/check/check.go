@@ -18,6 +18,7 @@ type Options struct {
 	Adversary Adversary
 	Nodes     int    // of weight 1 each, 4 to NodesMax
 	Faulty    int    // the last of them, at least 1
+	CutOff    int    // of the honest, the last so many are cut off: nothing reaches them, and they say nothing
 	Leaders   []int  // of the views 1, 2, ...: their number is that of the views
 	Blocks    int    // that a faulty leader can make on one parent
 	Invariant string // check this one only; "" for all
@@ -71,7 +72,7 @@ type checker struct {
 	o       Options
 	setting *Setting
 	members []consensus.Member
-	honest  []int
+	honest  []int // without those who are cut off
 
 	messages     []message
 	numbers      map[quoin.Hash]int32
@@ -110,8 +111,8 @@ func newChecker(o Options) (*checker, error) {
 	switch {
 	case o.Nodes < 4 || o.Nodes > NodesMax:
 		return nil, fmt.Errorf("%w: %d nodes, want 4 to %d", ErrOptions, o.Nodes, NodesMax)
-	case o.Faulty < 1 || o.Faulty >= o.Nodes:
-		return nil, fmt.Errorf("%w: %d faulty of %d nodes", ErrOptions, o.Faulty, o.Nodes)
+	case o.Faulty < 1 || o.CutOff < 0 || o.Faulty+o.CutOff >= o.Nodes:
+		return nil, fmt.Errorf("%w: %d faulty and %d cut off of %d nodes", ErrOptions, o.Faulty, o.CutOff, o.Nodes)
 	case len(o.Leaders) < 1 || len(o.Leaders) > ViewsMax:
 		return nil, fmt.Errorf("%w: %d views, want 1 to %d", ErrOptions, len(o.Leaders), ViewsMax)
 	case o.Blocks < 1 || o.Blocks > lettersMax:
@@ -142,7 +143,7 @@ func newChecker(o Options) (*checker, error) {
 	for i := range o.Nodes {
 		if i >= o.Nodes-o.Faulty {
 			s.Faulty = append(s.Faulty, i)
-		} else {
+		} else if i < o.Nodes-o.Faulty-o.CutOff {
 			c.honest = append(c.honest, i)
 		}
 		c.locals = append(c.locals, nil)
