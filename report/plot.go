@@ -57,7 +57,7 @@ func newPlot(width, height float64, x, y scale, xAxis, yAxis axis, names []strin
 		label := xAxis.label(t)
 		half := textWidth(small, label) / 2
 		place := min(max(at, half+1), width-half-1)
-		if room := (box{place - half - 8, p.y.from + 6, 2*half + 16, small}); d.free(room) {
+		if room := (box{place - half - 8, p.y.from + 8, 2*half + 16, small - 1}); d.free(room) {
 			d.text("tick", small, middle, place, p.y.from+18, label)
 		}
 	}

@@ -63,7 +63,6 @@ func sample() *Run {
 type sampleLog struct {
 	log    []events.Event
 	flight uint64
-	queued []events.Event
 }
 
 // add keeps the log in the order of time.

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"quoin.dev/quoin/lab/events"
@@ -62,7 +63,7 @@ func (r *Run) chart(w Window) *sequence {
 	return s
 }
 
-// window chooses what to look at: what led to the first broken invariant, or else how the run begins.
+// window chooses what to look at: what led to the first broken invariant, or else the first blocks.
 func (r *Run) window() Window {
 	log := r.Events
 	if len(log) == 0 {
@@ -81,8 +82,9 @@ func (r *Run) window() Window {
 		}
 		return Window{log[first].AtUS, log[i].AtUS}
 	}
-	w, rows := Window{log[0].AtUS, log[0].AtUS}, 0
-	for i := range log {
+	first := max(0, slices.IndexFunc(log, func(e events.Event) bool { return e.Verb == events.Sent && family(&e) == proposals }))
+	w, rows := Window{log[first].AtUS, log[first].AtUS}, 0
+	for i := first; i < len(log); i++ {
 		if drawn(&log[i]) {
 			rows++
 		}
@@ -333,9 +335,11 @@ func brief(e *events.Event, full bool) string {
 	return strings.Join(words, " ")
 }
 
+const proposals = "m0"
+
 // families are the colours of messages.
 var families = []struct{ class, name string }{
-	{"m0", "proposal"}, {"m1", "vote"}, {"m2", "finality"}, {"m3", "giving up"}, {"m4", "other"},
+	{proposals, "proposal"}, {"m1", "vote"}, {"m2", "finality"}, {"m3", "giving up"}, {"m4", "other"},
 }
 
 // family reads the kind of a message; of one that has none, as in checkers' logs, its text.
@@ -351,7 +355,7 @@ func family(e *events.Event) string {
 	}
 	switch {
 	case has("propos"):
-		return "m0"
+		return proposals
 	case has("nullif", "timeout", "new-view"):
 		return "m3"
 	case has("finaliz", "certif", "commit"):

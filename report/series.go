@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 const (
 	marksDrawn = 200 // at most
+	shadeMost  = 0.15 // opacity of one mark
 	stripRow   = 16.0
 	stripRows  = 3 // of labels of marks above a plot
 )
@@ -109,15 +111,35 @@ func (p *plot) area(points []Point) {
 	p.put(`<path class="area" d="%sL%.1f %.1fZ"/>`, path, p.x.at(points[len(points)-1].X), zero)
 }
 
+// overlap returns how many marks lie over one another at most; at least 1.
+func overlap(marks []Mark) int {
+	type end struct {
+		at   float64
+		step int
+	}
+	var ends []end
+	for _, m := range marks {
+		ends = append(ends, end{m.From, 1}, end{m.To, -1})
+	}
+	slices.SortFunc(ends, func(a, b end) int { return cmp.Or(cmp.Compare(a.at, b.at), a.step-b.step) })
+	most, now := 1, 0
+	for _, e := range ends {
+		now += e.step
+		most = max(most, now)
+	}
+	return most
+}
+
 // shade draws the marks: intervals as bands, moments as lines, labels above where there is room. It
 // returns how many rows of labels are used.
 func (s *Series) shade(p *plot, rows int) (used int) {
 	top, bottom := p.y.to, p.y.from
+	opacity := min(shadeMost, 2.5*shadeMost/float64(overlap(s.Marks)))
 	for _, m := range slices.Backward(s.Marks[:min(len(s.Marks), marksDrawn)]) { // so that labels pass above the leaders to their right
 		from, to := p.x.at(m.From), p.x.at(m.To)
 		title := fmt.Sprintf("%s, %s to %s s", m.Text, number(m.From), number(m.To))
 		if m.To > m.From {
-			p.rect("shade", box{from, top, max(to-from, 1.5), bottom - top}, title)
+			p.put(`<rect class="shade" fill-opacity="%.3f" x="%.1f" y="%.1f" width="%.1f" height="%.1f">%s</rect>`, opacity, from, top, max(to-from, 1.5), bottom-top, hint(title))
 		} else {
 			title = fmt.Sprintf("%s, %s s", m.Text, number(m.From))
 			p.put(`<line class="moment" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f">%s</line>`, from, top, from, bottom, hint(title))
