@@ -37,6 +37,9 @@ func newLabCheck(t *terminal) *cobra.Command {
 			"ends the search; the command fails, and shows the fewest steps to it as a message-sequence chart.\n\n" +
 			"See docs/lab-check.md for the vocabulary, the reductions and what is left out.",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if expect != "" && expect != "holds" && expect != "broken" {
+				return usage("--expect "+quote(expect), "choose holds or broken")
+			}
 			if err := checkOptions(&o, name, leaders, views, symmetry, batch); err != nil {
 				return err
 			}
@@ -80,7 +83,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.StringVar(&o.Invariant, "invariant", "", "check this one only: I1 or I8 (default: both, and I2)")
 	f.StringVar(&symmetry, "symmetry", "on", "take replicas that never lead for alike: on or off")
 	f.StringVar(&batch, "batch", "on", "take what asks for nothing as not yet happened: on or off")
-	f.IntVar(&o.StatesMax, "states-max", checkStatesMax, "give up beyond so many states (28 to 56 bytes each)")
+	f.IntVar(&o.StatesMax, "states-max", checkStatesMax, "give up beyond so many states (20 to 56 bytes each)")
 	f.StringVar(&expect, "expect", "", "the verdict that is no failure: holds (the default) or broken, for positive controls")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with what was found")
 	return c

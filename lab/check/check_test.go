@@ -34,7 +34,7 @@ func explore(t *testing.T, o Options) (*checker, *Result) {
 }
 
 func TestSimplexHoldsInOneView(t *testing.T) {
-	explore(t, bounds(simplex.Rules{}, 3, 3))
+	explore(t, bounds(simplex.Rules{}, 2, 3))
 	explore(t, bounds(simplex.Rules{}, 3, 0))
 }
 
@@ -71,7 +71,10 @@ func TestSymmetryAgrees(t *testing.T) {
 func TestBatchAgrees(t *testing.T) {
 	for _, o := range []Options{bounds(simplex.Rules{}, 1, 3), bounds(simplex.Rules{}, 1, 0)} {
 		c, _ := explore(t, o)
-		compared, every := 0, 1+len(c.availabilities)/20
+		compared, every := 0, 1+len(c.availabilities)/5
+		if *large {
+			every = 1
+		}
 		for i := 0; i < len(c.availabilities); i += every {
 			reduced, states := alone(t, c, 1, c.availabilities[i], true)
 			full, all := alone(t, c, 1, c.availabilities[i], false)
@@ -150,6 +153,9 @@ func TestUnsafeVariantsAreCaughtWithOneFaulty(t *testing.T) {
 		{"quorum too small", simplex.Rules{QuorumTooSmall: true}, 2, []int{3}, "I1", 3},
 	} {
 		t.Run(v.name, func(t *testing.T) {
+			if len(v.leaders) > 1 && !*large {
+				t.Skip("a tenth of a million states; use -large")
+			}
 			o := bounds(v.rules, v.blocks, v.leaders...)
 			o.Invariant = v.invariant
 			if r := broken(t, o, v.invariant); len(r.Trace) > v.steps {
