@@ -90,10 +90,11 @@ func (x *chaosRun) run(ctx context.Context, t *terminal) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return failure("the network could not be broken in an orderly way", err, x.reproduce())
+		return failure("the network could not be broken in an orderly way", err, x.reproduce(x.o.Kinds))
 	}
+	again := x.reproduce(r.Kinds)
 	if x.save != "" {
-		folder, err := r.Run(programVersion(), x.reproduce()).Save(x.save)
+		folder, err := r.Run(programVersion(), again).Save(x.save)
 		if err != nil {
 			return failure("the run cannot be saved", err, "choose another folder with --save")
 		}
@@ -104,7 +105,7 @@ func (x *chaosRun) run(ctx context.Context, t *terminal) error {
 	}
 	if r.Failed() {
 		return &fault{exit: exitFailure, code: "chaos", what: fmt.Sprintf("chaos with seed %d found %d problems", r.Seed, len(r.Findings)), why: r.Findings[0],
-			todo: x.reproduce() + "  (the same faults and operations; their interleaving does not repeat)"}
+			todo: again + "  (the same faults and operations; their interleaving does not repeat)"}
 	}
 	return nil
 }
@@ -136,20 +137,24 @@ func (x *chaosRun) supervise(ctx context.Context, t *terminal) error {
 	if err := errors.Join(err, clean()); err != nil {
 		return failure("the process that breaks the network failed", err, "with --netns run it as root")
 	}
-	if code != exitOK {
+	switch {
+	case code < 0:
+		return failure("the process that breaks the network was killed", nil, "")
+	case code != exitOK:
 		os.Exit(code) // it has said why
 	}
 	return nil
 }
 
-// reproduce is the command that strikes the same faults again.
-func (x *chaosRun) reproduce() string {
+// reproduce is the command that strikes the same faults again: of kinds, since fewer may be possible here
+// than elsewhere.
+func (x *chaosRun) reproduce(kinds []chaos.Kind) string {
 	command := fmt.Sprintf("go run ./cmd/quoin lab chaos --seed %d --duration %v --nodes %d --rate %d", x.o.Seed, x.o.Duration, x.nodes, x.o.Rate)
 	if x.o.Clients != 0 {
 		command += fmt.Sprintf(" --clients %d", x.o.Clients)
 	}
-	if len(x.faults) > 0 {
-		command += " --faults " + strings.Join(x.faults, ",")
+	if n := len(kinds); n > 0 && n < len(chaos.Kinds()) {
+		command += " --faults " + strings.ReplaceAll(chaos.KindNames(kinds), ", ", ",")
 	}
 	if x.netns {
 		command += " --netns"
