@@ -145,14 +145,25 @@ func (c *client) perSecond() float64 { return float64(c.w.o.Rate) / float64(len(
 
 // submit takes as many tokens as there are payloads, and submits. Each is due when due says.
 func (c *client) submit(ctx context.Context, payloads [][]byte, due func(i int) time.Time) error {
-	for range payloads {
+	if err := c.take(ctx, len(payloads)); err != nil {
+		return err
+	}
+	return c.send(ctx, payloads, due)
+}
+
+// take takes tokens, all or none.
+func (c *client) take(ctx context.Context, n int) error {
+	for i := range n {
 		select {
 		case <-c.tokens:
 		case <-ctx.Done():
+			for range i {
+				c.tokens <- struct{}{}
+			}
 			return ctx.Err()
 		}
 	}
-	return c.send(ctx, payloads, due)
+	return nil
 }
 
 func (c *client) send(ctx context.Context, payloads [][]byte, due func(i int) time.Time) error {
@@ -245,48 +256,40 @@ func (c *client) run(ctx context.Context, seed uint64) error {
 	}
 }
 
-// open submits what is due every millisecond, each from its own due time.
+// open submits what is due every millisecond, each from its own due time. When it is told to stop it
+// still submits what was due by then, as far as tokens are free: what the end cut off would look like a
+// loss.
 func (c *client) open(ctx context.Context, payload func() []byte) error {
 	c.mu.Lock()
 	c.start = time.Now()
 	c.mu.Unlock()
+	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.w.o.drain, cancel) })()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for {
+	for stopped := false; !stopped; {
 		select {
 		case <-ctx.Done():
-			return c.catchUp(payload)
+			stopped = true
 		case <-tick.C:
 		}
-		for due := c.due(time.Now()); c.done < due && ctx.Err() == nil; {
-			n := min(due-c.done, submitMax)
+		for due := c.due(time.Now()); c.done < due; {
+			n, wait := min(due-c.done, submitMax), ctx
+			if stopped {
+				n, wait = min(n, len(c.tokens)), patient
+			}
+			if n == 0 || c.take(wait, n) != nil {
+				break
+			}
 			payloads := make([][]byte, n)
 			for i := range payloads {
 				payloads[i] = payload()
 			}
-			if err := c.submit(ctx, payloads, c.dueAt); err != nil {
+			if err := c.send(patient, payloads, c.dueAt); err != nil {
 				return nil
 			}
 		}
 	}
-}
-
-// catchUp submits what was due since the last tick of an open loop that ends, as far as tokens are
-// free.
-func (c *client) catchUp(payload func() []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for due := c.due(time.Now()); ; {
-		n := min(due-c.done, submitMax, len(c.tokens))
-		if n <= 0 {
-			return nil
-		}
-		var payloads [][]byte
-		for range n {
-			payloads = append(payloads, payload())
-		}
-		if err := c.submit(ctx, payloads, c.dueAt); err != nil {
-			return nil
-		}
-	}
+	return nil
 }

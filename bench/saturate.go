@@ -24,8 +24,9 @@ type Trial struct {
 	Result *Result `json:"result"`
 }
 
-// Saturate finds the highest rate of an open loop that is borne: nothing is lost or refused, what was
-// due is certified as fast as it comes, and p99 is within the goal. It doubles the rate until one is
+// Saturate finds the highest rate of an open loop that is borne: nothing is missing or refused, and p99 is
+// within the goal. A network that falls behind shows by its p99 if it is measured for much longer
+// than the goal, since latencies count from when a transaction was due. It doubles the rate until one is
 // not borne, and then bisects. It returns the trials in their order, and the highest rate that is
 // borne: 0 if not even the first is.
 func Saturate(ctx context.Context, g Goal, run func(ctx context.Context, rate int) (*Result, error), each func(Trial)) ([]Trial, int, error) {
@@ -36,7 +37,7 @@ func Saturate(ctx context.Context, g Goal, run func(ctx context.Context, rate in
 		if err != nil {
 			return trials, borne, err
 		}
-		t := Trial{Rate: rate, Result: r, Why: g.missed(rate, r)}
+		t := Trial{Rate: rate, Result: r, Why: g.missed(r)}
 		t.Borne = t.Why == ""
 		trials = append(trials, t)
 		each(t)
@@ -59,14 +60,12 @@ func Saturate(ctx context.Context, g Goal, run func(ctx context.Context, rate in
 }
 
 // missed says why a rate is not borne; "" if it is.
-func (g *Goal) missed(rate int, r *Result) string {
+func (g *Goal) missed(r *Result) string {
 	switch {
 	case r.Missing > 0:
 		return "transactions are missing"
 	case r.Refused > 0:
 		return "transactions were refused"
-	case r.PerSecond < 0.9*float64(rate):
-		return "it falls behind"
 	case r.P99 > g.P99.Microseconds():
 		return "p99 is too long"
 	}
