@@ -164,7 +164,9 @@ func (d *drawing) sure() uint64 {
 		func() Act { return d.crash(Power) }, func() Act { return d.crash(Kill) }, func() Act { return d.crash(Torn) },
 		d.partition, d.oneWay, d.partial, d.flap, d.slowNode, d.slowDisk, d.degrade, d.jump,
 	}
-	if d.rand.chance(500) && len(d.Faulty) == 0 && d.o.Plant == "" {
+	// A hostile leader may name nobody but the node whose log is refused: then a height takes four views, and
+	// worlds do not end.
+	if d.rand.chance(500) && len(d.Faulty) == 0 && len(d.hostile()) == 0 && d.o.Plant == "" {
 		kinds = append(kinds, d.rot)
 	}
 	at := uint64(3_000)

@@ -41,11 +41,28 @@ func (p *progress) event(n *node, e *replica.Event) {
 	p.w.result.Views = p.views
 	limit := p.limit(n)
 	for _, x := range p.probes {
-		if p.views > x.since+limit {
+		if p.views > x.since+limit && !p.certified(n, x.id) {
 			p.w.broken("I5/progress", "transaction %v has been known to all for more than %d views: %s", x.id, limit, p.w.state())
 			return
 		}
 	}
+}
+
+// certified reports whether a transaction is in a block that a replica has certified and not reported yet:
+// in a fast network many views pass while a slow disk makes it durable.
+func (p *progress) certified(n *node, id quoin.Hash) bool {
+	for h := p.w.chain.height() + 1; h <= n.replica.Overview().Tip.Height; h++ {
+		b, _, err := replica.ReadBlock(n.store, h)
+		if err != nil {
+			return false
+		}
+		for i := range b.Transactions() {
+			if b.Transactions()[i].ID(p.w.origin.ID()) == id {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // limit is how many views a transaction may be known to all without being certified: I5's, and where
