@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/plugin/hostile"
 )
 
@@ -52,6 +53,7 @@ func TestCensorOfAllButRescueViews(t *testing.T) {
 			}
 		}
 		w.genesis.Configuration = w.genesis.Configuration.WithBinding(b)
+		w.genesis.Configuration.Parameters.ForcedInclusionViews = 4
 		w.network.filter = func(from, _ *node, m *message) bool {
 			if _, ok := m.consensus.(*simplex.Proposal); ok && from.behaviour == Censor {
 				omitting++
@@ -62,6 +64,9 @@ func TestCensorOfAllButRescueViews(t *testing.T) {
 	})
 	if w.result.Faults.Byzantine == 0 || omitting == 0 {
 		t.Errorf("the censor left nothing out of %d proposals", omitting)
+	}
+	if never, _ := mark.Missed(w.marks.Counts([]mark.Mark{{Name: "replica/omission", Kind: mark.Sometimes}, {Name: "simplex/vote-withheld", Kind: mark.Sometimes}})); len(never) > 0 {
+		t.Errorf("nobody kept a vote from a block that leaves out what waits: %v", never)
 	}
 	by := map[quoin.View]int{}
 	for i := range w.chain.blocks {

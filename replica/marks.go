@@ -53,7 +53,7 @@ var marks = [...]mark.Mark{
 	markOldRecords:        {Name: "replica/old-records", Kind: mark.Sometimes, Says: "a restart passes over records of an epoch that is over"},
 	markOtherEpoch:        {Name: "replica/other-epoch", Kind: mark.Reachable, Says: "the work on a block of the epoch before is dropped: package replica"},
 	markBlockRefused:      {Name: "replica/block-refused", Kind: mark.Sometimes, Says: "a block that was executed is invalid"},
-	markAbstained:         {Name: "replica/abstained", Kind: mark.Reachable, Says: "a local limit keeps a block from being executed: package replica"},
+	markAbstained:         {Name: "replica/abstained", Kind: mark.Reachable, Says: "a local limit keeps a block from being executed: in no world of the lab"},
 	markHeartbeat:         {Name: "replica/heartbeat", Kind: mark.Sometimes, Says: "a block is overdue on an idle chain"},
 	markOldAnswered:       {Name: "replica/old-answered", Kind: mark.Sometimes, Says: "a peer in an epoch that is over is told how it ended"},
 	markLaterEpoch:        {Name: "replica/later-epoch", Kind: mark.Sometimes, Says: "a message of a later epoch makes a replica ask for the blocks between"},
