@@ -258,6 +258,7 @@ func (w *world) leader(ctx context.Context) (int, bool) {
 // answered first; that they do not come so far is a finding.
 func (w *world) whole(ctx context.Context, f *Fault) bool {
 	n := len(w.watchers)
+	begun, answered := w.now(), false
 	var target uint64
 	for deadline := time.Now().Add(recoverLimit); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 5*time.Millisecond) {
 		var heights []uint64
@@ -274,6 +275,11 @@ func (w *world) whole(ctx context.Context, f *Fault) bool {
 		}
 		if target == 0 && len(heights) >= n-tolerated(n) {
 			target = slices.Max(heights)
+		}
+		if len(heights) == n && !answered {
+			answered = true
+			w.note(events.Noted, events.World, "answers", "all nodes answer %v after fault %d, the lowest %d heights below", (w.now() - begun).Round(time.Millisecond),
+				f.Number, slices.Max(heights)-slices.Min(heights))
 		}
 		if len(heights) == n && slices.Min(heights)+nearHeights >= target {
 			return true
