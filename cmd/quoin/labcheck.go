@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/lab/check"
 	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/lab/protocol"
+	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/report"
 )
 
@@ -26,6 +29,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	var (
 		o                       check.Options
 		name, leaders, save     string
+		leader                  string
 		views                   int
 		symmetry, batch, expect string
 	)
@@ -43,7 +47,11 @@ func newLabCheck(t *terminal) *cobra.Command {
 			if err := checkOptions(&o, name, leaders, views, symmetry, batch); err != nil {
 				return err
 			}
-			s := &checking{o: o, begin: time.Now()}
+			var err error
+			if o.Leader, err = checkLeader(c.Context(), leader, o.Nodes); err != nil {
+				return err
+			}
+			s := &checking{o: o, leader: leader, begin: time.Now()}
 			line := t.statusLine()
 			last := s.begin
 			o.Progress = func(f *check.Figures) bool {
@@ -79,6 +87,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.IntVar(&o.CutOff, "cut-off", 0, "how many of the honest are cut off: nothing reaches them (to find a counterexample sooner)")
 	f.IntVar(&views, "views", 2, fmt.Sprintf("views, 1 to %d", check.ViewsMax))
 	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn; view 4 is always led by 1)")
+	f.StringVar(&leader, "leader", "", "a release of leader.v1, a .wasm file or a project's folder, in place of the table of leaders")
 	f.IntVar(&o.Blocks, "blocks", 1, "blocks that a faulty leader can make on one parent")
 	f.StringVar(&o.Invariant, "invariant", "", "check this one only: I1 or I8 (default: both, and I2)")
 	f.StringVar(&symmetry, "symmetry", "on", "take replicas that never lead for alike: on or off")
@@ -133,6 +142,34 @@ func checkOptions(o *check.Options, name, leaders string, views int, symmetry, b
 	return nil
 }
 
+// checkLeader returns the leader function of a release; nil if none is named.
+func checkLeader(ctx context.Context, path string, nodes int) (check.Leader, error) {
+	if path == "" {
+		return nil, nil
+	}
+	s, err := openSubject(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	host, err := plugin.NewHost(plugin.Options{})
+	if err != nil {
+		return nil, failure("the host of plugins does not start", err, "")
+	}
+	r, err := host.Compile(s.file)
+	if err != nil {
+		return nil, failure("the host refuses the release "+path, err, "see `quoin plugin check`")
+	}
+	if !slices.Contains(r.Manifest().Hooks, hook.Leader.Name) {
+		return nil, usage(path+" does not serve "+hook.Leader.Name, "choose a release that does")
+	}
+	t, err := plugin.NewTable(nil)
+	if err != nil {
+		return nil, failure("there is no table of plugins", err, "")
+	}
+	t.Add(r)
+	return check.PluginLeader(t, r.Binding(hook.Leader.Name), nodes), nil
+}
+
 func checkFault(err error) error {
 	switch {
 	case errors.Is(err, check.ErrOptions):
@@ -147,6 +184,7 @@ func checkFault(err error) error {
 // checking is a check that has ended.
 type checking struct {
 	o      check.Options
+	leader string // the release's path
 	r      *check.Result
 	begin  time.Time
 	took   time.Duration
@@ -167,6 +205,9 @@ func (s *checking) reproduce() string {
 	leaders := strings.Trim(strings.ReplaceAll(fmt.Sprint(s.o.Leaders), " ", ","), "[]")
 	b := fmt.Sprintf("go run ./cmd/quoin lab check --protocol %s --nodes %d --faulty %d --cut-off %d --leaders %s --blocks %d --symmetry %s --batch %s",
 		s.o.Protocol.Name, s.o.Nodes, s.o.Faulty, s.o.CutOff, leaders, s.o.Blocks, on[s.o.Symmetry], on[s.o.Batch])
+	if s.leader != "" {
+		b += " --leader " + shellQuote(s.leader)
+	}
 	if s.o.Invariant != "" {
 		b += " --invariant " + s.o.Invariant
 	}
@@ -196,9 +237,13 @@ func (s *checking) bounds() [][2]string {
 	if only == "" {
 		only = "I1, I2, I8"
 	}
+	leaders := strings.Trim(fmt.Sprint(s.o.Leaders), "[]")
+	if s.leader != "" {
+		leaders = s.leader
+	}
 	return [][2]string{
 		{"replicas", fmt.Sprintf("%d of equal weight; the last %d faulty, %d before them cut off", s.o.Nodes, s.o.Faulty, s.o.CutOff)},
-		{"views", fmt.Sprintf("%d, led by %s", len(s.o.Leaders), strings.Trim(fmt.Sprint(s.o.Leaders), "[]"))},
+		{"views", fmt.Sprintf("%d, led by %s", len(s.o.Leaders), leaders)},
 		{"blocks", fmt.Sprintf("%d of a faulty leader on each parent, 1 of an honest leader", s.o.Blocks)},
 		{"invariants", only},
 	}
@@ -209,7 +254,10 @@ func (s *checking) reductions() [][2]string {
 	if s.o.Batch {
 		batch = "on: what asks a replica for nothing has not happened yet"
 	}
-	if s.o.Symmetry {
+	switch {
+	case s.leader != "":
+		symmetry = "off: any replica may lead"
+	case s.o.Symmetry:
 		symmetry = fmt.Sprintf("on: %d permutations of replicas that never lead", s.r.Permutations)
 	}
 	return [][2]string{{"batch", batch}, {"symmetry", symmetry}}

@@ -39,16 +39,6 @@ func (w *watched) Step(now quoin.Time, in consensus.Input, out *consensus.Output
 	w.demands += len(out.Persist) + len(out.Execute) + len(out.Certified) - before
 }
 
-// leaders is the fixed table of leaders. Nobody leads the views behind it.
-type leaders []int
-
-func (l leaders) Leader(v quoin.View, _ quoin.Hash) (int, bool) {
-	if v >= 1 && int(v) < len(l) {
-		return l[v], true
-	}
-	return 0, false
-}
-
 // newActor returns a member that has just started, and for which blocks are wanted.
 func (c *checker) newActor(index int) *actor {
 	m := &actor{c: c}

@@ -75,6 +75,7 @@ type Setting struct {
 	Leaders    []int // by view, the first at 1
 	Blocks     int   // blocks that a faulty leader can make on one parent
 
+	leader   Leader
 	root     *model.Outcome
 	outcomes map[quoin.Hash]*model.Outcome
 	names    map[quoin.Hash]string
@@ -85,9 +86,10 @@ type Setting struct {
 // Views returns the last view of the bounds.
 func (s *Setting) Views() quoin.View { return quoin.View(len(s.Leaders) - 1) }
 
-// Leads reports whether a member leads a view within the bounds.
-func (s *Setting) Leads(member int, v quoin.View) bool {
-	return v >= 1 && v <= s.Views() && s.Leaders[v] == member
+// Leads reports whether a member leads a view, within the bounds, on a parent.
+func (s *Setting) Leads(member int, v quoin.View, parent quoin.Hash) bool {
+	i, ok := s.Leader(v, parent)
+	return ok && i == member
 }
 
 // Root returns the block that everything stands on.

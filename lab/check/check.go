@@ -20,6 +20,7 @@ type Options struct {
 	Faulty    int    // the last of them, at least 1
 	CutOff    int    // of the honest, the last so many are cut off: nothing reaches them, and they say nothing
 	Leaders   []int  // of the views 1, 2, ...: their number is that of the views
+	Leader    Leader // a function in place of the table; nil for none. Then no members are alike
 	Blocks    int    // that a faulty leader can make on one parent
 	Invariant string // check this one only; "" for all
 
@@ -134,9 +135,9 @@ func newChecker(o Options) (*checker, error) {
 	genesis := root.Checkpoint.Block
 	s := &Setting{Origin: members[0].Origin, Validators: members[0].Validators, Leaders: slices.Concat([]int{-1}, o.Leaders), Blocks: o.Blocks,
 		root: root, outcomes: map[quoin.Hash]*model.Outcome{genesis: root}, names: map[quoin.Hash]string{genesis: "root"},
-		first: map[string]*model.Outcome{}, same: map[quoin.Hash]quoin.Hash{}}
+		leader: o.Leader, first: map[string]*model.Outcome{}, same: map[quoin.Hash]quoin.Hash{}}
 	for i := range members {
-		members[i].Leaders = leaders(s.Leaders)
+		members[i].Leaders = s
 	}
 	c := &checker{o: o, setting: s, members: members, numbers: map[quoin.Hash]int32{}, names: map[said]int32{}, setNumbers: map[string]int32{}, blocks: map[quoin.Hash]int32{},
 		availabilityNumbers: map[[honestMax]int32]int32{}, successors: map[place]span{}, visited: newTable()}
@@ -152,7 +153,7 @@ func newChecker(o Options) (*checker, error) {
 	if _, ok := o.Protocol.New(members[0]).(consensus.Inspected); !ok {
 		return nil, fmt.Errorf("%w: machines of %s do not show their state", ErrOptions, o.Protocol.Name)
 	}
-	if o.Symmetry {
+	if o.Symmetry && o.Leader == nil {
 		c.permutations = c.permute()
 	}
 	return c, nil

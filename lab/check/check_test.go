@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/plugin"
 )
 
 // bounds returns options with both reductions.
@@ -224,5 +227,21 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		if _, err := Check(o); !errors.Is(err, ErrOptions) {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// TestPluginsLead lets a leader.v1 algorithm choose, and compares with the table that says the same.
+func TestPluginsLead(t *testing.T) {
+	table, err := plugin.NewTable(plugin.Builtins())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := bounds(simplex.Rules{}, 2, 1)
+	o.Symmetry = false
+	_, want := explore(t, o)
+	o.Leaders = []int{2} // asks for one view, and is not looked at
+	o.Leader = PluginLeader(table, &quoin.Binding{Hook: hook.Leader.Name, Builtin: "round-robin"}, o.Nodes)
+	if _, got := explore(t, o); got.Figures != want.Figures {
+		t.Errorf("round-robin gives\n%+v, its table\n%+v", got.Figures, want.Figures)
 	}
 }

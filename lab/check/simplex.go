@@ -156,7 +156,7 @@ func simplexProposals(s *Setting, parent *simplex.Notarization) []Said {
 	var said []Said
 	for _, i := range s.Faulty {
 		for v := p.Checkpoint.View + 1; v <= s.Views(); v++ {
-			for letter := 0; letter < s.Blocks && s.Leads(i, v); letter++ {
+			for letter := 0; letter < s.Blocks && s.Leads(i, v, p.Checkpoint.Block); letter++ {
 				c := &p.Checkpoint
 				block := quoin.NewBlock(quoin.Header{Epoch: epoch, View: v, Height: c.Height + 1, Parent: c.Block, ParentCheckpoint: c.Digest(),
 					ParentView: c.View, ParentVoters: voters, Time: max(now, c.Time+1), Proposer: uint16(i)}, Content(v, letter))
