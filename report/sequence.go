@@ -275,8 +275,12 @@ func (b *board) label(e *events.Event, x, baseline float64) bool {
 	}
 	class, short := "label "+eventClass(e), brief(e, false)
 	texts := []string{brief(e, true), short}
-	if cut := fit(small, max(left, right), short); textWidth(small, cut) > labelMin {
-		texts = append(texts, cut)
+	word, number := short, ""
+	if i := strings.LastIndexByte(short, ' '); i >= 0 {
+		word, number = short[:i], short[i:]
+	}
+	if room := max(left, right) - textWidth(small, number); room > labelMin {
+		texts = append(texts, fit(small, room, word)+number)
 	}
 	for _, s := range texts {
 		w := textWidth(small, s)
