@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"quoin.dev/quoin/bench"
 	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/lab/protocol"
 	"quoin.dev/quoin/lab/twins"
@@ -33,6 +35,7 @@ type twinsRun struct {
 
 	listed protocol.Listed
 	took   time.Duration
+	cpu    time.Duration // of all cores; 0 where it cannot be told
 
 	mu   sync.Mutex
 	sum  twins.Explored
@@ -100,9 +103,10 @@ func (x *twinsRun) run(ctx context.Context, t *terminal) error {
 		x.parallel = runtime.GOMAXPROCS(0)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // runs are small and leave much garbage
-	begin := time.Now()
+	begin, cpu := time.Now(), bench.ProcessUse(os.Getpid()).CPU
 	x.work(ctx, t)
-	if x.took = time.Since(begin); ctx.Err() != nil {
+	x.took, x.cpu = time.Since(begin), bench.ProcessUse(os.Getpid()).CPU-cpu
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return x.finish(t)
@@ -341,12 +345,13 @@ func (x *twinsRun) summary(found []twinsFound) any {
 		Broken    uint64       `json:"broken"`
 		Digest    string       `json:"digest"`
 		Seconds   float64      `json:"seconds"`
+		CPU       float64      `json:"cpu_seconds"`
 		PerSecond float64      `json:"scenarios_per_second"`
 		RunsPer   float64      `json:"runs_per_second"`
 		Found     []twinsFound `json:"found"`
 		Reproduce string       `json:"reproduce"`
 	}{x.protocol, x.listed.Broken, x.space.Views, x.sampled, x.seed, x.space.Early, x.space.Uneven, x.space.Heal, x.sum.Covered, x.sum.Symmetric, x.sum.Runs, x.sum.Certified,
-		x.sum.Forked, x.sum.Messages, x.sum.Broken, fmt.Sprintf("%016x", x.sum.Digest), x.took.Seconds(), x.per(x.sum.Covered), x.per(x.sum.Runs),
+		x.sum.Forked, x.sum.Messages, x.sum.Broken, fmt.Sprintf("%016x", x.sum.Digest), x.took.Seconds(), x.cpu.Seconds(), x.per(x.sum.Covered), x.per(x.sum.Runs),
 		append([]twinsFound{}, found...), x.command(nil)}
 }
 
@@ -359,6 +364,9 @@ func (x *twinsRun) text(w io.Writer, found []twinsFound) {
 	}
 	table(w, func(row func(...any)) {
 		row("played", fmt.Sprintf("%d, %.0f per s; each stands for those that differ in what it never asked", x.sum.Runs, x.per(x.sum.Runs)))
+		if x.cpu > 0 {
+			row("CPU", fmt.Sprintf("%.1f s, %.0f played per s of one core", x.cpu.Seconds(), float64(x.sum.Runs)/x.cpu.Seconds()))
+		}
 		if x.space.Symmetry {
 			row("by symmetry", x.sum.Symmetric)
 		}
