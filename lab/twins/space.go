@@ -235,10 +235,11 @@ func (j Job) Explore(progress func(runs, covered uint64) bool) Explored {
 		w.begin()
 		r := x.run(&w, j.space.Views, j.space.Heal, nil)
 		w.script = w.script[:w.next]
-		share := j.space.share(w.script)
-		sum.Covered += share
+		told := sum.Covered
+		sum.Covered += j.space.share(w.script)
 		sum.add(w.scenario(), &r)
-		if progress != nil && !progress(1, share) || !w.advance(len(j.prefix), &sum) {
+		more := w.advance(len(j.prefix), &sum)
+		if progress != nil && !progress(1, sum.Covered-told) || !more {
 			return sum
 		}
 	}
