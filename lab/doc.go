@@ -1,11 +1,11 @@
 // Package lab plays whole networks in one deterministic world, and looks for broken invariants.
 //
-// Run plays the world of a seed: some validators, each a whole replica.Replica with a disk, a store,
-// a clock and a loop of its own; a network between the regions of the earth; clients; people who
-// govern; and adversity. Everything that happens is an event at a time in microseconds, events of one
-// time in the order in which they were planned, and everything random comes from the seed, in a
-// stream for each concern. So the same options give the same world to the last byte, which the
-// report's digest shows: it covers all that replicas take in, ask for, write and report.
+// Run plays the world of a scenario and a seed: some validators, each a whole replica.Replica with a disk, a
+// store, a clock and a loop of its own; a network; clients; people who govern; and adversity. What is planned is
+// a Scenario, read from a file (Parse) or drawn from the seed (Draw); everything else that is random comes from
+// the seed, in a stream for each concern. Everything that happens is an event at a time in microseconds, events
+// of one time in the order in which they were planned. So the same options give the same world to the last
+// byte, which the report's digest shows: it covers all that replicas take in, ask for, write and report.
 //
 // # The driver
 //
@@ -18,13 +18,14 @@
 //
 // # A world
 //
-// First comes adversity: messages are lost, doubled, delayed and reordered, links are cut in both
-// directions or in one, nodes crash and come back, all of them at once too. Every world sees at least
-// one of each kind. In some a validator is faulty (see Behaviour), in some governance brings in a
-// hostile plugin (see Corpus). Meanwhile clients submit signed and unsigned transactions, again and
-// again and to several nodes, and the leader algorithm is changed by proposals, approvals and a
-// schedule on the ledger. When nine tenths of what Options ask for are certified the network
-// becomes a good one, all nodes come back, the rest is certified, and all come to rest.
+// First comes adversity: messages are lost, doubled, delayed and reordered, links are narrow, or cut in both
+// directions, in one, or on and off, processors and disks are slow, clocks jump, nodes crash and come back, all
+// of them at once too, disks rot. Every drawn world sees at least one of each kind (Faults counts them). In some
+// a validator is faulty (see Behaviour), in some governance brings in a hostile plugin (see Corpus). Meanwhile
+// clients submit signed and unsigned transactions, again and again and to several nodes, and the leader
+// algorithm is changed by proposals, approvals and a schedule on the ledger. When nine tenths of what the
+// scenario asks for are certified the network becomes a good one, all nodes come back, the rest is certified,
+// and all come to rest.
 //
 // # Observers
 //
@@ -105,6 +106,6 @@
 // # Limits, concurrency
 //
 // A world is for one goroutine; worlds share nothing but a Corpus, which any number may use at once.
-// It ends after twenty simulated minutes at the latest. The regions' round trips are of the order of
-// those that cloudping.co publishes for AWS; nothing depends on their exact values.
+// It ends after twenty simulated minutes at the latest. The regions' round trips are rounded to medians of
+// the kind published by cloudping.co for AWS; nothing depends on their exact values.
 package lab

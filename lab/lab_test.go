@@ -50,7 +50,8 @@ func TestSeeds(t *testing.T) {
 			check(t, &r)
 			f := &r.Faults
 			if !r.Failed() && (r.Blocks < 200 || r.Transactions < 1000 || r.Epochs < 2 || f.Lost == 0 || f.PowerCuts+f.TornWrites+f.Kills == 0 ||
-				f.Partitions == 0 || f.OneWayCuts == 0 || f.Restarts == 0) {
+				f.Partitions == 0 || f.PartialCuts == 0 || f.OneWayCuts == 0 || f.Flaps == 0 || f.Degraded == 0 || f.SlowNodes == 0 || f.SlowDisks == 0 ||
+				f.ClockJumps == 0 || f.Restarts == 0) {
 				t.Errorf("seed %d: too little happened: %+v", seed, r)
 			}
 			t.Logf("%d ms for %d s: %d heights, %d epochs, %d transactions, %s, %s, %+v, %v", time.Since(at).Milliseconds(), r.SimulatedUS/second, r.Blocks,

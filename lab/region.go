@@ -22,8 +22,8 @@ var regionNames = [regions]string{"virginia", "oregon", "sao-paulo", "ireland", 
 // String returns the region's name.
 func (r Region) String() string { return regionNames[r] }
 
-// roundTripMS is the round trip between two regions in milliseconds, rounded to what the medians
-// published at cloudping.co for AWS's regions of these names look like. Only the upper triangle is
+// roundTripMS is the round trip between two regions in milliseconds, rounded to medians of the kind
+// published by cloudping.co for AWS's regions of these names. Only the upper triangle is
 // filled in. Within a region it is half a millisecond.
 var roundTripMS = [regions][regions]uint64{
 	virginia:  {oregon: 65, saoPaulo: 115, ireland: 70, frankfurt: 90, mumbai: 190, singapore: 215, tokyo: 150},
