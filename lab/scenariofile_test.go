@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 )
+
+var fileSeeds = flag.Uint64("file-seeds", 1, "with how many seeds each scenario file is played")
 
 // scenarioFiles reads the named scenarios.
 func scenarioFiles(t testing.TB) map[string]*Scenario {
@@ -77,7 +80,7 @@ func TestNamedScenarios(t *testing.T) {
 	for name, s := range scenarioFiles(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := *first; seed < *first+2; seed++ {
+			for seed := *first; seed < *first+*fileSeeds; seed++ {
 				o, err := Options{Seed: seed, Scenario: s}.withDefaults()
 				if err != nil {
 					t.Fatal(err)
