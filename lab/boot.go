@@ -40,6 +40,7 @@ func (n *node) boot() {
 		return
 	}
 	w.o.Candidate.add(n.table)
+	n.meter()
 	for _, r := range w.corpusOf(n).all() {
 		if n.releases[r.Digest()] {
 			n.table.Add(r)

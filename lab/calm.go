@@ -31,6 +31,8 @@ func (c *Calm) settle(w *world) {
 		n.behaviour, n.dead = None, i < c.Dead
 	}
 	w.o.Epochs = 1
+	w.reports = &reports{w: w}
+	w.observers = append([]observer{w.reports}, w.observers...)
 	w.chaos.off, w.governor.finished = true, true
 	w.after(0, w.chaos.heal)
 	if c.Genesis != nil {

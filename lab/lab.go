@@ -82,6 +82,8 @@ type Report struct {
 	Transactions int        // certified, of clients
 	Refused      int        // of them, with a code other than 0
 	Fuel         uint64     // of the certified results: machines and validations
+	Asked        []Asked    // what became of the questions to the candidate, by binding
+	Reported     []uint64   // calm worlds: from submission until reported as final, of each transaction, in microseconds
 	Epochs       uint64
 	Views        uint64 // entered by some honest replica first
 	SimulatedUS  uint64

@@ -51,6 +51,7 @@ type world struct {
 	observers []observer
 	chain     *certifiedChain
 	progress  *progress
+	reports   *reports // nil but in calm worlds
 	trace     trace
 
 	healed   bool
@@ -74,6 +75,9 @@ func newWorld(o Options, change ...func(w *world)) (*world, error) {
 	s := w.scenario
 	w.o.Nodes, w.o.Blocks, w.o.Transactions, w.o.Epochs = s.Nodes, s.Until.Height, s.Until.Transactions, s.Until.Epochs
 	w.result = Report{Seed: o.Seed, Nodes: s.Nodes, Scenario: s, Byzantine: None, Hostile: None}
+	for _, b := range o.Candidate.Bindings() {
+		w.result.Asked = append(w.result.Asked, Asked{Slot: b.Slot()})
+	}
 	if len(s.Faulty) > 0 {
 		w.result.Byzantine = s.Faulty[0].Behaviour
 	}
@@ -230,7 +234,7 @@ func (w *world) settle(looks int) {
 	switch {
 	case !w.draining:
 		if uint64(w.chain.height()) >= w.o.Blocks && w.chain.transactions >= w.o.Transactions && uint64(w.chain.epoch) >= w.o.Epochs &&
-			w.clients.probes == 0 && w.governor.done() {
+			w.clients.probes == 0 && w.governor.done() && w.reports.through() {
 			w.draining = true
 			w.trace.note(w.now, events.World, events.Noted, "drains", "")
 		}

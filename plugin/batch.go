@@ -109,6 +109,15 @@ func (t *Table) ValidateBatch(b *quoin.Binding, n int, request func(i int) *hook
 // performBatch calls the operation until all requests are answered.
 func performBatch[Q, S any](t *Table, h *hook.Hook, d *hook.Definition[Q, S], b *quoin.Binding, sc scene, n int,
 	request func(i int) *Q, s *S, done func(i int, o Outcome) error) (hook.Fault, error) {
+	fault, err := serveBatch(t, h, d, b, sc, n, request, s, done)
+	if fault != hook.FaultNone {
+		t.metered(b, Outcome{Fault: fault})
+	}
+	return fault, err
+}
+
+func serveBatch[Q, S any](t *Table, h *hook.Hook, d *hook.Definition[Q, S], b *quoin.Binding, sc scene, n int,
+	request func(i int) *Q, s *S, done func(i int, o Outcome) error) (hook.Fault, error) {
 	for at := 0; at < n; {
 		i, fuel, fault, err := t.prepare(h, d.Operation, b, sc)
 		if err != nil || fault != hook.FaultNone {
@@ -131,6 +140,7 @@ func performBatch[Q, S any](t *Table, h *hook.Hook, d *hook.Definition[Q, S], b 
 			}
 			o := Outcome{Fuel: fuel}
 			o.Log, o.LogDropped = c.log.take()
+			t.metered(b, o)
 			c.failed(done(at, o))
 			return hook.FaultNone
 		}

@@ -20,7 +20,12 @@ func invoke[Q, S any, R interface {
 	*Q
 	question
 }](t *Table, h *hook.Hook, d *hook.Definition[Q, S], b *quoin.Binding, sc scene, q R, s *S,
-	native func(n *Builtin, c *nativeCall) int, valid func() bool) (Outcome, error) {
+	native func(n *Builtin, c *nativeCall) int, valid func() bool) (o Outcome, err error) {
+	defer func() {
+		if err == nil {
+			t.metered(b, o)
+		}
+	}()
 	if b.Release.IsZero() {
 		limit := fuelLimit(h, b, nil)
 		n := t.builtins[b.Builtin]
@@ -45,7 +50,7 @@ func invoke[Q, S any, R interface {
 	if err != nil || fault != hook.FaultNone {
 		return Outcome{Fault: fault, Fuel: fuel}, err
 	}
-	o, err := perform(d, i, fuel, (*Q)(q), s)
+	o, err = perform(d, i, fuel, (*Q)(q), s)
 	t.observed(i)
 	if err == nil && o.Fault == hook.FaultNone && valid != nil && !valid() {
 		o.Fault, o.Fuel = hook.FaultOutput, fuel

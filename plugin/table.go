@@ -16,6 +16,7 @@ type Table struct {
 	doubt    bool
 	native   nativeCall
 	observer Observer // nil: none
+	meter    Meter    // nil: none
 
 	// Responses are decoded into these, so that a call allocates nothing.
 	lead     hook.LeaderResponse

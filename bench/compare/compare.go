@@ -232,10 +232,14 @@ func (r *Result) Reasons() []string {
 	return lines
 }
 
-// Percent is a ratio in millionths as a change: "+3.1%". It is "?" where there is none.
+// Percent is a ratio in millionths as a change: "+3.1%", and from ten times on "×25". It is "?" where there
+// is none.
 func Percent(ratio int64) string {
-	if ratio == 0 {
+	switch {
+	case ratio == 0:
 		return "?"
+	case ratio >= 10*million:
+		return fmt.Sprintf("×%d", (ratio+million/2)/million)
 	}
 	s := fmt.Sprintf("%+.1f%%", float64(ratio-million)/10_000)
 	return strings.Replace(strings.Replace(s, "-0.0%", "0.0%", 1), "+0.0%", "0.0%", 1)

@@ -102,7 +102,7 @@ func newLabAB(t *terminal) *cobra.Command {
 	f.StringVar(&d.load.Network, "network", bench.NetworkNone, "live: delays between nodes: "+bench.NetworkHelp)
 	f.Float64Var(&d.margin, "margin", 0.05, "a change of at most this share is of no practical worth")
 	f.StringSliceVar(&d.budgets, "budget", nil, "what the candidate may spend: p99=200ms,jitter=100ms,errors=0.1%")
-	f.StringSliceVar(&d.judged, "judge", nil, "the metrics that make the verdict (default: p50 and p99, with --live throughput too)")
+	f.StringSliceVar(&d.judged, "judge", nil, "the metrics that make the verdict (default: p50 and p99, of a finality rule reported-p50 and reported-p99 too, with --live throughput)")
 	f.StringVar(&d.save, "save", "", "keep the run in a folder below this one")
 	f.StringVar(&d.evidence, "evidence", "", "write a statement of the comparison to this file")
 	f.StringVar(&d.sign, "sign", "", "sign the statement with this key file")
@@ -207,6 +207,8 @@ func verdictFault(r *compare.Result) error {
 type compared struct {
 	base, candidate *side
 	lines           []report.Line // latencies of both
+	reported        []report.Line // until reported as final; simulated only
+	asked           []lab.Asked   // of the candidate; simulated only
 	reproduce       string
 }
 
@@ -235,6 +237,9 @@ func (d *duel) compare(ctx context.Context, t *terminal) (*compare.Statement, *c
 			Duration: d.load.Duration.Milliseconds(), Network: d.load.Network}
 	} else {
 		s.World = &d.world
+	}
+	if len(d.judged) == 0 && !d.live {
+		d.judged = compare.JudgedFor(slices.Concat(x.base.Candidate.Bindings(), x.candidate.Candidate.Bindings()))
 	}
 	if err := judgeBy(metrics, d.judged); err != nil {
 		return nil, nil, err
@@ -277,11 +282,14 @@ func (d *duel) simulate(ctx context.Context, t *terminal, x *compared) ([]compar
 	case err != nil:
 		return nil, err
 	}
-	var base, candidate []uint64
+	var base, candidate, baseReported, candidateReported []uint64
 	for _, p := range pairs {
 		base, candidate = append(base, p.Base.Latencies...), append(candidate, p.Candidate.Latencies...)
+		baseReported, candidateReported = append(baseReported, p.Base.Report.Reported...), append(candidateReported, p.Candidate.Report.Reported...)
+		x.asked = addAsked(x.asked, p.Candidate.Report.Asked)
 	}
 	x.lines = []report.Line{cumulative("base", base), cumulative("candidate", candidate)}
+	x.reported = []report.Line{cumulative("base", baseReported), cumulative("candidate", candidateReported)}
 	return compare.Measurements(pairs), nil
 }
 

@@ -98,6 +98,9 @@ func (d *duel) keep(t *terminal, s *compare.Statement, x *compared) error {
 		}
 		t.note("evidence: %s", d.evidence)
 	}
+	for _, line := range fallbacks(x.asked) {
+		t.note("%s", line)
+	}
 	if d.save == "" {
 		return nil
 	}
@@ -110,8 +113,15 @@ func (d *duel) keep(t *terminal, s *compare.Statement, x *compared) error {
 		Verdict:       string(s.Result.Verdict) + ": " + strings.Join(s.Result.Reasons(), "; "),
 		Distributions: []report.Distribution{{Title: "latency", Unit: "ms", Lines: x.lines}},
 		Comparisons:   []report.Comparison{comparison(s, x)}, Tables: []report.Table{pairsTable(s)}}
+	if len(x.reported) > 0 {
+		r.Distributions = append(r.Distributions, report.Distribution{Title: "latency until reported as final", Unit: "ms", Lines: x.reported})
+	}
+	if len(x.asked) > 0 {
+		r.Tables = append(r.Tables, askedTable(x.asked))
+	}
+	r.Findings = fallbacks(x.asked)
 	if r.Failed {
-		r.Findings = s.Result.Reasons()
+		r.Findings = append(r.Findings, s.Result.Reasons()...)
 	}
 	return t.saveRun(r, d.save)
 }

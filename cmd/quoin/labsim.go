@@ -128,13 +128,14 @@ type simulation struct {
 }
 
 type simTotals struct {
-	SimulatedUS  uint64     `json:"simulated_us"`
-	Blocks       uint64     `json:"blocks"`
-	Transactions uint64     `json:"transactions"`
-	Epochs       uint64     `json:"epochs"`
-	Views        uint64     `json:"views"`
-	Messages     uint64     `json:"messages"`
-	Faults       lab.Faults `json:"faults"`
+	SimulatedUS  uint64      `json:"simulated_us"`
+	Blocks       uint64      `json:"blocks"`
+	Transactions uint64      `json:"transactions"`
+	Epochs       uint64      `json:"epochs"`
+	Views        uint64      `json:"views"`
+	Messages     uint64      `json:"messages"`
+	Faults       lab.Faults  `json:"faults"`
+	Asked        []lab.Asked `json:"candidate,omitempty"`
 }
 
 type simLine struct {
@@ -230,6 +231,7 @@ func (s *simulation) add(r *lab.Report, err error) {
 	x.Views += r.Views
 	x.Messages += r.Messages
 	x.Faults.Add(&r.Faults)
+	x.Asked = addAsked(x.Asked, r.Asked)
 	s.marks.Add(r.Marks)
 	s.hostile[r.Hostile]++
 	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
@@ -295,6 +297,7 @@ func (s *simulation) text(w io.Writer) {
 			row(f.Name, *f.Count)
 		}
 	})
+	printAsked(w, s.total.Asked)
 	for _, b := range s.broken {
 		fmt.Fprintf(w, "seed %d broke %s after %.3f s: %s\n  replay: %s\n", b.Seed, b.Invariant, float64(b.AtUS)/1e6, firstLine(b.Text), b.Replay)
 	}
