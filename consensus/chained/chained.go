@@ -144,7 +144,6 @@ func (m *Chained) receive(from int, message consensus.Message, out *consensus.Ou
 	if !m.running() {
 		return
 	}
-	m.stirred = max(m.stirred, viewOf(message)) // its timer may run
 	m.catchUp(from, message, out)
 	switch x := message.(type) {
 	case *Proposal:
@@ -160,6 +159,9 @@ func (m *Chained) receive(from int, message consensus.Message, out *consensus.Ou
 		m.timedOutBy(x, out)
 	case *Certificate:
 		m.certificate(&x.Certificate, out)
+	}
+	if v := viewOf(message); v <= m.view+voteWindow {
+		m.stirred = max(m.stirred, v) // its timer may run
 	}
 }
 

@@ -131,6 +131,24 @@ func TestIdleChainIsSilent(t *testing.T) {
 	}
 }
 
+// A timeout of a view that is far ahead is good for the proof that it carries: it does not keep the
+// timers of an idle chain running.
+func TestFarTimeoutsDoNotStir(t *testing.T) {
+	w := newLone(t, chained.Rules{})
+	h := *w.block(1, w.root(), nil, 1).Block.Header()
+	empty := w.execute(quoin.NewBlock(h, nil))
+	w.receive(w.propose(empty, nil, nil))
+	if !w.receive(3, w.timeout(3, 1<<40, w.qc(empty))) || w.machine.Status().View != 2 {
+		t.Fatalf("%+v, want view 2, by the proof of view 1", w.machine.Status())
+	}
+	if w.out.Timer != nil {
+		t.Error("a timer runs in a view that nothing was heard of")
+	}
+	if w.receive(3, w.timeout(3, 2, w.qc(empty))); w.out.Timer == nil {
+		t.Error("no timer runs in a view that somebody gives up")
+	}
+}
+
 // An unanswered fetch is repeated at the next time-out, to another signer.
 func TestFetchesAreRepeated(t *testing.T) {
 	w := newLone(t, chained.Rules{})
