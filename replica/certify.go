@@ -167,8 +167,12 @@ func (r *Replica) look(out *Output) {
 		if !p.Binding.Release.IsZero() {
 			releases = append(releases, p.Binding.Release)
 		}
-		r.c.Marks.Sometimes(&marks[markNotReady], member && !r.vouches(&p))
-		if member && v.asked[p.Number] <= h && r.vouches(&p) && !governance.Attested(k, &p, r.self) {
+		if !member || v.asked[p.Number] > h {
+			continue
+		}
+		if ready := r.vouches(&p); !ready {
+			r.c.Marks.Reach(&marks[markNotReady])
+		} else if !governance.Attested(k, &p, r.self) {
 			r.attest(p.Number, h, out)
 		}
 	}

@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/mark"
@@ -312,8 +310,9 @@ func (p *pool) tidy() {
 func (p *pool) advance(h quoin.Height) {
 	for p.height < h {
 		p.height++
-		p.marks.Sometimes(&marks[markPoolForgets], slices.ContainsFunc(p.expiring[p.height], func(id quoin.Hash) bool { return p.pending[id] != nil }))
+		before := len(p.pending)
 		p.remove(p.expiring[p.height])
+		p.marks.Sometimes(&marks[markPoolForgets], len(p.pending) < before)
 		delete(p.expiring, p.height)
 	}
 }
