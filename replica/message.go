@@ -29,7 +29,6 @@ const (
 	transactionsBytes    = 1 << 20
 	servedBytes          = 3 << 20
 	servedBlocks         = 256
-	searchedBlocks       = 1 << 16 // for the next certificate, in answering one fetch
 )
 
 // errMessage is wrapped by the reasons for which a peer's message is refused.

@@ -61,6 +61,7 @@ type Replica struct {
 	unsynced   []Finished
 	behind     behind
 	oldAnswers oldAnswers
+	stretch    *stretch        // that was searched last
 	suspended  map[string]bool // what is known of the certified state
 	splits     splits
 	accounts   accounts

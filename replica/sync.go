@@ -167,24 +167,58 @@ func (r *Replica) certifiedAfter(after quoin.Height) ([]*quoin.Block, *quoin.Cer
 	return blocks[:usable], certificate, nil
 }
 
+// stretch is a run of certified heights of which only the last has a certificate.
+type stretch struct {
+	after, top quoin.Height                // the height before it, and its last
+	heights    map[quoin.Hash]quoin.Height // of its blocks, the last apart
+}
+
+// stretchAfter returns the stretch that the block after a certified height belongs to, or nil if there
+// is none. The last one is kept: who catches up asks for part after part, and nobody can make
+// this replica search anew with every message.
+func (r *Replica) stretchAfter(after quoin.Height) (*stretch, error) {
+	if after >= r.chain.height {
+		return nil, nil
+	}
+	if s := r.stretch; s != nil && s.after <= after && after < s.top {
+		return s, nil
+	}
+	s := &stretch{after: after, heights: map[quoin.Hash]quoin.Height{}}
+	for ; s.after > 0; s.after-- {
+		if c, err := ReadCertificate(r.c.Store, s.after); err != nil {
+			return nil, err
+		} else if c != nil {
+			break
+		}
+	}
+	for s.top = s.after + 1; s.top <= r.chain.height; s.top++ {
+		if c, err := ReadCertificate(r.c.Store, s.top); err != nil {
+			return nil, err
+		} else if c != nil {
+			r.stretch = s
+			return s, nil
+		}
+		header, _, err := ReadHeader(r.c.Store, s.top)
+		if err != nil {
+			return nil, err
+		}
+		s.heights[header.ID()] = s.top
+	}
+	return nil, nil
+}
+
 // certifiedBefore returns the last blocks of the way from a certified height to the next that has a
 // certificate, as far as they fit, or of the way to a block on it: who asks for parent after parent
 // gets all of it. Many blocks may be final by one descendant, and too large for one message.
 func (r *Replica) certifiedBefore(id quoin.Hash, after quoin.Height) ([]*quoin.Block, *quoin.Certificate, error) {
+	s, err := r.stretchAfter(after)
+	if err != nil || s == nil {
+		return nil, nil, err
+	}
 	var certificate *quoin.Certificate
-	top := after
-	for certificate == nil {
-		top++
-		if top > r.chain.height || top > after+searchedBlocks {
-			return nil, nil, nil
-		}
-		header, _, err := ReadHeader(r.c.Store, top)
-		if err != nil {
-			return nil, nil, err
-		}
-		if header.ID() == id {
-			break
-		}
+	top := s.heights[id]
+	if top <= after {
+		top = s.top
 		if certificate, err = ReadCertificate(r.c.Store, top); err != nil {
 			return nil, nil, err
 		}

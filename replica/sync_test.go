@@ -1,10 +1,12 @@
 package replica
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/store"
 )
@@ -57,5 +59,50 @@ func TestLongWayUnderOneCertificate(t *testing.T) {
 				t.Errorf("it is at height %d of %d", late.chain.height, tip)
 			}
 		})
+	}
+}
+
+// counting counts what is read of the certificates.
+type counting struct {
+	store.Store
+	certificates int
+}
+
+func (c *counting) Get(key []byte) ([]byte, bool, error) {
+	if bytes.HasPrefix(key, []byte("c/cert/")) {
+		c.certificates++
+	}
+	return c.Store.Get(key)
+}
+
+// TestFetchesDoNotSearchAnew: a peer that fetches again and again, wherever on a long way without
+// certificates, makes a replica search for the way's end once.
+func TestFetchesDoNotSearchAnew(t *testing.T) {
+	const long, fetches = 2 * servedBlocks, 50
+	w := newNetwork(t, 4, nil)
+	w.run()
+	for salt := uint64(1); w.replicas[0].chain.height < long; salt++ {
+		var batch plugin.KVBatch
+		batch.Put([]byte("key"), []byte("value"))
+		w.step(1, Submit{[]quoin.Transaction{{Salt: salt, Expiry: w.replicas[1].chain.height + 100, Namespace: "kv", Payload: batch.Payload()}}})
+		w.run()
+	}
+	r := w.replicas[0]
+	var forget store.Batch
+	for h := quoin.Height(1); h < r.chain.height; h++ {
+		forget.Delete(numbered("c/cert/", h))
+	}
+	if err := r.c.Store.Apply(&forget, true); err != nil {
+		t.Fatal(err)
+	}
+	s := &counting{Store: r.c.Store}
+	r.c.Store = s
+	for i := range uint64(fetches) {
+		body := canonical.AppendUint64(make([]byte, 32), fetches-i) // a block that there is not
+		w.step(0, Message{From: w.keys[1], Bytes: append([]byte{kindFetch}, body...)})
+	}
+	// Each looks at the blocks that would fit into an answer; one looks for the end.
+	if most := fetches*(servedBlocks+1) + 2*long; s.certificates > most {
+		t.Errorf("%d fetches read %d certificates, want %d at most", fetches, s.certificates, most)
 	}
 }
