@@ -20,6 +20,9 @@ func Draw(o Options) (*Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
+	if plant, ok := o.Plant.find(); ok {
+		plant.choose(&o)
+	}
 	r := stream(o.Seed, "severity")
 	s := severity{r.between(2, 30), r.between(2, 30), r.between(2, 20)}
 	if o.Plant != "" {

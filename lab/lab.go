@@ -128,12 +128,14 @@ func Run(o Options) (Report, error) {
 	return w.report(), nil
 }
 
-// play lets the world run, and turns a panic of the code under test into a violation.
-func (w *world) play() {
+func (w *world) play() { w.guard(w.run) }
+
+// guard lets something happen in the world, and turns a panic of the code under test into a violation.
+func (w *world) guard(do func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.broken("panic/replica", "%v\n%s", p, debug.Stack())
 		}
 	}()
-	w.run()
+	do()
 }

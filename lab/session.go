@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"quoin.dev/quoin/lab/events"
 )
@@ -57,30 +56,20 @@ func (s *Session) restart() error {
 	s.w, err = newWorld(o, o.Calm.settle)
 	s.playing = err == nil
 	if err == nil {
-		s.guard(s.w.begin)
+		s.w.guard(s.w.begin)
 	}
 	return err
-}
-
-// guard turns a panic of the code under test into a broken invariant, as Run does.
-func (s *Session) guard(do func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.w.broken("panic", "%v\n%s", p, debug.Stack())
-		}
-	}()
-	do()
 }
 
 // play lets the next thing happen in the world.
 func (s *Session) play() {
 	s.before = s.played
-	s.guard(func() { s.playing = s.w.next() })
+	s.w.guard(func() { s.playing = s.w.next() })
 	if s.w.result.Failed() {
 		s.playing = false
 	}
 	if !s.playing {
-		s.guard(s.w.end)
+		s.w.guard(s.w.end)
 	}
 }
 
