@@ -58,6 +58,9 @@ func NewBuiltinCandidate(hookName, name string, parameters []byte) (*Candidate, 
 	if !ok {
 		return nil, fmt.Errorf("%w: no hook %q", ErrOptions, hookName)
 	}
+	if !slices.ContainsFunc(plugin.Builtins(), func(b plugin.Builtin) bool { return b.Name == name && b.Serves(hookName) }) {
+		return nil, fmt.Errorf("%w: no built-in %q serves %s", ErrOptions, name, hookName)
+	}
 	b := quoin.Binding{Hook: h.Name, Builtin: name, Parameters: parameters}
 	if h.Namespaced {
 		b.Namespace = "kv"

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"testing"
 
 	"quoin.dev/quoin/plugin/hostile"
@@ -26,5 +27,16 @@ func TestCandidateServesFromTheFirstBlock(t *testing.T) {
 	last := w.nodes[0].replica.Overview().Configuration
 	if b, ok := last.Binding("leader.v1"); !ok || b.Release != c.release.Digest() {
 		t.Errorf("in the end %+v leads", b)
+	}
+}
+
+func TestUnknownBuiltinsAreNoCandidates(t *testing.T) {
+	for _, c := range [][2]string{{"leader.v1", "nobody"}, {"leader.v1", "kv"}, {"ruler.v1", "round-robin"}} {
+		if _, err := NewBuiltinCandidate(c[0], c[1], nil); !errors.Is(err, ErrOptions) {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	if _, err := NewBuiltinCandidate("leader.v1", "weighted-random", nil); err != nil {
+		t.Error(err)
 	}
 }

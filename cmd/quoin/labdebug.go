@@ -83,9 +83,9 @@ type recording struct {
 }
 
 func openRecording(folder string) (*recording, error) {
-	r, err := report.Load(folder)
+	r, err := loadRun(folder)
 	if err != nil {
-		return nil, failure(folder+" cannot be read as a run", err, "name a folder that a lab command saved")
+		return nil, err
 	}
 	if len(r.Events) == 0 {
 		return nil, &fault{exit: exitNotFound, code: "no-events", what: folder + " has no event log", todo: "run it again: " + r.Reproduce}
