@@ -212,7 +212,7 @@ func (r *Result) overall() Verdict {
 	return Same
 }
 
-// Reasons says which metrics and budgets made the verdict, a line each.
+// Reasons says which metrics and budgets made the verdict, a line each: those of which the verdict is the same.
 func (r *Result) Reasons() []string {
 	var lines []string
 	for _, f := range r.Findings {
@@ -221,7 +221,7 @@ func (r *Result) Reasons() []string {
 		case f.Ratio == 0:
 			lines = append(lines, fmt.Sprintf("%s: %d pairs with figures, of at least %d", f.Name, len(f.Pairs), PairsMin))
 		default:
-			lines = append(lines, fmt.Sprintf("%s: %s, %s (%s to %s)", f.Name, f.Verdict, Percent(f.Ratio), Percent(f.Low), Percent(f.High)))
+			lines = append(lines, fmt.Sprintf("%s %s (%s to %s)", f.Name, Percent(f.Ratio), Percent(f.Low), Percent(f.High)))
 		}
 	}
 	for _, k := range r.Budgets {

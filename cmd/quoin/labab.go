@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -130,6 +131,9 @@ func (f *sideFlags) read(ctx context.Context) (*side, error) {
 			a.builtin = f.spec
 		} else {
 			a.release = f.spec
+			if whole, err := filepath.Abs(f.spec); err == nil {
+				s.name = filepath.Base(whole) // of ".", too
+			}
 		}
 		var err error
 		if s.Candidate, err = a.candidate(ctx); err != nil {

@@ -111,10 +111,10 @@ func (d *duel) keep(t *terminal, s *compare.Statement, x *compared) error {
 	r := &report.Run{Format: report.Format, Kind: "ab", Name: digest.String()[:12], Title: x.candidate.name + " against " + x.base.name,
 		Version: s.Version, Reproduce: x.reproduce, Failed: s.Result.Verdict == compare.Worse, Digest: digest.String(),
 		Verdict:       string(s.Result.Verdict) + ": " + strings.Join(s.Result.Reasons(), "; "),
-		Distributions: []report.Distribution{{Title: "latency", Unit: "ms", Lines: x.lines}},
+		Distributions: []report.Distribution{{Title: "Latency until certified", Unit: "ms", Lines: x.lines}},
 		Comparisons:   []report.Comparison{comparison(s, x)}, Tables: []report.Table{pairsTable(s)}}
 	if len(x.reported) > 0 {
-		r.Distributions = append(r.Distributions, report.Distribution{Title: "latency until reported as final", Unit: "ms", Lines: x.reported})
+		r.Distributions = append(r.Distributions, report.Distribution{Title: "Latency until reported as final", Unit: "ms", Lines: x.reported})
 	}
 	if len(x.asked) > 0 {
 		r.Tables = append(r.Tables, askedTable(x.asked))
@@ -136,6 +136,9 @@ func (t *terminal) saveRun(r *report.Run, dir string) error {
 	return nil
 }
 
+// offScale is a ratio, in millionths, that would leave the others no room in a chart.
+const offScale = 4_000_000
+
 func comparison(s *compare.Statement, x *compared) report.Comparison {
 	c := report.Comparison{Title: "Candidate against base", Base: x.base.name, Candidate: x.candidate.name,
 		Note: fmt.Sprintf("Medians; the change is the median of the ratios of %d pairs, with its 95%% interval. Margin: %.1f%%.", s.Count, float64(s.Result.Margin)/10_000)}
@@ -143,6 +146,10 @@ func comparison(s *compare.Statement, x *compared) report.Comparison {
 	for _, f := range s.Result.Findings {
 		if f.Ratio == 0 {
 			continue // no data; the table of figures says so
+		}
+		if !f.Judged && f.Ratio >= offScale {
+			c.Note += fmt.Sprintf(" Off the scale, and not judged: %s, from %s to %s.", f.Name, measured(f.Base, f.Unit), measured(f.Candidate, f.Unit))
+			continue
 		}
 		base, unit := shown(f.Base, f.Unit)
 		candidate, _ := shown(f.Candidate, f.Unit)
@@ -164,7 +171,7 @@ func pairsTable(s *compare.Statement) report.Table {
 			continue
 		}
 		_, unit := shown(0, f.Unit)
-		t.Columns = append(t.Columns, f.Name+" base, "+unit, f.Name+" candidate, "+unit)
+		t.Columns = append(t.Columns, f.Name+" base, "+unit, "candidate")
 		t.Numeric = append(t.Numeric, true, true)
 		for i, p := range f.Pairs {
 			for _, v := range p {

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +19,8 @@ import (
 )
 
 // A page that tells a session has its commands indented by four spaces, each followed by lines that the
-// command prints, indented by six: "…" stands for anything.
+// command prints, indented by six: "…" stands for anything. A block that begins with ```go and the name of a
+// file has functions that take the place of those of their names in the file.
 const (
 	commandIndent = "    "
 	outputIndent  = "      "
@@ -26,7 +30,11 @@ const (
 type step struct {
 	line string
 	want []string
+	file string // to change; there is no line then
+	code string
 }
+
+const codeFence = "```go "
 
 func session(t *testing.T, page string) (steps []step) {
 	t.Helper()
@@ -34,8 +42,15 @@ func session(t *testing.T, page string) (steps []step) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	code := false
 	for _, line := range strings.Split(string(b), "\n") {
-		if output, ok := strings.CutPrefix(line, outputIndent); ok && len(steps) > 0 {
+		if file, ok := strings.CutPrefix(line, codeFence); ok {
+			code, steps = true, append(steps, step{file: file})
+		} else if code && line == "```" {
+			code = false
+		} else if code {
+			steps[len(steps)-1].code += line + "\n"
+		} else if output, ok := strings.CutPrefix(line, outputIndent); ok && len(steps) > 0 {
 			last := &steps[len(steps)-1]
 			last.want = append(last.want, output)
 		} else if command, ok := strings.CutPrefix(line, commandIndent); ok {
@@ -49,7 +64,7 @@ func session(t *testing.T, page string) (steps []step) {
 // TestSessions runs what the newcomers' pages tell, from plugin new to a release that serves on a network.
 func TestSessions(t *testing.T) {
 	if os.Getenv("QUOIN_E2E") == "" {
-		t.Skip("set QUOIN_E2E=1: takes a minute and a half")
+		t.Skip("set QUOIN_E2E=1: takes some minutes")
 	}
 	for _, c := range []struct {
 		page     string
@@ -58,6 +73,7 @@ func TestSessions(t *testing.T) {
 		{"plugin-go.md", []string{"go"}},
 		{"plugin-c.md", []string{"clang", "wasm-ld", "cc"}},
 		{"plugin-assemblyscript.md", []string{"node", "npm"}},
+		{"research.md", []string{"go"}},
 	} {
 		t.Run(c.page, func(t *testing.T) {
 			for _, name := range c.commands {
@@ -79,17 +95,23 @@ func TestSessions(t *testing.T) {
 }
 
 // patience is how long one command of a session may take.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
+
+// machineTime bounds the processor time of a session: what its page promises, on two cores.
+const machineTime = 10 * time.Minute
 
 // runSession runs the commands in a shell each, in the folder that the ones before left. What the page says
 // to install is there already; what it starts in another terminal runs until the end.
 func runSession(t *testing.T, steps []step) {
 	home := t.TempDir()
 	t.Setenv("QUOIN_CONFIG_DIR", filepath.Join(home, "config"))
-	dir, begun, ran := home, time.Now(), 0
+	dir, begun, ran, spent := home, time.Now(), 0, time.Duration(0)
 	for _, s := range steps {
 		words := strings.Fields(s.line)
 		switch {
+		case s.file != "":
+			changeFunctions(t, filepath.Join(dir, s.file), s.code)
+			continue
 		case len(words) == 0 || words[0] == "apt-get":
 			continue
 		case words[0] == "cd" && len(words) == 2:
@@ -99,7 +121,8 @@ func runSession(t *testing.T, steps []step) {
 			startDev(t, dir, words[2:])
 			continue
 		}
-		output := runLine(t, dir, s.line)
+		output, cost := runLine(t, dir, s.line)
+		spent += cost
 		for _, want := range s.want {
 			parts := strings.Split(want, "…")
 			for i := range parts {
@@ -114,10 +137,55 @@ func runSession(t *testing.T, steps []step) {
 	if ran < 10 {
 		t.Errorf("only %d commands: is the page still indented by four spaces?", ran)
 	}
-	t.Logf("%d commands, %s", ran, time.Since(begun).Round(time.Second))
+	if spent > machineTime {
+		t.Errorf("%s of processor time, of at most %s", spent, machineTime)
+	}
+	t.Logf("%d commands, %s, %s of processor time", ran, time.Since(begun).Round(time.Second), spent.Round(time.Second))
 }
 
-func runLine(t *testing.T, dir, line string) []byte {
+// changeFunctions puts functions in the place of those of their names in a file, with their comments.
+func changeFunctions(t *testing.T, file, code string) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const clause = "package main\n"
+	for name, text := range functions(t, clause+code) {
+		was, ok := functions(t, string(old))[name]
+		if !ok {
+			t.Fatalf("%s has no function %s", file, name)
+		}
+		old = []byte(strings.Replace(string(old), was, text, 1))
+	}
+	if err := os.WriteFile(file, old, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// functions returns the text of each function, with its comment.
+func functions(t *testing.T, source string) map[string]string {
+	t.Helper()
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, "main.go", source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, d := range f.Decls {
+		if x, ok := d.(*ast.FuncDecl); ok {
+			begin := x.Pos()
+			if x.Doc != nil {
+				begin = x.Doc.Pos()
+			}
+			texts[x.Name.Name] = source[set.Position(begin).Offset:set.Position(x.End()).Offset]
+		}
+	}
+	return texts
+}
+
+// runLine runs a command, and returns what it printed and the processor time that it took.
+func runLine(t *testing.T, dir, line string) ([]byte, time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -127,7 +195,7 @@ func runLine(t *testing.T, dir, line string) []byte {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, output)
 	}
-	return output
+	return output, c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 }
 
 // startDev starts quoin dev and waits until its context is there.

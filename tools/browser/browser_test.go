@@ -76,7 +76,7 @@ func TestReadableWithoutScript(t *testing.T) {
 	v.end()
 }
 
-// reports makes pages of a run that passed, of one that failed, and of one whose texts are hostile, beside
+// reports makes pages of a run that passed, of one that failed, of a comparison, and of one whose texts are hostile, beside
 // the golden one.
 func reports(t *testing.T) map[string]string {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
@@ -96,14 +96,22 @@ func reports(t *testing.T) map[string]string {
 	command(false, "go", "build", "-o", quoin, "./cmd/quoin")
 	command(false, quoin, "lab", "replay", "--seed", "5", "--quiet", "--save", dir)
 	command(true, quoin, "lab", "replay", "--seed", "1", "--plant", "small-quorum", "--quiet", "--save", dir)
+	rule := filepath.Join(dir, "my-finality") // as docs/research.md makes one
+	command(false, quoin, "plugin", "new", rule, "--hook", "finality.v1")
+	command(false, quoin, "lab", "ab", "--candidate", rule, "--base", "finality.v1=deep", "--pairs", "10", "--blocks", "20", "--transactions", "60", "--save", dir)
+	compared, err := filepath.Glob(filepath.Join(dir, "ab-*", "report.html"))
+	if err != nil || len(compared) != 1 {
+		t.Fatalf("reports of comparisons: %v, %v", compared, err)
+	}
 	hostile := filepath.Join(dir, "sim-hostile")
 	poison(t, filepath.Join(dir, "sim-seed-1-small-quorum"), hostile)
 	command(false, quoin, "lab", "report", hostile)
 	return map[string]string{
-		"passed":  filepath.Join(dir, "sim-seed-5", "report.html"),
-		"failed":  filepath.Join(dir, "sim-seed-1-small-quorum", "report.html"),
-		"hostile": filepath.Join(hostile, "report.html"),
-		"sample":  filepath.Join(root, "report", "testdata", "sample.html"),
+		"passed":   filepath.Join(dir, "sim-seed-5", "report.html"),
+		"failed":   filepath.Join(dir, "sim-seed-1-small-quorum", "report.html"),
+		"compared": compared[0],
+		"hostile":  filepath.Join(hostile, "report.html"),
+		"sample":   filepath.Join(root, "report", "testdata", "sample.html"),
 	}
 }
 
