@@ -95,7 +95,7 @@ var marks = [...]mark.Mark{
 	markHopeless:              {Name: "simplex/hopeless", Kind: mark.Sometimes, Says: "no result of a view can get a quorum any more"},
 	markSplitSuspected:        {Name: "simplex/split-suspected", Kind: mark.Sometimes, Says: "votes for one block differ, and prove nothing yet"},
 	markSplitProved:           {Name: "simplex/split-proved", Kind: mark.Reachable, Says: "votes of a quorum for one block differ among honest replicas: TestHiddenNonDeterminism"},
-	markNeverBoth:             {Name: "simplex/never-both", Kind: mark.Always, Says: "Nullify is not sent after Finalize"},
+	markNeverBoth:             {Name: "simplex/never-both", Kind: mark.Always, Says: "Finalize is not sent after Nullify"},
 	markNullifiedByVotes:      {Name: "simplex/nullified-by-votes", Kind: mark.Sometimes, Says: "votes made a nullification"},
 	markFollowedLate:          {Name: "simplex/followed-late", Kind: mark.Sometimes, Says: "a view that was left is given up after all, because some honest replica gave it up"},
 	markGivenUp:               {Name: "simplex/given-up", Kind: mark.Sometimes, Says: "the view is given up before it times out"},

@@ -172,7 +172,6 @@ func (m *Simplex) nullify(v quoin.View, out *consensus.Output) {
 	if !m.votes() || r.nullified != nil || r.finalized != nil {
 		return
 	}
-	m.c.Marks.Always(&marks[markNeverBoth], r.finalized == nil)
 	x := &Nullify{View: v, Signature: m.c.Signer.Sign(m.domain.nullify(v))}
 	r.nullified = x
 	m.persistVote(x, out)
@@ -321,6 +320,7 @@ func (m *Simplex) finalize(v quoin.View, out *consensus.Output) {
 		return // a vote would claim an execution that this replica did not do
 	}
 	m.c.Marks.Sometimes(&marks[markFinalizedLate], v+1 < m.view)
+	m.c.Marks.Always(&marks[markNeverBoth], r.nullified == nil)
 	x := &Finalize{Checkpoint: l.checkpoint, Signature: m.c.Signer.Sign(m.domain.finalize(&l.checkpoint))}
 	r.finalized = x
 	m.persistVote(x, out)
