@@ -30,6 +30,7 @@ func (m *Chained) AppendState(b []byte, name func(quoin.Hash) quoin.Hash) []byte
 	s.proof(m.high)
 	if s.flags(m.tc != nil); m.tc != nil {
 		s.views(m.tc.View, m.tc.highest())
+		s.proof(m.tc.Proof)
 	}
 	for _, c := range []*quoin.Certificate{m.cert, m.step} {
 		if s.flags(c != nil); c != nil {
