@@ -30,6 +30,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 		o                       check.Options
 		name, leaders, save     string
 		leader                  string
+		machine                 machineFlags
 		views                   int
 		symmetry, batch, expect string
 	)
@@ -51,7 +52,10 @@ func newLabCheck(t *terminal) *cobra.Command {
 			if o.Leader, err = checkLeader(c.Context(), leader, o.Nodes); err != nil {
 				return err
 			}
-			s := &checking{o: o, leader: leader, begin: time.Now()}
+			if o.Machine, err = machine.open(c.Context()); err != nil {
+				return err
+			}
+			s := &checking{o: o, leader: leader, machine: machine, begin: time.Now()}
 			line := t.statusLine()
 			last := s.begin
 			o.Progress = func(f *check.Figures) bool {
@@ -88,6 +92,8 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.IntVar(&views, "views", 2, fmt.Sprintf("views, 1 to %d", check.ViewsMax))
 	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn; view 4 is always led by 1)")
 	f.StringVar(&leader, "leader", "", "a release of leader.v1, a .wasm file or a project's folder, in place of the table of leaders")
+	machine.add(c)
+	f.IntVar(&o.Timeouts, "timeouts", 0, "time-outs of honest replicas that make a difference, all together (0: any number)")
 	f.IntVar(&o.Blocks, "blocks", 1, "blocks that a faulty leader can make on one parent")
 	f.StringVar(&o.Invariant, "invariant", "", "check this one only: I1 or I8 (default: both, and I2)")
 	f.StringVar(&symmetry, "symmetry", "on", "take replicas that never lead for alike: on or off")
@@ -183,13 +189,14 @@ func checkFault(err error) error {
 
 // checking is a check that has ended.
 type checking struct {
-	o      check.Options
-	leader string // the release's path
-	r      *check.Result
-	begin  time.Time
-	took   time.Duration
-	memory uint64
-	saved  string
+	o       check.Options
+	leader  string // the release's path
+	machine machineFlags
+	r       *check.Result
+	begin   time.Time
+	took    time.Duration
+	memory  uint64
+	saved   string
 }
 
 func (s *checking) finish(r *check.Result) {
@@ -207,6 +214,10 @@ func (s *checking) reproduce() string {
 		s.o.Protocol.Name, s.o.Nodes, s.o.Faulty, s.o.CutOff, leaders, s.o.Blocks, on[s.o.Symmetry], on[s.o.Batch])
 	if s.leader != "" {
 		b += " --leader " + shellQuote(s.leader)
+	}
+	b += s.machine.again()
+	if s.o.Timeouts > 0 {
+		b += fmt.Sprintf(" --timeouts %d", s.o.Timeouts)
 	}
 	if s.o.Invariant != "" {
 		b += " --invariant " + s.o.Invariant
@@ -237,16 +248,28 @@ func (s *checking) bounds() [][2]string {
 	if only == "" {
 		only = "I1, I2, I8"
 	}
+	if s.o.Machine != nil {
+		only += ", I4"
+	}
 	leaders := strings.Trim(fmt.Sprint(s.o.Leaders), "[]")
 	if s.leader != "" {
 		leaders = s.leader
 	}
-	return [][2]string{
+	timeouts := "any number"
+	if s.o.Timeouts > 0 {
+		timeouts = fmt.Sprintf("at most %d of all honest replicas, and any number of the faulty", s.o.Timeouts)
+	}
+	rows := [][2]string{
 		{"replicas", fmt.Sprintf("%d of equal weight; the last %d faulty, %d before them cut off", s.o.Nodes, s.o.Faulty, s.o.CutOff)},
 		{"views", fmt.Sprintf("%d, led by %s", len(s.o.Leaders), leaders)},
 		{"blocks", fmt.Sprintf("%d of a faulty leader on each parent, 1 of an honest leader", s.o.Blocks)},
+		{"time-outs", timeouts},
 		{"invariants", only},
 	}
+	if s.o.Machine != nil {
+		rows = append(rows, [2]string{"machine", s.machine.describe(s.o.Machine)})
+	}
+	return rows
 }
 
 func (s *checking) reductions() [][2]string {
@@ -257,6 +280,8 @@ func (s *checking) reductions() [][2]string {
 	switch {
 	case s.leader != "":
 		symmetry = "off: any replica may lead"
+	case s.machine.path != "":
+		symmetry = "off: replicas have different engines"
 	case s.o.Symmetry:
 		symmetry = fmt.Sprintf("on: %d permutations of replicas that never lead", s.r.Permutations)
 	}
@@ -265,11 +290,15 @@ func (s *checking) reductions() [][2]string {
 
 func (s *checking) counts() [][2]string {
 	f := &s.r.Figures
-	return [][2]string{
+	rows := [][2]string{
 		{"states", fmt.Sprint(f.States)}, {"explored", fmt.Sprint(f.Expanded)}, {"transitions", fmt.Sprint(f.Transitions)},
 		{"depth", fmt.Sprint(f.Depth)}, {"states of one replica", fmt.Sprint(f.Locals)}, {"machine steps tried", fmt.Sprint(f.Tries)},
 		{"messages", fmt.Sprint(f.Messages)}, {"seconds", fmt.Sprintf("%.1f", s.took.Seconds())}, {"memory, MiB", fmt.Sprint(s.memory >> 20)},
 	}
+	if s.o.Machine != nil {
+		rows = append(rows, [2]string{"blocks executed", fmt.Sprint(f.Executions)})
+	}
+	return rows
 }
 
 func (s *checking) summary() any {

@@ -3,6 +3,7 @@ package check
 import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/consensus/model"
 	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/lab/protocol"
 )
@@ -20,6 +21,7 @@ type actor struct {
 	node     *protocol.Node
 	machine  *watched
 	observer *protocol.Observer // of this member alone
+	executed *execution         // the last, if there is a machine
 	sent     []consensus.Message
 	fetching []quoin.Hash
 	timer    uint64
@@ -49,6 +51,9 @@ func (c *checker) newActor(index int) *actor {
 	}
 	m.observer = protocol.NewObserver(&c.o.Protocol, &c.members[index])
 	m.node = protocol.NewNode(&p, events.Name(index), index, c.members[index], m)
+	if f := c.setting.fleet; f != nil {
+		m.executed, m.node.Apply = f.of(index).first, m.execute
+	}
 	if err := m.node.Boot(); err != nil {
 		panic("check: a new machine does not start: " + err.Error())
 	}
@@ -70,6 +75,24 @@ func (m *actor) take(s *step) {
 			m.trouble = err
 		}
 	}
+}
+
+// execute executes a block on the member's own engine, and compares.
+func (m *actor) execute(parent *model.Outcome, b *quoin.Block) *model.Outcome {
+	s, member := m.c.setting, m.node.Place
+	o := model.Execute(s.Origin, parent, b, endless)
+	if o == nil || s.Meet(b) == nil {
+		return nil
+	}
+	x := s.fleet.settle(s.fleet.of(member), m.executed, o)
+	if x == nil {
+		return nil
+	}
+	m.executed = x
+	if text := s.fleet.split(member, x, s.Name); text != "" {
+		m.observer.Broken("I4", "%s", text)
+	}
+	return o
 }
 
 // The rest is protocol.Surroundings.
@@ -95,7 +118,7 @@ func (m *actor) Arm(_ *protocol.Node, t consensus.Timer) { m.timer = t.ID }
 func (m *actor) Build(_ *protocol.Node, b consensus.Build) consensus.Built {
 	built := consensus.Built{View: b.View, Nothing: true}
 	if b.View <= m.c.setting.Views() && !b.Empty && !b.Tail {
-		built.Transactions, built.Nothing = Content(b.View, 0), false
+		built.Transactions, built.Nothing = m.c.setting.Content(b.View, 0), false
 	}
 	return built
 }

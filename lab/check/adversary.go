@@ -76,6 +76,7 @@ type Setting struct {
 	Blocks     int   // blocks that a faulty leader can make on one parent
 
 	leader   Leader
+	fleet    *fleet // nil: the model application alone
 	root     *model.Outcome
 	outcomes map[quoin.Hash]*model.Outcome
 	names    map[quoin.Hash]string
@@ -107,6 +108,9 @@ func (s *Setting) Meet(b *quoin.Block) *model.Outcome {
 	}
 	o := model.Execute(s.Origin, parent, b, endless)
 	if o == nil {
+		return nil
+	}
+	if s.fleet != nil && s.fleet.refer(o) == nil {
 		return nil
 	}
 	name := s.nameOf(b)
@@ -158,7 +162,10 @@ func (s *Setting) nameOf(b *quoin.Block) string {
 const lettersMax = 16
 
 // Content returns the transactions of the block of a view with this letter, from 0.
-func Content(v quoin.View, letter int) []quoin.Transaction {
+func (s *Setting) Content(v quoin.View, letter int) []quoin.Transaction {
+	if s.fleet != nil {
+		return s.fleet.machine.transactions(v, letter)
+	}
 	return []quoin.Transaction{model.Transaction(uint64(v)*lettersMax + uint64(letter))}
 }
 

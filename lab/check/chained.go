@@ -204,7 +204,7 @@ func (Chained) proposals(s *Setting, parent *chained.QC, opened *chained.TC) []S
 	for _, i := range s.Faulty {
 		for letter := 0; letter < s.Blocks && s.Leads(i, v, p.Checkpoint.Block); letter++ {
 			x.Block = quoin.NewBlock(quoin.Header{Epoch: epoch, View: v, Height: c.Height + 1, Parent: c.Block, ParentCheckpoint: c.Digest(),
-				ParentView: c.View, ParentVoters: voters, Time: max(now, c.Time+1), Proposer: uint16(i)}, Content(v, letter))
+				ParentView: c.View, ParentVoters: voters, Time: max(now, c.Time+1), Proposer: uint16(i)}, s.Content(v, letter))
 			x.Signature = model.Signer{Index: i}.Sign(chained.ProposeBytes(s.Origin.ID(), epoch, v, x.Block.ID()))
 			said = append(said, Said{i, &chained.Proposal{Block: x.Block, Justify: x.Justify, Opened: x.Opened, Signature: x.Signature}})
 		}

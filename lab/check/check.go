@@ -16,13 +16,15 @@ import (
 type Options struct {
 	Protocol  consensus.Protocol
 	Adversary Adversary
-	Nodes     int    // of weight 1 each, 4 to NodesMax
-	Faulty    int    // the last of them, at least 1
-	CutOff    int    // of the honest, the last so many are cut off: nothing reaches them, and they say nothing
-	Leaders   []int  // of the views 1, 2, ...: their number is that of the views
-	Leader    Leader // a function in place of the table; nil for none. Then no members are alike
-	Blocks    int    // that a faulty leader can make on one parent
-	Invariant string // check this one only; "" for all
+	Nodes     int      // of weight 1 each, 4 to NodesMax
+	Faulty    int      // the last of them, at least 1
+	CutOff    int      // of the honest, the last so many are cut off: nothing reaches them, and they say nothing
+	Leaders   []int    // of the views 1, 2, ...: their number is that of the views
+	Leader    Leader   // a function in place of the table; nil for none. Then no members are alike
+	Machine   *Machine // executes blocks; nil for the model application alone. Then no members are alike
+	Blocks    int      // that a faulty leader can make on one parent
+	Invariant string   // check this one only, and I4 if there is a machine; "" for all
+	Timeouts  int      // of honest members that make a difference, together; 0 for any number
 
 	Batch    bool // reduction: what asks for nothing has not happened yet
 	Symmetry bool // reduction: honest members that never lead are alike
@@ -36,9 +38,10 @@ var ErrOptions = errors.New("check: options")
 
 // Limits.
 const (
-	NodesMax  = 7
-	ViewsMax  = 4
-	honestMax = 6
+	NodesMax    = 7
+	ViewsMax    = 4
+	honestMax   = 6
+	timeoutsMax = 64
 )
 
 // In the fourth view both protocols have their first rescue leader, whatever the table says (KERNEL K5).
@@ -57,6 +60,7 @@ type Figures struct {
 	Tries        int `json:"machine_steps"` // steps of machines that were tried
 	Messages     int `json:"messages"`      // that anybody could send
 	Permutations int `json:"permutations"`  // under which states are alike
+	Executions   int `json:"executions"`    // of blocks, by engines of a machine
 }
 
 // Result is what a check has found.
@@ -116,6 +120,10 @@ func newChecker(o Options) (*checker, error) {
 		return nil, fmt.Errorf("%w: %d faulty and %d cut off of %d nodes", ErrOptions, o.Faulty, o.CutOff, o.Nodes)
 	case len(o.Leaders) < 1 || len(o.Leaders) > ViewsMax:
 		return nil, fmt.Errorf("%w: %d views, want 1 to %d", ErrOptions, len(o.Leaders), ViewsMax)
+	case o.Timeouts < 0 || o.Timeouts > timeoutsMax:
+		return nil, fmt.Errorf("%w: %d time-outs, want 0 to %d", ErrOptions, o.Timeouts, timeoutsMax)
+	case o.Machine != nil && (len(o.Machine.Payloads) == 0 || len(o.Machine.Engines) == 0):
+		return nil, fmt.Errorf("%w: a machine needs payloads and engines", ErrOptions)
 	case o.Blocks < 1 || o.Blocks > lettersMax:
 		return nil, fmt.Errorf("%w: %d blocks of a faulty leader, want 1 to %d", ErrOptions, o.Blocks, lettersMax)
 	}
@@ -139,6 +147,12 @@ func newChecker(o Options) (*checker, error) {
 	for i := range members {
 		members[i].Leaders = s
 	}
+	if o.Machine != nil {
+		var err error
+		if s.fleet, err = newFleet(s.Origin.ID(), o.Machine); err != nil {
+			return nil, fmt.Errorf("check: %w", err)
+		}
+	}
 	c := &checker{o: o, setting: s, members: members, numbers: map[quoin.Hash]int32{}, names: map[said]int32{}, setNumbers: map[string]int32{}, blocks: map[quoin.Hash]int32{},
 		availabilityNumbers: map[[honestMax]int32]int32{}, successors: map[place]span{}, visited: newTable()}
 	for i := range o.Nodes {
@@ -153,7 +167,7 @@ func newChecker(o Options) (*checker, error) {
 	if _, ok := o.Protocol.New(members[0]).(consensus.Inspected); !ok {
 		return nil, fmt.Errorf("%w: machines of %s do not show their state", ErrOptions, o.Protocol.Name)
 	}
-	if o.Symmetry && o.Leader == nil {
+	if o.Symmetry && o.Leader == nil && o.Machine == nil {
 		c.permutations = c.permute()
 	}
 	return c, nil

@@ -13,14 +13,15 @@ import (
 // AppendState and by what the member has sent. A state is kept as the first history that was found to
 // lead there, and made anew by playing it.
 type local struct {
-	before  int32 // the state before, -1 for the first
-	by      step
-	sent    int32 // number of the set of messages
-	view    quoin.View
-	tip     quoin.Hash   // the last certified block
-	fetches []quoin.Hash // what it has asked for
-	broken  *protocol.Violation
-	tries   try // what was tried here
+	before   int32 // the state before, -1 for the first
+	by       step
+	sent     int32 // number of the set of messages
+	timeouts int   // that made a difference, if they are counted
+	view     quoin.View
+	tip      quoin.Hash   // the last certified block
+	fetches  []quoin.Hash // what it has asked for
+	broken   *protocol.Violation
+	tries    try // what was tried here
 }
 
 // step is one thing that happens to a member: its time-out passes, blocks come that it asked for, or
@@ -111,7 +112,22 @@ func (c *checker) settle(a *actor, member int, before int32, by step) int32 {
 	}
 	broken := a.observer.Violation()
 	key := canonical.AppendBool(a.machine.AppendState(nil, c.setting.alike), broken != nil)
-	digest := sha256.Sum256(names.append(key))
+	if a.executed != nil {
+		for _, x := range a.executed.order() {
+			key = append(key, c.setting.Name(x.block.ID())...)
+		}
+	}
+	timeouts := 0
+	if c.o.Timeouts > 0 && before >= 0 {
+		timeouts = c.locals[member][before].timeouts
+	}
+	digestOf := func(timeouts int) quoin.Hash { return sha256.Sum256(canonical.AppendUint32(key, uint32(timeouts))) }
+	key = names.append(key)
+	digest := digestOf(timeouts)
+	if id, ok := c.localNumbers[member][digest]; c.o.Timeouts > 0 && by.timeout && !(ok && id == before) {
+		timeouts++
+		digest = digestOf(timeouts)
+	}
 	if id, ok := c.localNumbers[member][digest]; ok {
 		return id
 	}
@@ -120,7 +136,7 @@ func (c *checker) settle(a *actor, member int, before int32, by step) int32 {
 	}
 	id := int32(len(c.locals[member]))
 	c.localNumbers[member][digest] = id
-	c.locals[member] = append(c.locals[member], &local{before: before, by: by, sent: c.setNumber(sent), view: a.machine.Status().View, tip: a.node.Tip().Block,
+	c.locals[member] = append(c.locals[member], &local{before: before, by: by, sent: c.setNumber(sent), timeouts: timeouts, view: a.machine.Status().View, tip: a.node.Tip().Block,
 		fetches: slices.Clone(a.fetching), broken: broken, tries: try{to: -1}})
 	return id
 }

@@ -57,6 +57,15 @@ func (c *checker) after(i int, id, available int32) []int32 {
 	return c.targets[s.from:s.to]
 }
 
+// tooLate reports whether more time-outs have passed than the bounds allow.
+func (c *checker) tooLate(ids *[honestMax]int32) bool {
+	n := 0
+	for i, member := range c.honest {
+		n += c.locals[member][ids[i]].timeouts
+	}
+	return n > c.o.Timeouts
+}
+
 // may returns the number of what may arrive in a state.
 func (c *checker) may(ids *[honestMax]int32) int32 {
 	var sent [honestMax]int32
@@ -127,7 +136,9 @@ func (c *checker) search() (*Result, error) {
 				if int(to) >= 1<<c.width() {
 					return nil, fmt.Errorf("check: %w: member %d has more than %d states", ErrBounds, c.honest[i], 1<<c.width())
 				}
-				ids[i] = to
+				if ids[i] = to; c.tooLate(&ids) {
+					continue
+				}
 				r.Transitions++
 				visited.add(c.canonical(ids), uint32(n))
 			}
@@ -137,8 +148,11 @@ func (c *checker) search() (*Result, error) {
 			c.figures(r, visited, n)
 			return r, fmt.Errorf("check: %w: more than %d states", ErrBounds, c.o.StatesMax)
 		}
+		if c.setting.fleet != nil && c.trouble == nil {
+			c.trouble = c.setting.fleet.trouble
+		}
 		if c.trouble != nil {
-			return r, fmt.Errorf("check: a machine refuses what its adversary says: %w", c.trouble)
+			return r, fmt.Errorf("check: %w", c.trouble)
 		}
 	}
 	r.Complete = true
@@ -148,6 +162,9 @@ func (c *checker) search() (*Result, error) {
 
 func (c *checker) figures(r *Result, t *table, expanded int) {
 	r.States, r.Expanded, r.Tries, r.Messages, r.Permutations = len(t.states), expanded, c.tried, len(c.messages), len(c.permutations)+1
+	if c.setting.fleet != nil {
+		r.Executions = c.setting.fleet.executions()
+	}
 	r.Locals = 0
 	for _, l := range c.locals {
 		r.Locals += len(l)

@@ -159,7 +159,7 @@ func simplexProposals(s *Setting, parent *simplex.Notarization) []Said {
 			for letter := 0; letter < s.Blocks && s.Leads(i, v, p.Checkpoint.Block); letter++ {
 				c := &p.Checkpoint
 				block := quoin.NewBlock(quoin.Header{Epoch: epoch, View: v, Height: c.Height + 1, Parent: c.Block, ParentCheckpoint: c.Digest(),
-					ParentView: c.View, ParentVoters: voters, Time: max(now, c.Time+1), Proposer: uint16(i)}, Content(v, letter))
+					ParentView: c.View, ParentVoters: voters, Time: max(now, c.Time+1), Proposer: uint16(i)}, s.Content(v, letter))
 				said = append(said, Said{i, &simplex.Proposal{Block: block, Parent: parent,
 					Signature: model.Signer{Index: i}.Sign(simplex.ProposeBytes(s.Origin.ID(), epoch, v, block.ID()))}})
 			}

@@ -29,6 +29,10 @@ type Node struct {
 	Member  consensus.Member // Self is the index
 	Machine consensus.Machine
 
+	// Apply executes a block on its parent's outcome, nil if it is invalid: the model application, unless
+	// the owner of the node puts another one around it before Boot.
+	Apply func(parent *model.Outcome, b *quoin.Block) *model.Outcome
+
 	protocol *consensus.Protocol
 	around   Surroundings
 	log      []consensus.Record
@@ -49,7 +53,10 @@ const snapshotHeights = 64
 func NewNode(p *consensus.Protocol, name string, place int, m consensus.Member, around Surroundings) *Node {
 	genesis := &model.Outcome{Checkpoint: m.Root.Checkpoint}
 	return &Node{Name: name, Place: place, Member: m, protocol: p, around: around, chain: []*model.Outcome{genesis},
-		certs: []*quoin.Certificate{nil}, outcomes: map[quoin.Hash]*model.Outcome{m.Root.Block: genesis}}
+		certs: []*quoin.Certificate{nil}, outcomes: map[quoin.Hash]*model.Outcome{m.Root.Block: genesis},
+		Apply: func(parent *model.Outcome, b *quoin.Block) *model.Outcome {
+			return model.Execute(m.Origin, parent, b, endless)
+		}}
 }
 
 // Boot makes a machine of what is durable and starts it. It fails if the machine does not recover
@@ -142,7 +149,7 @@ func (n *Node) meet() {
 func (n *Node) execute(b *quoin.Block) consensus.Executed {
 	answer := consensus.Executed{Block: b.ID()}
 	if parent := n.outcomes[b.Header().Parent]; parent != nil {
-		if o := model.Execute(n.Member.Origin, parent, b, endless); o != nil {
+		if o := n.Apply(parent, b); o != nil {
 			n.outcomes[b.ID()] = o
 			answer.Verdict, answer.Checkpoint = consensus.Valid, o.Checkpoint
 		}
