@@ -149,6 +149,42 @@ func TestRoomsImportOnlyEarlierRooms(t *testing.T) {
 	}
 }
 
+// What a node is made of knows nothing of the laboratory: neither its worlds nor signatures that anybody
+// can make.
+func TestNodesDoNotKnowTheLab(t *testing.T) {
+	imports := map[string][]string{}
+	var from []string
+	for _, s := range sources(t) {
+		if r, ok := room(s.dir); ok && slices.Contains([]string{"transport", "node", "api", "client"}, r) && !testSupport(s.dir) {
+			from = append(from, s.dir)
+		}
+		for _, f := range s.files {
+			for _, i := range f.Imports {
+				p, _ := strconv.Unquote(i.Path.Value)
+				if dir, ok := strings.CutPrefix(p, module+"/"); ok {
+					imports[s.dir] = append(imports[s.dir], dir)
+				}
+			}
+		}
+	}
+	reached := map[string]bool{}
+	for len(from) > 0 {
+		dir := from[0]
+		from = from[1:]
+		if reached[dir] {
+			continue
+		}
+		reached[dir] = true
+		from = append(from, imports[dir]...)
+		if r, _ := room(dir); slices.Contains([]string{"lab", "report", "bench"}, r) || dir == "consensus/model" {
+			t.Errorf("a node is made of %s, among others", dir)
+		}
+	}
+	if !reached["consensus/simplex"] {
+		t.Error("a node is not made of its protocol: this test looks in the wrong places")
+	}
+}
+
 func TestQuietRoomsAreQuiet(t *testing.T) {
 	checker := newTypeChecker(t)
 	for _, s := range sources(t) {
