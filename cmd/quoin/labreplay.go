@@ -14,21 +14,18 @@ import (
 
 func newLabReplay(t *terminal) *cobra.Command {
 	var (
-		o         lab.Options
-		plant     string
-		quiet     bool
-		save      string
-		candidate candidateFlags
-		scenario  scenarioFlags
+		world worldFlags
+		quiet bool
+		save  string
 	)
 	c := &cobra.Command{
 		Use: "replay --seed N", Short: "Run one seed again and print every event", Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !c.Flags().Changed("seed") {
-				return usage("--seed is needed", "use: quoin lab replay --seed N")
+			if err := needSeed(c); err != nil {
+				return err
 			}
-			o.Plant = lab.Bug(plant)
-			if err := scenario.apply(&o); err != nil {
+			o, err := world.options(c.Context())
+			if err != nil {
 				return err
 			}
 			var log report.Log
@@ -43,24 +40,16 @@ func newLabReplay(t *terminal) *cobra.Command {
 			if quiet && save == "" {
 				o.Events = nil
 			}
-			corpus, err := lab.NewCorpus()
-			if err != nil {
-				return failure("the hostile plugins cannot be compiled", err, "")
-			}
-			o.Corpus = corpus
-			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
-				return err
-			}
 			begin := time.Now()
 			r, err := lab.Run(o)
 			if err != nil {
 				return usage(err.Error(), "see `quoin lab replay --help`")
 			}
-			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
+			s := &simulation{o: o, world: &world, first: o.Seed, seeds: 1, digests: true, hostile: map[string]int{}}
 			s.add(&r, nil)
 			s.took = time.Since(begin)
 			if save != "" {
-				folder, err := saveRun(save, s.replay(&r), &o, &r, &log)
+				folder, err := saveRun(save, world.again("replay", r.Seed, r.Nodes), &o, &r, &log)
 				if err != nil {
 					return err
 				}
@@ -83,15 +72,8 @@ func newLabReplay(t *terminal) *cobra.Command {
 			return nil
 		},
 	}
-	candidate.add(c)
-	scenario.add(c)
+	world.add(c)
 	f := c.Flags()
-	f.Uint64Var(&o.Seed, "seed", 0, "the seed")
-	f.IntVar(&o.Nodes, "nodes", 4, "validators")
-	f.Uint64Var(&o.Blocks, "blocks", 0, "as it was given to sim")
-	f.IntVar(&o.Transactions, "transactions", 0, "as it was given to sim")
-	f.Uint64Var(&o.Epochs, "epochs", 0, "as it was given to sim")
-	f.StringVar(&plant, "plant", "", "plant a bug: "+bugNames())
 	f.BoolVar(&quiet, "quiet", false, "print no events")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave the run's own folder with its event log and page")
 	return c

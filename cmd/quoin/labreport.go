@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,7 +92,7 @@ func loadRun(folder string) (*report.Run, error) {
 // saveRun writes the folder of one simulated run, and returns its path. reproduce is the command that runs
 // it again.
 func saveRun(dir, reproduce string, o *lab.Options, r *lab.Report, log *report.Log) (string, error) {
-	run := &report.Run{Kind: "sim", Name: fmt.Sprintf("seed-%d", r.Seed), Title: fmt.Sprintf("Seed %d of %d replicas", r.Seed, r.Nodes), Version: programVersion(),
+	run := &report.Run{Kind: "sim", Name: runName(r), Title: fmt.Sprintf("Seed %d of %d replicas", r.Seed, r.Nodes), Version: programVersion(),
 		Reproduce: reproduce, Seed: r.Seed, Digest: r.Digest.String(), Failed: r.Failed(), Nodes: r.Nodes, Events: log.Events(),
 		Verdict: fmt.Sprintf("%d blocks with %d transactions certified in %.0f simulated seconds; no invariant was broken", r.Blocks, r.Transactions,
 			float64(r.SimulatedUS)/1e6)}
@@ -111,6 +112,21 @@ func saveRun(dir, reproduce string, o *lab.Options, r *lab.Report, log *report.L
 		return "", failure("the run cannot be saved", err, "name another folder")
 	}
 	return folder, nil
+}
+
+// runName names a run after its scenario and its seed: a drawn scenario has a name of its seed's already.
+func runName(r *lab.Report) string {
+	const most = 48
+	plain := func(c rune) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+	name := strings.Join(strings.FieldsFunc(r.Scenario.Name, func(c rune) bool { return !plain(c) }), "-")
+	seed := fmt.Sprintf("seed-%d", r.Seed)
+	switch {
+	case name == "", strings.HasPrefix(name+"-", seed+"-"):
+		return seed + strings.TrimPrefix(name, seed)
+	case len(name) > most:
+		name = strings.TrimRight(name[:most], "-")
+	}
+	return name + "-" + seed
 }
 
 const savedMax = 20

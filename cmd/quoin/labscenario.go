@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,15 +13,19 @@ import (
 
 const scenarioFileMax = 1 << 20
 
-// scenarioFlags name what simulated worlds are made of: a scenario file, or only the network.
+// scenarioFlags name what simulated worlds are made of: a scenario, as a file or as its directives with
+// semicolons between, or only the network.
 type scenarioFlags struct {
 	command       *cobra.Command
 	file, network string
 }
 
+// inlineScenario begins a scenario that stands on the command line itself.
+const inlineScenario = "scenario "
+
 func (f *scenarioFlags) add(c *cobra.Command) {
 	f.command = c
-	c.Flags().StringVar(&f.file, "scenario", "", "play the scenario of a file with every seed; docs/lab-scenarios.md tells the format")
+	c.Flags().StringVar(&f.file, "scenario", "", "play the scenario of a file with every seed, or of the text itself: \"scenario NAME; nodes 4; ...\"; docs/lab-scenarios.md tells the format")
 	c.Flags().StringVar(&f.network, "network", "", "lan, wan, \"wan REGION...\" or \"fixed 50ms\" (default: as the seed chooses)")
 }
 
@@ -31,11 +36,13 @@ func (f *scenarioFlags) apply(o *lab.Options) error {
 	if f.file == "" {
 		return nil
 	}
-	text, err := readScenario(f.file)
-	if err != nil {
+	name, text, err := f.file, []byte(nil), error(nil)
+	if strings.HasPrefix(f.file, inlineScenario) {
+		name, text = "--scenario", []byte(strings.ReplaceAll(f.file, ";", "\n"))
+	} else if text, err = readScenario(f.file); err != nil {
 		return &fault{exit: exitUsage, code: "no-scenario", what: "the scenario " + f.file + " cannot be read", cause: err, todo: "see docs/lab-scenarios.md"}
 	}
-	if o.Scenario, err = lab.Parse(f.file, text); err != nil {
+	if o.Scenario, err = lab.Parse(name, text); err != nil {
 		return &fault{exit: exitUsage, code: "bad-scenario", what: err.Error(), todo: "see docs/lab-scenarios.md"}
 	}
 	if !f.command.Flags().Changed("nodes") {

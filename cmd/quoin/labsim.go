@@ -20,16 +20,14 @@ const simSeedsMax = 10_000_000
 
 func newLabSim(t *terminal) *cobra.Command {
 	var (
-		o          lab.Options
+		world      worldFlags
 		first      uint64
 		seeds, par int
 		digests    bool
 		marks      bool
-		plant      string
 		save       string
 		show       bool
-		candidate  candidateFlags
-		scenario   scenarioFlags
+		shrink     bool
 	)
 	c := &cobra.Command{
 		Use: "sim", Short: "Run seeds of the simulator: faults, crashes, hostile plugins, invariants I1 to I8", Args: args(0, 0),
@@ -44,28 +42,29 @@ func newLabSim(t *terminal) *cobra.Command {
 			if par == 0 {
 				par = runtime.GOMAXPROCS(0)
 			}
-			o.Plant = lab.Bug(plant)
-			if err := scenario.apply(&o); err != nil {
-				return err
-			}
 			if show {
+				o, err := world.plan()
+				if err != nil {
+					return err
+				}
 				o.Seed = first
 				return printScenario(t, o)
 			}
-			corpus, err := lab.NewCorpus()
+			o, err := world.options(c.Context())
 			if err != nil {
-				return failure("the hostile plugins cannot be compiled", err, "")
-			}
-			o.Corpus = corpus
-			if o.Candidate, err = candidate.candidate(c.Context()); err != nil {
 				return err
 			}
-			s := &simulation{o: o, candidate: candidate, scenario: scenario, first: first, seeds: seeds, digests: digests, marksShown: marks}
+			s := &simulation{o: o, world: &world, first: first, seeds: seeds, digests: digests, marksShown: marks}
 			if err := s.run(c.Context(), t, min(par, seeds)); err != nil {
 				return err
 			}
 			if err := s.saveBroken(save); err != nil {
 				return err
+			}
+			if shrink {
+				if err := s.shrinkBroken(c.Context(), t, save); err != nil {
+					return err
+				}
 			}
 			if err := t.data(s.summary(), s.text); err != nil {
 				return err
@@ -77,21 +76,16 @@ func newLabSim(t *terminal) *cobra.Command {
 			return nil
 		},
 	}
-	candidate.add(c)
-	scenario.add(c)
+	world.addKind(c)
 	f := c.Flags()
-	f.IntVar(&o.Nodes, "nodes", 4, "validators")
 	f.IntVar(&seeds, "seeds", 10, "how many seeds")
 	f.Uint64Var(&first, "first", 1, "the first seed")
-	f.Uint64Var(&o.Blocks, "blocks", 0, "heights to certify in each (0: the simulator's default, 200)")
-	f.IntVar(&o.Transactions, "transactions", 0, "transactions to certify in each (0: the simulator's default, 1000)")
-	f.Uint64Var(&o.Epochs, "epochs", 0, "epochs to see in each (0: the simulator's default, 2)")
 	f.IntVar(&par, "parallel", 0, "how many at once (0: one for each core)")
 	f.BoolVar(&digests, "digests", false, "print each seed's digest")
 	f.BoolVar(&show, "print-scenario", false, "print the scenario of the first seed, and run nothing")
 	f.BoolVar(&marks, "marks", false, "print how often each coverage mark was reached")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with event log and page for each broken seed")
-	f.StringVar(&plant, "plant", "", "plant a bug that the observers must catch: "+bugNames())
+	f.BoolVar(&shrink, "shrink", false, "make the world of the first broken seed small, as `quoin lab shrink` does")
 	return c
 }
 
@@ -105,12 +99,11 @@ func bugNames() string {
 
 // simulation is many runs.
 type simulation struct {
-	o         lab.Options
-	first     uint64
-	seeds     int
-	digests   bool
-	candidate candidateFlags
-	scenario  scenarioFlags
+	o       lab.Options
+	world   *worldFlags
+	first   uint64
+	seeds   int
+	digests bool
 
 	marksShown bool
 	marks      mark.Set
@@ -124,6 +117,7 @@ type simulation struct {
 	lines   []simLine
 	broken  []brokenSeed
 	saved   []string // folders of runs
+	shrunk  *shrunkWorld
 	hostile map[string]int
 }
 
@@ -236,28 +230,8 @@ func (s *simulation) add(r *lab.Report, err error) {
 	s.hostile[r.Hostile]++
 	s.lines = append(s.lines, simLine{r.Seed, r.Digest.String()})
 	for _, v := range r.Violations {
-		s.broken = append(s.broken, brokenSeed{r.Seed, strings.TrimSpace(v.Invariant + " " + v.Observer), v.Text, v.AtUS, v.Window, s.replay(r)})
+		s.broken = append(s.broken, brokenSeed{r.Seed, strings.TrimSpace(v.Invariant + " " + v.Observer), v.Text, v.AtUS, v.Window, s.world.again("replay", r.Seed, r.Nodes)})
 	}
-}
-
-// replay is the command that runs a seed again: the simulator's own, and what it cannot know of.
-func (s *simulation) replay(r *lab.Report) string {
-	command := r.Replay()
-	for _, f := range []struct {
-		flag  string
-		value any
-		given bool
-	}{
-		{"blocks", s.o.Blocks, s.o.Blocks != 0},
-		{"transactions", s.o.Transactions, s.o.Transactions != 0},
-		{"epochs", s.o.Epochs, s.o.Epochs != 0},
-		{"plant", s.o.Plant, s.o.Plant != ""},
-	} {
-		if f.given && !strings.Contains(command, "--"+f.flag+" ") {
-			command += fmt.Sprintf(" --%s %v", f.flag, f.value)
-		}
-	}
-	return command + s.scenario.again() + s.candidate.again()
 }
 
 func (s *simulation) speed() float64 { return float64(s.total.SimulatedUS) / 1e6 / s.took.Seconds() }
@@ -279,9 +253,10 @@ func (s *simulation) summary() any {
 		Digests []simLine      `json:"digests,omitempty"`
 		Broken  []brokenSeed   `json:"broken"`
 		Saved   []string       `json:"saved,omitempty"`
+		Shrunk  *shrunkWorld   `json:"shrunk,omitempty"`
 		Never   []simMark      `json:"marks_never_reached"`
 		Marks   []simMark      `json:"marks,omitempty"`
-	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...), s.saved, never, reached}
+	}{s.o.Nodes, s.first, s.ran, s.took.Seconds(), s.speed(), s.total, s.hostile, lines, append([]brokenSeed{}, s.broken...), s.saved, s.shrunk, never, reached}
 }
 
 func (s *simulation) text(w io.Writer) {
@@ -303,6 +278,10 @@ func (s *simulation) text(w io.Writer) {
 	}
 	for _, folder := range s.saved {
 		fmt.Fprintf(w, "saved: %s\n", folder)
+	}
+	if s.shrunk != nil {
+		fmt.Fprintf(w, "the world of seed %d, made small:\n", s.shrunk.Seed)
+		s.shrunk.text(w)
 	}
 	s.textCoverage(w)
 	if len(s.broken) == 0 {
