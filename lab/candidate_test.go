@@ -40,3 +40,15 @@ func TestUnknownBuiltinsAreNoCandidates(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAValidationMayRefuseProbes: a candidate that refuses what nobody signed does not look like a stall.
+func TestAValidationMayRefuseProbes(t *testing.T) {
+	c, err := NewBuiltinCandidate("validation.v1", "signed", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Run(Options{Seed: *first, Candidate: c, Calm: &Calm{}, Blocks: 20, Transactions: 20})
+	if err != nil || r.Failed() {
+		t.Fatalf("%v %+v", err, r.Violations)
+	}
+}

@@ -148,6 +148,9 @@ func (c *clients) submit(t quoin.Transaction) {
 
 func (c *clients) admitted(n *node, a *replica.Admission) {
 	c.codes[a.Code]++
+	if a.Code == replica.RefusedInvalid && c.w.o.Candidate != nil {
+		c.w.progress.forget(a.ID) // that a validation under trial refuses it is no stall
+	}
 	c.w.trace.add(c.w.now, n.index, 'a', uint64(a.Code), a.ID[:])
 	c.w.trace.keep(&line{Event: events.Event{AtUS: c.w.now, Node: n.index, Verb: events.Reported, Kind: a.Code.String()}, transaction: a.ID})
 }

@@ -85,6 +85,11 @@ func (p *progress) expect(id quoin.Hash) {
 	p.probes = append(p.probes, probe{id, p.views + 1}) // the submission itself takes a moment
 }
 
+// forget ends the wait for a transaction.
+func (p *progress) forget(id quoin.Hash) {
+	p.probes = slices.DeleteFunc(p.probes, func(x probe) bool { return x.id == id })
+}
+
 // rested reports whether every honest replica has everything.
 func (p *progress) rested() bool {
 	for _, n := range p.w.honest() {

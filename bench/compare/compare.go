@@ -238,6 +238,8 @@ func Percent(ratio int64) string {
 	switch {
 	case ratio == 0:
 		return "?"
+	case ratio > 1000*million:
+		return ">×1000"
 	case ratio >= 10*million:
 		return fmt.Sprintf("×%d", (ratio+million/2)/million)
 	}

@@ -95,7 +95,7 @@ func TestSessions(t *testing.T) {
 }
 
 // patience is how long one command of a session may take.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // machineTime bounds the processor time of a session: what its page promises, on two cores.
 const machineTime = 10 * time.Minute

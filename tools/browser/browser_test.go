@@ -97,7 +97,7 @@ func reports(t *testing.T) map[string]string {
 	command(false, quoin, "lab", "replay", "--seed", "5", "--quiet", "--save", dir)
 	command(true, quoin, "lab", "replay", "--seed", "1", "--plant", "small-quorum", "--quiet", "--save", dir)
 	rule := filepath.Join(dir, "my-finality") // as docs/research.md makes one
-	command(false, quoin, "plugin", "new", rule, "--hook", "finality.v1")
+	command(false, quoin, "plugin", "new", "my-finality", "--hook", "finality.v1", "--dir", rule)
 	command(false, quoin, "lab", "ab", "--candidate", rule, "--base", "finality.v1=deep", "--pairs", "10", "--blocks", "20", "--transactions", "60", "--save", dir)
 	compared, err := filepath.Glob(filepath.Join(dir, "ab-*", "report.html"))
 	if err != nil || len(compared) != 1 {
