@@ -36,7 +36,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -272,12 +271,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
 	change := x.flaws.Governance.Decide(kernel, h.Height) // on the state after the block before
-	x.c.Marks.Sometimes(&marks[markDecisionActivates], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateActivate }))
-	x.c.Marks.Sometimes(&marks[markDecisionMoves], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateMove }))
-	x.c.Marks.Sometimes(&marks[markDecisionRejects], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateReject }))
-	x.c.Marks.Sometimes(&marks[markDecisionVetoes], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateVeto }))
-	x.c.Marks.Sometimes(&marks[markDecisionVoids], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Fate == governance.FateVoid }))
-	x.c.Marks.Sometimes(&marks[markReturns], slices.ContainsFunc(change.Outcomes, func(o governance.Outcome) bool { return o.Proposal == 0 }))
+	x.markDecisions(change.Outcomes)
 	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}
 
@@ -388,8 +382,12 @@ func (x *Executor) forget(tip *Outcome) {
 		return true
 	}
 	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
-		x.c.Marks.Sometimes(&marks[markSiblingsDropped], o != tip && dead(o))
-		return o == tip || dead(o)
+		if o == tip {
+			return true
+		}
+		drop := dead(o)
+		x.c.Marks.Sometimes(&marks[markSiblingsDropped], drop)
+		return drop
 	})
 	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
 		if o.parent == tip && !tip.Last {

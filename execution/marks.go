@@ -3,6 +3,7 @@ package execution
 import (
 	"slices"
 
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/mark"
 )
 
@@ -81,4 +82,20 @@ var marks = [...]mark.Mark{
 	markDecisionVetoes:    {Name: "execution/decision-vetoes", Kind: mark.Reachable, Says: "what is due is vetoed by the weights of the day: in no world of the lab"},
 	markDecisionVoids:     {Name: "execution/decision-voids", Kind: mark.Reachable, Says: "a return comes too late to have an object: in no world of the lab"},
 	markReturns:           {Name: "execution/returns", Kind: mark.Sometimes, Says: "a binding goes back to what was before it: by quarantine or rollback"},
+}
+
+var fates = [...]*mark.Mark{
+	governance.FateActivate: &marks[markDecisionActivates],
+	governance.FateMove:     &marks[markDecisionMoves],
+	governance.FateReject:   &marks[markDecisionRejects],
+	governance.FateVeto:     &marks[markDecisionVetoes],
+	governance.FateVoid:     &marks[markDecisionVoids],
+}
+
+// markDecisions reports what became of what was due.
+func (x *Executor) markDecisions(outcomes []governance.Outcome) {
+	for _, o := range outcomes {
+		x.c.Marks.Reach(fates[o.Fate])
+		x.c.Marks.Sometimes(&marks[markReturns], o.Proposal == 0)
+	}
 }
