@@ -253,7 +253,11 @@ func (s *checking) bounds() [][2]string {
 	}
 	leaders := strings.Trim(fmt.Sprint(s.o.Leaders), "[]")
 	if s.leader != "" {
-		leaders = s.leader
+		leaders = s.leader + ":"
+		for _, l := range s.r.Leads {
+			leaders += fmt.Sprintf(" %d on %s by %d,", l.View, l.Parent, l.Leader)
+		}
+		leaders = strings.TrimSuffix(leaders, ",")
 	}
 	timeouts := "any number"
 	if s.o.Timeouts > 0 {
@@ -317,11 +321,12 @@ func (s *checking) summary() any {
 		Seconds   float64             `json:"seconds"`
 		Memory    uint64              `json:"memory_bytes"`
 		Complete  bool                `json:"complete"`
+		Leads     []check.Lead        `json:"leads,omitempty"`
 		Broken    *protocol.Violation `json:"broken"`
 		Trace     []check.Happening   `json:"trace,omitempty"`
 		Reproduce string              `json:"reproduce"`
 		Saved     string              `json:"saved,omitempty"`
-	}{s.o.Protocol.Name, pairs(s.bounds()), pairs(s.reductions()), s.r.Figures, s.took.Seconds(), s.memory, s.r.Complete, s.r.Broken, s.r.Trace, s.reproduce(), s.saved}
+	}{s.o.Protocol.Name, pairs(s.bounds()), pairs(s.reductions()), s.r.Figures, s.took.Seconds(), s.memory, s.r.Complete, s.r.Leads, s.r.Broken, s.r.Trace, s.reproduce(), s.saved}
 }
 
 func (s *checking) text(w io.Writer) {

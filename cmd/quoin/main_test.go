@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/plugin/hostile"
 )
 
 // The scripts run this test binary as the command quoin.
@@ -34,6 +37,17 @@ func commands() map[string]scriptCommand {
 			want, err := strconv.Atoi(args[0])
 			ts.Check(err)
 			exitCode(ts, want, args[1], args[2:]...)
+		},
+		// fixture NAME FILE writes the release of a hostile plugin.
+		"fixture": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) != 2 {
+				ts.Fatalf("usage: fixture NAME FILE")
+			}
+			f, ok := hostile.Find(args[0])
+			if !ok {
+				ts.Fatalf("no fixture %s", args[0])
+			}
+			ts.Check(os.WriteFile(ts.MkAbs(args[1]), f.Release(quoin.PublicKey{}), 0o600))
 		},
 	}
 }

@@ -76,6 +76,7 @@ type Setting struct {
 	Blocks     int   // blocks that a faulty leader can make on one parent
 
 	leader   Leader
+	led      []Lead
 	fleet    *fleet // nil: the model application alone
 	root     *model.Outcome
 	outcomes map[quoin.Hash]*model.Outcome

@@ -68,6 +68,7 @@ type Result struct {
 	Figures
 	Complete bool // the bounded space was exhausted
 	Broken   *protocol.Violation
+	Leads    []Lead         // what the leader function said, if there is one
 	Trace    []Happening    // how it came to that; nil if nothing is broken
 	Events   []events.Event // the same, as an event log
 }

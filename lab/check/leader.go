@@ -1,6 +1,9 @@
 package check
 
 import (
+	"cmp"
+	"slices"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/model"
@@ -28,7 +31,24 @@ func (s *Setting) Leader(v quoin.View, parent quoin.Hash) (int, bool) {
 		return 0, false
 	}
 	i, err := s.leader(v, o)
+	if asked := (Lead{v, s.Name(parent), i}); err == nil && !slices.Contains(s.led, asked) {
+		s.led = append(s.led, asked)
+	}
 	return i, err == nil
+}
+
+// leads returns what the leader function said, by view and parent.
+func (s *Setting) leads() []Lead {
+	slices.SortFunc(s.led, func(a, b Lead) int { return cmp.Or(cmp.Compare(a.View, b.View), cmp.Compare(a.Parent, b.Parent)) })
+	return s.led
+}
+
+// Lead is what a leader function said: who leads a view on a parent, by its name. A member asks for the
+// parent that it knows of itself, so two members can have different leaders in one view.
+type Lead struct {
+	View   quoin.View `json:"view"`
+	Parent string     `json:"parent"`
+	Leader int        `json:"leader"`
 }
 
 // PluginLeader returns the leader function that a binding of leader.v1 serves to a network of n

@@ -162,6 +162,7 @@ func (c *checker) search() (*Result, error) {
 
 func (c *checker) figures(r *Result, t *table, expanded int) {
 	r.States, r.Expanded, r.Tries, r.Messages, r.Permutations = len(t.states), expanded, c.tried, len(c.messages), len(c.permutations)+1
+	r.Leads = c.setting.leads()
 	if c.setting.fleet != nil {
 		r.Executions = c.setting.fleet.executions()
 	}
