@@ -208,7 +208,7 @@ func (m *Chained) verifyQC(x *QC) error {
 		if r != nil && r.votes[i] != nil && r.votes[i].proves() == what && r.votes[i].Signature == s {
 			return true
 		}
-		if known != nil && known.proves() == what && signedBy(known.Signers, known.Signatures, i, s) {
+		if known != nil && known.proves() == what && consensus.SignedBy(known.Signers, known.Signatures, i, s) {
 			return true
 		}
 		return m.c.Keys.Verify(i, text, s)
@@ -223,23 +223,11 @@ func (m *Chained) verifyCertificate(c *quoin.Certificate) error {
 		if r != nil && r.votes[i] != nil && r.votes[i].Parent != nil && *r.votes[i].Parent == c.Checkpoint && r.votes[i].Cosignature == s {
 			return true
 		}
-		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && signedBy(m.cert.Signers, m.cert.Signatures, i, s) {
+		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && consensus.SignedBy(m.cert.Signers, m.cert.Signatures, i, s) {
 			return true
 		}
 		return m.c.Keys.Verify(i, text, s)
 	})
-}
-
-// signedBy reports whether s is validator i's among these signatures.
-func signedBy(signers quoin.Bitmap, signatures []quoin.Signature, i int, s quoin.Signature) bool {
-	k := 0
-	for j := range signers.All() {
-		if j == i {
-			return signatures[k] == s
-		}
-		k++
-	}
-	return false
 }
 
 func (m *Chained) belongs(c *quoin.Checkpoint) error {
@@ -256,28 +244,7 @@ func (m *Chained) verifyOne(i int, text []byte, s quoin.Signature) error {
 	return nil
 }
 
-// verifyQuorum checks that the signers are a quorum, and the k-th signature, of validator i, for each.
+// verifyQuorum checks the k-th signature, of validator i, for each of a quorum's.
 func (m *Chained) verifyQuorum(signers quoin.Bitmap, signatures []quoin.Signature, verified func(i, k int) bool) error {
-	weight, n := uint64(0), 0
-	for i := range signers.All() {
-		if i >= m.c.Validators.Len() {
-			return fmt.Errorf("a signer %d of %d validators", i, m.c.Validators.Len())
-		}
-		weight += m.c.Validators.At(i).Weight
-		n++
-	}
-	if n != len(signatures) {
-		return fmt.Errorf("%d signers and %d signatures", n, len(signatures))
-	}
-	if !m.quorum(weight) {
-		return fmt.Errorf("signers of weight %d are no quorum of %d", weight, m.c.Validators.Total())
-	}
-	k := 0
-	for i := range signers.All() {
-		if !verified(i, k) {
-			return fmt.Errorf("validator %d did not sign this", i)
-		}
-		k++
-	}
-	return nil
+	return consensus.VerifyQuorum(m.c.Validators, signers, signatures, m.quorum, verified)
 }

@@ -182,7 +182,7 @@ func (m *Simplex) verifyNotarization(x *Notarization) error {
 			return true
 		}
 		n := r.notarization
-		return n != nil && n.Block == x.Block && n.Checkpoint == x.Checkpoint && signedBy(n.Signers, n.Signatures, i, s)
+		return n != nil && n.Block == x.Block && n.Checkpoint == x.Checkpoint && consensus.SignedBy(n.Signers, n.Signatures, i, s)
 	})
 }
 
@@ -192,23 +192,11 @@ func (m *Simplex) verifyCertificate(c *quoin.Certificate) error {
 	}
 	r := m.rounds[c.Checkpoint.View]
 	return m.verifyQuorum(c.Signers, c.Signatures, m.domain.finalize(&c.Checkpoint), func(i int, s quoin.Signature) bool {
-		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && signedBy(m.cert.Signers, m.cert.Signatures, i, s) {
+		if m.cert != nil && m.cert.Checkpoint == c.Checkpoint && consensus.SignedBy(m.cert.Signers, m.cert.Signatures, i, s) {
 			return true
 		}
 		return r != nil && r.finalizes[i] != nil && r.finalizes[i].Checkpoint == c.Checkpoint && r.finalizes[i].Signature == s
 	})
-}
-
-// signedBy reports whether s is validator i's among these signatures.
-func signedBy(signers quoin.Bitmap, signatures []quoin.Signature, i int, s quoin.Signature) bool {
-	k := 0
-	for j := range signers.All() {
-		if j == i {
-			return signatures[k] == s
-		}
-		k++
-	}
-	return false
 }
 
 func (m *Simplex) belongs(c *quoin.Checkpoint) error {
@@ -225,30 +213,14 @@ func (m *Simplex) verifyOne(i int, text []byte, s quoin.Signature) error {
 	return nil
 }
 
+// verifyQuorum checks the signatures of a quorum on a text, but for those that are known.
 func (m *Simplex) verifyQuorum(signers quoin.Bitmap, signatures []quoin.Signature, text []byte, known func(int, quoin.Signature) bool) error {
-	weight, k := uint64(0), 0
-	for i := range signers.All() {
-		if i >= m.c.Validators.Len() {
-			return fmt.Errorf("a signer %d of %d validators", i, m.c.Validators.Len())
-		}
-		weight += m.c.Validators.At(i).Weight
-		k++
+	quorum := func(weight uint64) bool {
+		enough := m.quorum(weight)
+		m.c.Marks.Sometimes(&marks[markNoQuorum], !enough)
+		return enough
 	}
-	if k != len(signatures) {
-		return fmt.Errorf("%d signers and %d signatures", k, len(signatures))
-	}
-	if !m.quorum(weight) {
-		m.c.Marks.Reach(&marks[markNoQuorum])
-		return fmt.Errorf("signers of weight %d are no quorum of %d", weight, m.c.Validators.Total())
-	}
-	k = 0
-	for i := range signers.All() {
-		if !known(i, signatures[k]) {
-			if err := m.verifyOne(i, text, signatures[k]); err != nil {
-				return err
-			}
-		}
-		k++
-	}
-	return nil
+	return consensus.VerifyQuorum(m.c.Validators, signers, signatures, quorum, func(i, k int) bool {
+		return known(i, signatures[k]) || m.c.Keys.Verify(i, text, signatures[k])
+	})
 }
