@@ -329,7 +329,7 @@ var _ governance.State = kernelReader{}
 func (k kernelReader) Get(key []byte) ([]byte, bool) {
 	v, ok, err := k.state.Get(quoin.KernelNamespace, key)
 	if err != nil {
-		panic(fmt.Sprintf("replica: the certified state cannot be read: %v", err))
+		panic(unreadable{err})
 	}
 	return v, ok
 }

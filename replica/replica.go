@@ -178,6 +178,7 @@ func (l leaders) Leader(v quoin.View, parent quoin.Hash) (int, bool) {
 
 // Step takes one input and appends what it demands to out. now is the local clock.
 func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
+	defer catch(&out.Fatal)
 	r.now = now
 	switch in := in.(type) {
 	case Start:
