@@ -34,10 +34,16 @@ func workload(seed uint64, length int) (steps []step) {
 	return append(steps, step{"sync", 0})
 }
 
+// planted is a bug: one of the log's, or of a disk that omits what the log owes it.
+type planted struct {
+	wrap  func(FS) FS // nil for none
+	flaws Flaws
+}
+
 // machine runs a workload and remembers what the log promised.
 type machine struct {
 	fs       *Memory
-	wrap     func(FS) FS // plants a bug; nil for none
+	planted  planted
 	log      *Log
 	appended uint64 // Append returned nil for it, or may have taken it
 	synced   uint64 // Sync returned nil after it
@@ -46,10 +52,12 @@ type machine struct {
 
 func (m *machine) open() (err error) {
 	var fs FS = m.fs
-	if m.wrap != nil {
-		fs = m.wrap(fs)
+	if m.planted.wrap != nil {
+		fs = m.planted.wrap(fs)
 	}
-	m.log, err = OpenLog(fs, "log", small)
+	if m.log, err = OpenLog(fs, "log", small); err == nil {
+		m.log.Plant(m.planted.flaws)
+	}
 	return err
 }
 
@@ -131,9 +139,9 @@ func (m *machine) check() error {
 // crashEverywhere runs the workload once for each operation of the disk, cuts the
 // power there, opens the log again and checks it, then goes on with it. It returns
 // the number of crashes and the first broken promise.
-func crashEverywhere(steps []step, seed uint64, fault func(*Memory, int), wrap func(FS) FS) (crashes int, err error) {
+func crashEverywhere(steps []step, seed uint64, fault func(*Memory, int), bug planted) (crashes int, err error) {
 	for at := 0; ; at++ {
-		m := &machine{fs: NewMemory(Choices(seed + uint64(at))), wrap: wrap}
+		m := &machine{fs: NewMemory(Choices(seed + uint64(at))), planted: bug}
 		fault(m.fs, at)
 		switch err := m.run(steps); {
 		case err == nil:
@@ -176,7 +184,7 @@ func TestLogCrashAtEveryOperation(t *testing.T) {
 	}
 	total := 0
 	for seed := first; seed < first+count; seed++ {
-		crashes, err := crashEverywhere(workload(seed, 40), seed, cutPower, nil)
+		crashes, err := crashEverywhere(workload(seed, 40), seed, cutPower, planted{})
 		if err != nil {
 			t.Fatalf("%v\nreplay: QUOIN_DISK_SEED=%d go test -run TestLogCrashAtEveryOperation ./disk", err, seed)
 		}
@@ -194,7 +202,7 @@ func TestLogFailureAtEveryOperation(t *testing.T) {
 	for _, op := range []Op{OpCreate, OpRename, OpRemove, OpSyncDir, OpAppend, OpSync} {
 		for seed := uint64(1); seed <= 8; seed++ {
 			fail := func(fs *Memory, at int) { fs.FailAfter(op, at) }
-			failures, err := crashEverywhere(workload(seed, 40), seed, fail, nil)
+			failures, err := crashEverywhere(workload(seed, 40), seed, fail, planted{})
 			if err != nil {
 				t.Fatalf("operation kind %d, seed %d: %v", op, seed, err)
 			}
@@ -207,10 +215,10 @@ func TestLogFailureAtEveryOperation(t *testing.T) {
 
 // restartAfterFailedSync fails each sync of the workload in turn, restarts the
 // process while the page cache survives and lies, and then cuts the power.
-func restartAfterFailedSync(seed uint64, wrap func(FS) FS) error {
+func restartAfterFailedSync(seed uint64, bug planted) error {
 	steps := workload(seed, 40)
 	for at := 0; ; at++ {
-		m := &machine{fs: NewMemory(Choices(seed)), wrap: wrap}
+		m := &machine{fs: NewMemory(Choices(seed)), planted: bug}
 		m.fs.FailAfter(OpSync, at)
 		err := m.run(steps)
 		if err == nil {
@@ -230,14 +238,12 @@ func restartAfterFailedSync(seed uint64, wrap func(FS) FS) error {
 
 func TestLogFailedSyncThenPowerCut(t *testing.T) {
 	for seed := uint64(1); seed <= 40; seed++ {
-		if err := restartAfterFailedSync(seed, nil); err != nil {
+		if err := restartAfterFailedSync(seed, planted{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// A planted bug wraps the disk so that the log omits one thing it owes it. The
-// harness must catch each.
 type (
 	forgetsSync       struct{ FS }
 	forgetsSyncDir    struct{ FS }
@@ -271,32 +277,33 @@ func (f believesPageCache) Rename(from, to string) error {
 }
 
 func TestCrashHarnessCatchesPlantedBugs(t *testing.T) {
-	powerCut := func(wrap func(FS) FS) (err error) {
+	powerCut := func(bug planted) (err error) {
 		for seed := uint64(1); seed <= 40 && err == nil; seed++ {
-			_, err = crashEverywhere(workload(seed, 40), seed, cutPower, wrap)
+			_, err = crashEverywhere(workload(seed, 40), seed, cutPower, bug)
 		}
 		return err
 	}
-	failedSync := func(wrap func(FS) FS) (err error) {
+	failedSync := func(bug planted) (err error) {
 		for seed := uint64(1); seed <= 40 && err == nil; seed++ {
-			err = restartAfterFailedSync(seed, wrap)
+			err = restartAfterFailedSync(seed, bug)
 		}
 		return err
 	}
 	bugs := []struct {
 		name    string
-		harness func(func(FS) FS) error
-		wrap    func(FS) FS
+		harness func(planted) error
+		bug     planted
 	}{
-		{"skips the sync of files", powerCut, func(fs FS) FS { return forgetsSync{fs} }},
-		{"skips the sync of directories", powerCut, func(fs FS) FS { return forgetsSyncDir{fs} }},
-		{"believes what it reads after a failed sync", failedSync, func(fs FS) FS { return believesPageCache{fs} }},
+		{"skips the sync of files", powerCut, planted{wrap: func(fs FS) FS { return forgetsSync{fs} }}},
+		{"skips the sync of directories", powerCut, planted{wrap: func(fs FS) FS { return forgetsSyncDir{fs} }}},
+		{"removes pruned segments before the mark says so", powerCut, planted{flaws: Flaws{PrunedFirst: true}}},
+		{"believes what it reads after a failed sync", failedSync, planted{wrap: func(fs FS) FS { return believesPageCache{fs} }}},
 	}
 	for _, bug := range bugs {
-		if err := bug.harness(nil); err != nil {
+		if err := bug.harness(planted{}); err != nil {
 			t.Errorf("without a bug: %v", err)
 		}
-		err := bug.harness(bug.wrap)
+		err := bug.harness(bug.bug)
 		if err == nil {
 			t.Errorf("the harness does not catch a log that %s", bug.name)
 		}

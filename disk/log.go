@@ -102,7 +102,17 @@ type Log struct {
 	sinceMark int   // Syncs since the mark's base was written
 	torn      int64 // bytes dropped on opening
 	failure   error
+	flaws     Flaws // none but in harnesses
 }
+
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value is the log as it is.
+type Flaws struct {
+	PrunedFirst bool // pruned segments are removed before the mark says that they are
+}
+
+// Plant gives a log flaws. It is for harnesses.
+func (l *Log) Plant(f Flaws) { l.flaws = f }
 
 // segment is one file of the log.
 type segment struct {
@@ -238,12 +248,26 @@ func (l *Log) PruneBefore(seq uint64) error {
 	}
 	dropped := slices.Clone(l.segments[:keep])
 	l.segments = slices.Delete(l.segments, 0, keep)
+	if l.flaws.PrunedFirst {
+		if err := l.remove(dropped); err != nil {
+			return l.broke(err)
+		}
+		dropped = nil
+	}
 	if err := l.writeMark(running); err != nil {
 		return l.broke(err)
 	}
-	for _, s := range dropped {
+	if err := l.remove(dropped); err != nil {
+		return l.broke(err)
+	}
+	return nil
+}
+
+// remove removes pruned segments.
+func (l *Log) remove(pruned []segment) error {
+	for _, s := range pruned {
 		if err := l.fs.Remove(s.name); err != nil {
-			return l.broke(fmt.Errorf("removing the pruned segment %s: %w", s.name, err))
+			return fmt.Errorf("removing the pruned segment %s: %w", s.name, err)
 		}
 	}
 	return nil

@@ -363,7 +363,10 @@ func (x *Executor) Advance(o *Outcome) {
 			x.tip.Headers = append([]quoin.Header(nil), x.tip.Headers[n-leaderWindow:]...)
 		}
 		if o.Next != nil {
-			x.tip.Configuration, x.tip.Headers = *o.Next, nil
+			x.tip.Configuration = *o.Next
+			if !x.flaws.OldWindow {
+				x.tip.Headers = nil
+			}
 			x.tip.Seed = nextSeed(x.tip.Seed, o.Block.ID())
 			x.tip.Seen.window = o.Next.Parameters.ExpiryWindowHeights
 		}

@@ -23,6 +23,7 @@ type Flaws struct {
 	SiblingWrites   bool // what another block on the same parent wrote is there too
 	RefusedWrites   bool // the writes of a transaction that is refused stay
 	NamespaceLeak   bool // all machines of a block work in the namespace of the first
+	OldWindow       bool // the leader's window keeps the blocks of the epoch before
 	Ledger          ledger.Flaws
 	Governance      governance.Flaws
 }

@@ -39,6 +39,7 @@ func (n *node) boot() {
 		w.broken("driver", "%v", err)
 		return
 	}
+	n.table.Plant(w.plant.host)
 	w.o.Candidate.add(n.table)
 	n.meter()
 	for _, r := range w.corpusOf(n).all() {

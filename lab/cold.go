@@ -27,6 +27,7 @@ func (c *cold) end() {
 		w.broken("driver", "%v", err)
 		return
 	}
+	table.Plant(w.plant.host)
 	w.o.Candidate.add(table)
 	for _, r := range w.corpus.all() {
 		table.Add(r)

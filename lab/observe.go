@@ -37,7 +37,7 @@ func (w *world) observe() {
 		&signed{w: w, members: func(n *node, m *message) *members { return a.members(n, m.epoch) }},
 		&votes{w: w, made: map[claim]content{}},
 		a,
-		&durable{w: w, voted: map[*node][]vote{}},
+		&durable{w: w, voted: map[*node][]vote{}, ballots: map[*node][]ballot{}},
 		w.chain, // also counts, for clients and governors
 		newOnce(w),
 		&alike{w: w, results: map[blockVote]quoin.Hash{}},

@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 )
 
@@ -21,6 +22,7 @@ type Plant struct {
 	Rule    string   // the rule of KERNEL that it violates, "K1" to "K8", if it is one of those
 	Room    string   // where the mistake is
 	Harness string   // which finds it
+	By      string   // whose it is: one who built the harness, or one who did not
 	Finds   []string // an invariant and the observer that watches it; any of them is right
 	Seed    uint64   // known to show it
 	Seeds   uint64   // from 1, within which one shows it
@@ -28,6 +30,7 @@ type Plant struct {
 	behaviour Behaviour                                   // of one validator; empty: none
 	rules     simplex.Rules                               // of the machine
 	flaws     replica.Flaws                               // of the replica
+	host      plugin.Flaws                                // of its table of plugins
 	config    func(c *simplex.Config)                     // changes what the machine is made of
 	machine   func(m consensus.Machine) consensus.Machine // stands around the machine
 	world     func(w *world)                              // in which it shows

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"quoin.dev/quoin/lab/protocol"
 )
 
 var (
@@ -140,19 +143,101 @@ func TestPlantPage(t *testing.T) {
 	if !ok {
 		t.Fatalf("%s has no line %q", path, mark)
 	}
-	want := head + mark + "\n| Bug | Rule | Room | What is wrong | Found by | As | Within seeds |\n|---|---|---|---|---|---|---|\n"
-	for _, p := range Plants() {
-		rule := p.Rule
-		if rule == "" {
-			rule = "–"
-		}
-		want += fmt.Sprintf("| `%s` | %s | %s | %s | `%s` | %s | %d |\n", p.Bug, rule, p.Room, p.Says, p.Harness, strings.TrimSpace(strings.Join(p.Finds, ", ")), p.Seeds)
-	}
+	want := head + mark + plantTable() + protocolTable()
 	if *rewrite {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if string(page) != want {
 		t.Errorf("%s is not what the table says; run: go test ./lab -run TestPlantPage -rewrite", path)
+	}
+}
+
+// plantTable is what simulation finds.
+func plantTable() string {
+	table := "\n| Bug | Rule | Room | What is wrong | By | Found by | As | Within seeds |\n|---|---|---|---|---|---|---|---|\n"
+	for _, p := range Plants() {
+		var as []string
+		for _, f := range p.Finds {
+			as = append(as, strings.TrimSpace(f))
+		}
+		table += fmt.Sprintf("| `%s` | %s | %s | %s | %s reader | `%s` | %s | %d |\n", p.Bug, cmp.Or(p.Rule, "–"), p.Room, p.Says, p.By, p.Harness, strings.Join(as, ", "), p.Seeds)
+	}
+	return table
+}
+
+// protocolTable is what the harnesses of protocols find, each by the invariant that breaks.
+func protocolTable() string {
+	table := "\n| Protocol | What is wrong | `lab twins` | `lab check`, one faulty |\n|---|---|---|---|\n"
+	for _, l := range protocol.Protocols() {
+		if l.Broken != "" {
+			table += fmt.Sprintf("| `%s` | %s | %s | %s |\n", l.Name, l.Broken, cmp.Or(l.Twins, "–"), cmp.Or(l.Check, "–"))
+		}
+	}
+	return table
+}
+
+// Votes that a restart forgets lead to others that exclude them, which the observer of votes sees if the
+// one that looks at what a restart knows is not there.
+func TestForgottenVotesContradictOthers(t *testing.T) {
+	t.Parallel()
+	o, err := Options{Seed: 2, Plant: "forget-votes"}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWorld(o, func(w *world) {
+		w.observers = slices.DeleteFunc(w.observers, func(x observer) bool { _, ok := x.(*durable); return ok })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.play()
+	if v := w.result.Violations; len(v) == 0 || v[0].Invariant+" "+v[0].Observer != "I8 votes" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Every test that the package page names for a scenario is there.
+func TestNamedTestsExist(t *testing.T) {
+	page, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []byte
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, text...)
+	}
+	_, scenarios, _ := strings.Cut(string(page), "# Scenarios\n")
+	names := regexp.MustCompile(`\b(?:(\w+)\.)?(Test\w+)(?:/([\w-]+))?`).FindAllStringSubmatch(scenarios, -1)
+	if len(names) < 25 {
+		t.Fatalf("only %d tests are named", len(names))
+	}
+	for _, n := range names {
+		text := tests
+		if n[1] != "" {
+			text = nil
+			others, _ := filepath.Glob(filepath.Join("..", n[1], "*_test.go"))
+			for _, f := range others {
+				b, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = append(text, b...)
+			}
+		}
+		if !strings.Contains(string(text), "\nfunc "+n[2]+"(") {
+			t.Errorf("the page names %s, and there is no such test", n[0])
+		}
+		if _, planted := Bug(n[3]).find(); n[3] != "" && !planted {
+			t.Errorf("the page names %s, and there is no such bug", n[0])
+		}
 	}
 }

@@ -18,7 +18,14 @@ const (
 
 // Plants returns the bugs that simulation finds, by the rules that they violate.
 func Plants() []Plant {
-	plants := append(protocolPlants(), chainPlants()...)
+	first, second := append(protocolPlants(), chainPlants()...), secondPlants()
+	for i := range first {
+		first[i].By = "first"
+	}
+	for i := range second {
+		second[i].By = "second"
+	}
+	plants := append(first, second...)
 	for i := range plants {
 		plants[i].Harness = "lab sim"
 	}
@@ -38,9 +45,9 @@ func protocolPlants() []Plant {
 		{Bug: "small-quorum", Room: "consensus", Says: "a quorum lacks one validator's weight",
 			Finds: []string{"I1 agreement", "I8 votes"}, Seed: 1, Seeds: 5, rules: simplex.Rules{QuorumTooSmall: true}},
 		{Bug: "forget-votes", Rule: "K3", Room: "consensus", Says: "a restart does not read what the vote log says of own votes",
-			Finds: []string{"I8 votes"}, Seed: 2, Seeds: 20, rules: simplex.Rules{ForgetVotesOnRecovery: true}},
+			Finds: []string{"K3 durable"}, Seed: 2, Seeds: 20, rules: simplex.Rules{ForgetVotesOnRecovery: true}},
 		{Bug: SkipWrite, Rule: "K3", Room: "replica", Says: "votes are sent and not written",
-			Finds: []string{"I8 votes", "I2 durable"}, Seed: 1, Seeds: 20},
+			Finds: []string{"K3 durable", "I2 durable"}, Seed: 1, Seeds: 20},
 		{Bug: "lost-bodies", Rule: "K3", Room: "consensus", Says: "the bodies of blocks that were voted for are not in the vote log",
 			Finds: []string{"I2 durable"}, Seed: 1, Seeds: 5, rules: simplex.Rules{ForgetBodies: true}},
 		{Bug: EarlyReceipt, Rule: "K3", Room: "replica", Says: "blocks are reported before the store is synced",

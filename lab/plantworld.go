@@ -11,6 +11,7 @@ import (
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugin/hostile"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 )
@@ -203,4 +204,22 @@ func schemes(w *world) {
 		}
 	}
 	w.after(second, again)
+}
+
+// countedCalls binds a guest that counts its calls in a global and in memory, and answers with the counts.
+func countedCalls(w *world) {
+	corpus, err := NewCorpus(hostile.ProbeMemory)
+	if err != nil {
+		w.broken("driver", "%v", err)
+		return
+	}
+	w.corpus = corpus
+	b := corpus.propose(hostile.ProbeMemory).Binding
+	w.genesis.Configuration = w.genesis.Configuration.WithBinding(b)
+	for _, n := range w.nodes {
+		n.releases[b.Release] = true
+	}
+	w.submitAll(40, func(i int) quoin.Transaction {
+		return quoin.Transaction{Namespace: hostileNamespace, Payload: []byte{byte(i)}}
+	})
 }

@@ -34,6 +34,7 @@ func (t *Table) prepare(h *hook.Hook, o hook.Operation, b *quoin.Binding, sc sce
 		if g.instance, err = g.release.start(); err != nil {
 			return nil, fuel, hook.FaultNone, err
 		}
+		g.instance.flaws = t.flaws
 	}
 	i = g.instance
 	if i.busy {

@@ -30,6 +30,7 @@ type instance struct {
 	request   []byte
 	results   [1]uint64
 	busy      bool
+	flaws     Flaws // of its table
 }
 
 // image is what every call of a release starts from.
@@ -102,7 +103,9 @@ func (i *instance) restore() bool {
 	i.touched.restore(i.paged.bytes, m.bytes, i.call.charges.regionShift)
 	i.touched = 0
 	for k, g := range i.globals {
-		g.Set(m.globals[k])
+		if !i.flaws.KeptGlobals {
+			g.Set(m.globals[k])
+		}
 	}
 	i.call.random.counter = m.random
 	return true

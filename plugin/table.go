@@ -16,6 +16,7 @@ type Table struct {
 	doubt    bool
 	native   nativeCall
 	observer Observer // nil: none
+	flaws    Flaws    // none but in harnesses
 	meter    Meter    // nil: none
 
 	// Responses are decoded into these, so that a call allocates nothing.
@@ -27,6 +28,15 @@ type Table struct {
 	timeout  hook.PacemakerResponse
 	priority hook.PriorityResponse
 }
+
+// Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
+// value is the table as it is.
+type Flaws struct {
+	KeptGlobals bool // a call finds a guest's globals as the call before left them
+}
+
+// Plant gives a table flaws, before its first call. It is for harnesses.
+func (t *Table) Plant(f Flaws) { t.flaws = f }
 
 // NewTable returns a table of the built-ins, usually Builtins(). Two of one name, or a name
 // beyond the rules, are a mistake of the program's and refused.

@@ -75,6 +75,8 @@ type Replica struct {
 type Flaws struct {
 	Execution execution.Flaws
 	State     state.Flaws
+	TipApart  bool // the tip goes to the store in a batch of its own
+	EpochIDs  bool // a restart reads the ids of the present epoch's transactions alone
 }
 
 // logBytesDefault is how much vote log may pile up before it is written anew from a snapshot.
@@ -112,7 +114,7 @@ func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, err
 	r.pool.marks = c.Marks
 	var tip execution.Tip
 	var err error
-	if r.chain, tip, err = openChain(&r.c); err != nil {
+	if r.chain, tip, err = openChain(&r.c, f); err != nil {
 		return nil, err
 	}
 	r.chain.state.Plant(f.State)

@@ -198,6 +198,9 @@ func (m *Simplex) Snapshot() []consensus.Record {
 	}
 	for _, v := range slices.Sorted(maps.Keys(m.rounds)) {
 		r := m.rounds[v]
+		if m.c.Rules.ForgetLeftViews && v < m.view {
+			r = &round{notarization: r.notarization, nullification: r.nullification}
+		}
 		if r.proposed {
 			records = append(records, proposedRecord(v, quoin.Hash{}))
 		}

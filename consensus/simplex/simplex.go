@@ -39,6 +39,7 @@ type Rules struct {
 	SendBeforePersist     bool // leave the vote out of the records
 	UnboundVotes          bool // sign for any chain and epoch
 	ForgetBodies          bool // leave the blocks out of the records
+	ForgetLeftViews       bool // leave own votes of views before the present one out of a snapshot
 	NoRescue              bool // ask the leaders' binding also in rescue views
 	FinalizeOwnResult     bool // whatever the notarized one is
 }

@@ -12,13 +12,14 @@ import (
 	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/lab/events"
+	"quoin.dev/quoin/lab/protocol"
 	"quoin.dev/quoin/plugin"
 )
 
 // bounds returns options with both reductions.
 func bounds(rules simplex.Rules, blocks int, leaders ...int) Options {
 	return Options{Protocol: simplex.Protocol("simplex", rules), Adversary: Simplex{}, Nodes: 4, Faulty: 1, Leaders: leaders, Blocks: blocks,
-		Batch: true, Symmetry: true, StatesMax: 3_000_000}
+		Timeouts: AnyTimeouts, Batch: true, Symmetry: true, StatesMax: 3_000_000}
 }
 
 // explore searches to the end of the space, and fails if an invariant breaks.
@@ -138,6 +139,17 @@ func TestTwoFaultyOfFourBreakAgreement(t *testing.T) {
 		o := bounds(simplex.Rules{}, 2, 3)
 		o.Faulty, o.Invariant = 2, invariant
 		broken(t, o, invariant)
+	}
+}
+
+// What the list of protocols says of this harness, the tests below show.
+func TestBrokenProtocolsAreListed(t *testing.T) {
+	shown := map[string]string{"simplex-finalize-after-nullify": "I8", "simplex-vote-twice": "I8", "simplex-small-quorum": "I1",
+		"chained-vote-twice": "I8", "chained-vote-after-timeout": "I8", "chained-unlocked": "I1"}
+	for _, l := range protocol.Protocols() {
+		if l.Check != shown[l.Name] {
+			t.Errorf("%s is listed as caught by %q; the tests show %q", l.Name, l.Check, shown[l.Name])
+		}
 	}
 }
 
