@@ -93,7 +93,7 @@ func newLabCheck(t *terminal) *cobra.Command {
 	f.StringVar(&leaders, "leaders", "", "the leaders of the views, such as 3,0 (default: the last replica and replica 0 in turn; view 4 is always led by 1)")
 	f.StringVar(&leader, "leader", "", "a release of leader.v1, a .wasm file or a project's folder, in place of the table of leaders")
 	machine.add(c)
-	f.IntVar(&o.Timeouts, "timeouts", 0, "time-outs of honest replicas that make a difference, all together (0: any number)")
+	f.IntVar(&o.Timeouts, "timeouts", check.AnyTimeouts, "time-outs of honest replicas that make a difference, all together (-1: any number)")
 	f.IntVar(&o.Blocks, "blocks", 1, "blocks that a faulty leader can make on one parent")
 	f.StringVar(&o.Invariant, "invariant", "", "check this one only: I1 or I8 (default: both, and I2)")
 	f.StringVar(&symmetry, "symmetry", "on", "take replicas that never lead for alike: on or off")
@@ -216,7 +216,7 @@ func (s *checking) reproduce() string {
 		b += " --leader " + shellQuote(s.leader)
 	}
 	b += s.machine.again()
-	if s.o.Timeouts > 0 {
+	if s.o.Timeouts >= 0 {
 		b += fmt.Sprintf(" --timeouts %d", s.o.Timeouts)
 	}
 	if s.o.Invariant != "" {
@@ -260,7 +260,7 @@ func (s *checking) bounds() [][2]string {
 		leaders = strings.TrimSuffix(leaders, ",")
 	}
 	timeouts := "any number"
-	if s.o.Timeouts > 0 {
+	if s.o.Timeouts >= 0 {
 		timeouts = fmt.Sprintf("at most %d of all honest replicas, and any number of the faulty", s.o.Timeouts)
 	}
 	rows := [][2]string{

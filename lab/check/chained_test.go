@@ -11,7 +11,7 @@ var large = flag.Bool("large", false, "explore also what takes minutes")
 
 func chainedBounds(rules chained.Rules, leaders ...int) Options {
 	return Options{Protocol: chained.Protocol("chained", rules), Adversary: Chained{}, Nodes: 4, Faulty: 1, Leaders: leaders, Blocks: 1,
-		Batch: true, Symmetry: true, StatesMax: 10_000_000}
+		Timeouts: AnyTimeouts, Batch: true, Symmetry: true, StatesMax: 10_000_000}
 }
 
 func TestChainedHoldsInOneView(t *testing.T) {

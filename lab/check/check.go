@@ -24,7 +24,7 @@ type Options struct {
 	Machine   *Machine // executes blocks; nil for the model application alone. Then no members are alike
 	Blocks    int      // that a faulty leader can make on one parent
 	Invariant string   // check this one only, and I4 if there is a machine; "" for all
-	Timeouts  int      // of honest members that make a difference, together; 0 for any number
+	Timeouts  int      // of honest members that make a difference, together; AnyTimeouts for any number
 
 	Batch    bool // reduction: what asks for nothing has not happened yet
 	Symmetry bool // reduction: honest members that never lead are alike
@@ -33,15 +33,17 @@ type Options struct {
 	Progress  func(*Figures) bool // called now and then; false ends the check
 }
 
+// AnyTimeouts is no bound of time-outs.
+const AnyTimeouts = -1
+
 // ErrOptions is wrapped by the refusals of options.
 var ErrOptions = errors.New("check: options")
 
 // Limits.
 const (
-	NodesMax    = 7
-	ViewsMax    = 4
-	honestMax   = 6
-	timeoutsMax = 64
+	NodesMax  = 7
+	ViewsMax  = 4
+	honestMax = 6
 )
 
 // In the fourth view both protocols have their first rescue leader, whatever the table says (KERNEL K5).
@@ -121,8 +123,8 @@ func newChecker(o Options) (*checker, error) {
 		return nil, fmt.Errorf("%w: %d faulty and %d cut off of %d nodes", ErrOptions, o.Faulty, o.CutOff, o.Nodes)
 	case len(o.Leaders) < 1 || len(o.Leaders) > ViewsMax:
 		return nil, fmt.Errorf("%w: %d views, want 1 to %d", ErrOptions, len(o.Leaders), ViewsMax)
-	case o.Timeouts < 0 || o.Timeouts > timeoutsMax:
-		return nil, fmt.Errorf("%w: %d time-outs, want 0 to %d", ErrOptions, o.Timeouts, timeoutsMax)
+	case o.Timeouts < AnyTimeouts:
+		return nil, fmt.Errorf("%w: %d time-outs, want 0 or more, or %d for any number", ErrOptions, o.Timeouts, AnyTimeouts)
 	case o.Machine != nil && (len(o.Machine.Payloads) == 0 || len(o.Machine.Engines) == 0):
 		return nil, fmt.Errorf("%w: a machine needs payloads and engines", ErrOptions)
 	case o.Blocks < 1 || o.Blocks > lettersMax:

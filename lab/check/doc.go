@@ -1,6 +1,7 @@
 // Package check explores every state that a few replicas of a protocol can reach within bounds, with the
 // machines that nodes run. It looks for broken invariants: I1 (certified blocks lie on one chain, with
-// one result each), I2 (a member certifies what it executed), I8 (votes). It says nothing about progress.
+// one result each), I2 (a member certifies what it executed), I8 (votes); and, if a machine of machine.v1 executes the blocks, I4 (all members come to
+// one result of a block). It says nothing about progress.
 //
 // # States
 //
@@ -21,6 +22,16 @@
 // A faulty member has no state either: it can say at any time, to anybody, what its Adversary lists. The
 // list depends on what has been sent only.
 //
+// # Machines
+//
+// With Options.Machine the transactions of blocks are executed by sandboxed code: on each member by
+// another engine (compiled, interpreted, compiled by another host and new for each block), on a state of
+// its own, after whatever that member has executed before. Codes, outputs, events, writes, fuel and the
+// state's root go into the checkpoint that members vote for. The order of a member's executions is part of
+// its state, so every order that an interleaving brings about is executed, once for each engine. Each
+// result is compared with that of the first engine after the block's ancestors alone; the first
+// that differs breaks I4.
+//
 // # Reductions
 //
 // Batch: a step after which a member has asked for nothing (no record, no execution, nothing new said,
@@ -35,7 +46,7 @@
 //
 // Signers: which quorum's signatures stand in an aggregate changes nothing for whoever gets it, so
 // there is one aggregate of a content, signed by all, and blocks are told apart by Setting.Name, which
-// leaves out whose votes stand in the header. An aggregate can be said as soon as its votes have been
+// leaves out whose votes stand in the header (and so does a machine: it is not told). An aggregate can be said as soon as its votes have been
 // sent, whoever assembled it.
 //
 // # Counterexamples
@@ -48,6 +59,7 @@
 //
 // Views up to Options.Leaders. What is said of later views reaches nobody, and no time-out passes in
 // them. One block of each honest leader and view; Options.Blocks of each faulty leader on each parent.
+// Options.Timeouts of all honest members together; those after which a member is as it was do not count.
 // No crashes: simulations have them. Clocks stand still.
 //
 // # Limits, errors, concurrency

@@ -122,13 +122,13 @@ func (c *checker) settle(a *actor, member int, before int32, by step) int32 {
 		}
 	}
 	timeouts := 0
-	if c.o.Timeouts > 0 && before >= 0 {
+	if c.o.Timeouts >= 0 && before >= 0 {
 		timeouts = c.locals[member][before].timeouts
 	}
 	digestOf := func(timeouts int) quoin.Hash { return sha256.Sum256(canonical.AppendUint32(key, uint32(timeouts))) }
 	key = names.append(key)
 	digest := digestOf(timeouts)
-	if id, ok := c.localNumbers[member][digest]; c.o.Timeouts > 0 && by.timeout && !(ok && id == before) {
+	if id, ok := c.localNumbers[member][digest]; c.o.Timeouts >= 0 && by.timeout && !(ok && id == before) {
 		timeouts++
 		digest = digestOf(timeouts)
 	}

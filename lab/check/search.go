@@ -63,7 +63,7 @@ func (c *checker) tooLate(ids *[honestMax]int32) bool {
 	for i, member := range c.honest {
 		n += c.locals[member][ids[i]].timeouts
 	}
-	return n > c.o.Timeouts
+	return c.o.Timeouts >= 0 && n > c.o.Timeouts
 }
 
 // may returns the number of what may arrive in a state.
