@@ -92,7 +92,8 @@ func New(c Config, log []LogRecord, observer bool) (*Replica, error) {
 }
 
 // NewFlawed returns a replica with flaws. It is for harnesses.
-func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, error) {
+func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (made *Replica, err error) {
+	defer catch(&err)
 	if err := c.Genesis.Check(); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,6 @@ func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (*Replica, err
 	}
 	r.pool.marks = c.Marks
 	var tip execution.Tip
-	var err error
 	if r.chain, tip, err = openChain(&r.c, f); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package replica
 import "fmt"
 
 // unreadable is what a read of the certified state panics with where no error can be returned: the disk
-// is damaged. Step turns it into Output.Fatal. Nothing that the replica would have
+// is damaged. Step turns it into Output.Fatal, New into an error. Nothing that the replica would have
 // done afterwards is done.
 type unreadable struct{ err error }
 

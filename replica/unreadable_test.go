@@ -33,6 +33,9 @@ func TestUnreadableStateStopsTheReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	on = true
+	if r, err := New(config, nil, false); !errors.Is(err, errDamaged) || r != nil {
+		t.Errorf("it begins with %v", err)
+	}
 	var out Output
 	r.Step(w.now, Start{}, &out)
 	if !errors.Is(out.Fatal, errDamaged) {
