@@ -45,7 +45,9 @@ func TestSimplexHoldsInOneView(t *testing.T) {
 // TestSymmetryAgrees counts what each state of the reduced search stands for: together they are the
 // states of the full search.
 func TestSymmetryAgrees(t *testing.T) {
-	for _, o := range []Options{bounds(simplex.Rules{}, 2, 3), bounds(simplex.Rules{}, 2, 0)} {
+	once := bounds(simplex.Rules{}, 1, 3)
+	once.Timeouts = 1
+	for _, o := range []Options{bounds(simplex.Rules{}, 2, 3), bounds(simplex.Rules{}, 2, 0), once} {
 		full := o
 		full.Symmetry = false
 		_, want := explore(t, full)
@@ -212,6 +214,21 @@ func TestShrinkingLeavesOutWhatIsNotNeeded(t *testing.T) {
 	}
 	if short := c.shrink(long); len(short.done) > len(r.Trace) {
 		t.Errorf("%d steps are left of %d", len(short.done), len(padded))
+	}
+}
+
+// TestTimeoutsAreBounded: it takes one time-out to give a view up, and so to break the rule about it.
+func TestTimeoutsAreBounded(t *testing.T) {
+	o := bounds(simplex.Rules{FinalizeAfterNullify: true}, 1, 3)
+	o.Timeouts = 0
+	_, none := explore(t, o)
+	o.Timeouts = 1
+	broken(t, o, "I8")
+	o = bounds(simplex.Rules{}, 1, 3)
+	_, all := explore(t, o)
+	o.Timeouts = 1
+	if _, one := explore(t, o); none.States >= one.States || one.States >= all.States {
+		t.Errorf("%d states without time-outs, %d with one, %d with any number", none.States, one.States, all.States)
 	}
 }
 

@@ -46,8 +46,8 @@
 //
 // Signers: which quorum's signatures stand in an aggregate changes nothing for whoever gets it, so
 // there is one aggregate of a content, signed by all, and blocks are told apart by Setting.Name, which
-// leaves out whose votes stand in the header (and so does a machine: it is not told). An aggregate can be said as soon as its votes have been
-// sent, whoever assembled it.
+// leaves out whose votes stand in the header; no machine is told. An aggregate can be said as soon as its
+// votes have been sent, whoever assembled it.
 //
 // # Counterexamples
 //
