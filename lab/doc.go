@@ -51,7 +51,7 @@
 //     notarized results, or a Nullification and a Certificate.
 //
 // Some rules of the kernel are in no invariant, and have observers of their own: what is signed (K1,
-// signed), that time-outs say what they say again (K4, timeouts), and the times and rescue leaders of
+// signed), that a replica that comes back knows its own votes (K3, durable), that time-outs say what they say again (K4, timeouts), and the times and rescue leaders of
 // certified blocks (K4 and K5, headers). Places in the code that must hold say so themselves (see Marks).
 //
 // I3 is I1, I2, I4, I7 and I8 in worlds with hostile plugins. The world ends at the first broken
@@ -80,28 +80,31 @@
 //	departing validator alone with H's certificate     TestDepartingValidatorHoldsTheCertificate
 //	an unready next set                                TestUnreadyNextSet
 //
-//	Juno 2022, CWA-2025-003: local data, flags         TestLocalDifferencesDoNotMatter
+//	Juno 2022: node-local data                         TestEveryHostFunctionAnswersAlike
+//	CWA-2025-003: flags that must not matter           TestLocalDifferencesDoNotMatter
 //	CWA-2021-003: codes only                           TestHostileMachines
 //	CWA-2024-004: warm and cold agree                  the cold replica of every world
 //	CWA-2023-002: recursion                            TestHostileMachines, TestHostileLeaders
-//	Persistence 2022: vote guard survives reset        every world's crashes; TestPlantedBugs/forget-votes
+//	Persistence 2022: vote guard survives reset        every world's crashes; TestPlantedBugs/forget-votes, TestForgottenVotesContradictOthers
+//	Aptos 2023: parallel execution                     there is none yet; TestPlantedBugs/sibling-writes plays blocks that compete
 //	Gaia v17.1: membership churn at activations        TestMembershipChurnAroundActivations
 //	Robonomics 2025: crash within an activation        TestCrashAtEverySubStepOfAnActivation
 //	Polkadot 2024: activation at every offset          TestActivationAtEveryOffset
 //	Solana 2022: failed transaction twice              TestFailedTransactionIsNotProcessedTwice
-//	Solana, Avalanche 2024: overload                   TestTenTimesOverload (and package transport's shares)
+//	Solana 2024: endless recompilation                 node.TestRefusedReleaseIsCompiledOnce, node.TestRetriesBackOff
+//	Solana, Avalanche 2024: overload                   TestTenTimesOverload, transport.TestConsensusPassesSaturatedBulk
+//	Sui 2024: a panic that a transaction reaches       plugin.TestHostPanic
 //	Ethereum May 2023: stale messages                  TestStaleMessageFlood
-//	CometBFT 2024/25: malformed messages, snapshots    TestMalformedMessages
+//	CometBFT 2024/25: malformed messages               TestMalformedMessages
+//	CometBFT: malicious snapshot                       there are none: blocks are fetched and executed, TestMalformedMessages
+//	CrowdStrike 2024, Cloudflare 2025: parameters      governance.TestScenarios: they are releases, and pass the same road
 //	Knight 2012: readiness by digest                   TestReadinessByDigestBeforeActivation
-//	NATS 2.12: power cuts and bit flips                TestPowerCutAndBitFlips
-//	Tendermint: torn log                               every world's torn writes (and package disk)
+//	Beanstalk 2022: emergency roads                    governance.TestScenarios
+//	NATS 2.12: power cuts and bit flips                TestPowerCutAndBitFlips, and the bit rot of drawn worlds
+//	Tendermint: truncated log                          disk.TestLogTruncatedAtEveryByte, and every world's torn writes
 //	relab/hotstuff: positive controls                  TestPlantedBugs
 //	stalled and hasty pacemakers                       TestEveryNodeAnotherHostilePacemaker
 //	starved by priority                                TestLowPriorityIsNotStarved
-//
-// The rows that other rooms test: endless recompilation (node), a panic that a transaction triggers
-// (plugin), parameters as releases and emergency roads (governance). Parallel execution does not
-// exist yet.
 //
 // # Limits, concurrency
 //

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"quoin.dev/quoin"
@@ -46,6 +47,76 @@ func TestLocalDifferencesDoNotMatter(t *testing.T) {
 	})
 	if n := count(w, func(tx *quoin.Transaction) bool { return tx.Namespace == hostileNamespace }); n != 24 {
 		t.Errorf("%d of 24 transactions were certified", n)
+	}
+}
+
+// Every host function is called by a guest of its own, with several arguments, on nodes that compile or
+// interpret it, with other caches and clocks: the answer is the same everywhere.
+func TestEveryHostFunctionAnswersAlike(t *testing.T) {
+	t.Parallel()
+	functions := hostile.HostFunctions()
+	var names []string
+	for _, f := range functions {
+		names = append(names, hostile.CallerName(f))
+	}
+	compiled, err := NewCorpus(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interpreted, err := newCorpus(plugin.Options{Interpreter: true}, names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace := func(i int) string { return fmt.Sprintf("caller-%d", i) }
+	calls := [][2]uint64{{64, 64}, {hostile.CallerBuffer, 64}, {16, hostile.CallerBuffer}, {1, 0}} // a pointer and a length, or the other way round
+	w := play(t, Options{Corpus: compiled}, func(w *world) {
+		w.corpora = func(n *node) *Corpus {
+			if n.index%2 == 0 {
+				return interpreted
+			}
+			return compiled
+		}
+		for i, f := range functions {
+			b := compiled.propose(names[i]).Binding
+			b.Namespace = namespace(i)
+			w.genesis.Configuration = w.genesis.Configuration.WithBinding(b)
+			for _, n := range w.nodes {
+				n.releases[b.Release] = true
+			}
+			for k, call := range calls {
+				arguments := make([]uint64, len(f.Params))
+				for j := range arguments {
+					arguments[j] = call[j%2]
+				}
+				w.after(uint64(3+2*k)*second, func() {
+					submitPayload(w, namespace(i), uint64(100*k+i), hostile.CallerPayload(arguments, []byte("what they point to")))
+				})
+			}
+		}
+		w.after(6*second, func() { w.nodes[0].powerCut(); w.after(2*second, w.nodes[0].restart) })
+		w.after(15*second, w.chaos.heal)
+	})
+	answered := map[string]bool{}
+	n := 0
+	for i := range w.chain.blocks {
+		b := &w.chain.blocks[i]
+		for k, tx := range b.Block.Transactions() {
+			if strings.HasPrefix(tx.Namespace, "caller-") {
+				n++
+				answered[tx.Namespace] = answered[tx.Namespace] || b.Results[k].Code == 0
+			}
+		}
+	}
+	served := 0
+	for i, f := range functions {
+		if answered[namespace(i)] {
+			served++
+		} else {
+			t.Logf("%s answers none of the calls", f.Name)
+		}
+	}
+	if n != len(calls)*len(functions) || served*3 < len(functions)*2 {
+		t.Errorf("%d of %d calls were certified; %d of %d functions answered one", n, len(calls)*len(functions), served, len(functions))
 	}
 }
 
