@@ -26,7 +26,6 @@ type actor struct {
 	fetching []quoin.Hash
 	timer    uint64
 	reports  []consensus.Report
-	trouble  error // it refused a message that Make returned
 }
 
 // watched counts a machine's demands.
@@ -71,9 +70,7 @@ func (m *actor) take(s *step) {
 	}
 	for _, id := range s.said {
 		x := m.c.messages[id]
-		if err := m.node.Receive(x.From, x.Message); err != nil && m.trouble == nil {
-			m.trouble = err
-		}
+		_ = m.node.Receive(x.From, x.Message) // what it refuses changes nothing, whatever its state
 	}
 }
 

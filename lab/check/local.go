@@ -2,7 +2,6 @@ package check
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"slices"
 
 	"quoin.dev/quoin"
@@ -110,9 +109,6 @@ func (c *checker) settle(a *actor, member int, before int32, by step) int32 {
 	var names, sent set
 	for _, m := range a.sent {
 		names.add(c.named(Said{member, m}))
-	}
-	if a.trouble != nil && c.trouble == nil {
-		c.trouble = fmt.Errorf("a machine refuses what its adversary says: %w", a.trouble)
 	}
 	broken := a.observer.Violation()
 	key := canonical.AppendBool(a.machine.AppendState(nil, c.setting.alike), broken != nil)
