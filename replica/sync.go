@@ -266,7 +266,7 @@ func (r *Replica) uncertified(id quoin.Hash) []*quoin.Block {
 // blocks takes blocks that this replica asked for.
 func (r *Replica) blocks(now quoin.Time, from quoin.PublicKey, body []byte, out *Output) error {
 	rd := canonical.NewReader(body)
-	n := rd.Count16(servedBlocks+1<<10, 4)
+	n := rd.Count16(1<<16-1, 4) // an epoch's tail blocks come all at once
 	in := consensus.Fetched{From: -1}
 	for range n {
 		b, err := quoin.DecodeBlock(rd.Bytes32(quoin.BlockBytesMax))

@@ -106,3 +106,17 @@ func TestFetchesDoNotSearchAnew(t *testing.T) {
 		t.Errorf("%d fetches read %d certificates, want %d at most", fetches, s.certificates, most)
 	}
 }
+
+// TestManyTailBlocksAreTaken: an epoch may have ended with more tail blocks, one a view, than an answer
+// has other blocks. Who is still in it gets them in one message, or never.
+func TestManyTailBlocksAreTaken(t *testing.T) {
+	r := newNetwork(t, 4, nil).replicas[0]
+	var tails []*quoin.Block
+	for v := range quoin.View(20 * servedBlocks) {
+		tails = append(tails, quoin.NewBlock(quoin.Header{Epoch: 1, View: v + 1, Height: 1, ParentVoters: quoin.Bitmap{}.With(3)}, nil))
+	}
+	message := canonical.AppendBytes32(appendBlocks(nil, tails), []byte(nil))
+	if err := r.blocks(0, r.self, message, new(Output)); err != nil || len(message) > MessageBytesMax {
+		t.Errorf("%d tail blocks in %d bytes: %v", len(tails), len(message), err)
+	}
+}
