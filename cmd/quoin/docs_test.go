@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -59,9 +60,15 @@ func documented(line string) ([]string, bool) {
 		text = "quoin " + after
 	}
 	text = strings.Replace(text, "go run ./cmd/quoin", "quoin", 1)
-	words := strings.Fields(text)
+	words := shellWord.FindAllString(text, -1)
+	for i := range words {
+		words[i] = strings.NewReplacer("'", "", `"`, "").Replace(words[i])
+	}
 	return words, len(words) > 1 && words[0] == "quoin"
 }
+
+// shellWord is a word as a shell sees it: spaces in quotes do not end it.
+var shellWord = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
 
 func parses(words []string) error {
 	root := newRoot(&terminal{out: io.Discard, err: io.Discard})

@@ -17,22 +17,26 @@ import (
 )
 
 func newLabDebug(t *terminal) *cobra.Command {
-	var w worldFlags
+	var (
+		w     worldFlags
+		first []string
+	)
 	c := &cobra.Command{
 		Use: "debug [FOLDER]", Short: "Step through a seed or a run's event log: forward, back, to a condition, into a replica", Args: args(0, 1),
 		Long: "Step through a world, event by event. With --seed the world is played, and what its replicas hold can be\n" +
 			"inspected; going back plays it again, which gives the same. With a run's FOLDER its event log is read, which\n" +
-			"holds no replicas. Commands come from the standard input, one a line:\n\n" + debugHelp,
+			"holds no replicas. Commands come from --do, and then from the standard input, one a line:\n\n" + debugHelp,
 		RunE: func(c *cobra.Command, a []string) error {
 			p, err := w.tape(c, a)
 			if err != nil {
 				return err
 			}
 			d := &debugger{t: t, tape: p}
-			return d.run(c.Context(), c.InOrStdin())
+			return d.run(c.Context(), first, c.InOrStdin())
 		},
 	}
 	w.add(c)
+	c.Flags().StringArrayVar(&first, "do", nil, "a command to begin with, such as 'next broken'; may be repeated, and end with quit")
 	return c
 }
 
@@ -125,23 +129,38 @@ type debugger struct {
 	texts  []string // of breaks
 }
 
-// run obeys commands until they end.
-func (d *debugger) run(ctx context.Context, in io.Reader) error {
+// run obeys the commands to begin with, and then those that come in, until they end.
+func (d *debugger) run(ctx context.Context, first []string, in io.Reader) error {
 	d.t.note("%d replicas; help lists the commands", d.tape.Nodes())
-	lines := bufio.NewScanner(in)
-	for d.prompt(); lines.Scan() && ctx.Err() == nil; d.prompt() {
-		words := strings.Fields(lines.Text())
-		if len(words) == 0 {
-			words = []string{"step"}
-		}
-		if words[0] == "quit" || words[0] == "q" {
+	for _, line := range first {
+		d.prompt()
+		fmt.Fprintln(d.t.err, line)
+		if d.line(ctx, line) {
 			return nil
 		}
-		if err := d.obey(ctx, words[0], words[1:]); err != nil {
-			fmt.Fprintln(d.t.out, err)
+	}
+	lines := bufio.NewScanner(in)
+	for d.prompt(); lines.Scan() && ctx.Err() == nil; d.prompt() {
+		if d.line(ctx, lines.Text()) {
+			return nil
 		}
 	}
 	return lines.Err()
+}
+
+// line obeys one line, and reports whether it is the last.
+func (d *debugger) line(ctx context.Context, line string) (quit bool) {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		words = []string{"step"}
+	}
+	if words[0] == "quit" || words[0] == "q" {
+		return true
+	}
+	if err := d.obey(ctx, words[0], words[1:]); err != nil {
+		fmt.Fprintln(d.t.out, err)
+	}
+	return false
 }
 
 func (d *debugger) prompt() {

@@ -20,6 +20,8 @@ func newLabReplay(t *terminal) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "replay --seed N", Short: "Run one seed again and print every event", Args: args(0, 0),
+		Long: "Play one world with the flags that `lab sim` was given, print every event on stderr, and then what came out.\n" +
+			"It is the same world to the last byte: its digest shows it.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needSeed(c); err != nil {
 				return err
@@ -67,7 +69,8 @@ func newLabReplay(t *terminal) *cobra.Command {
 				return err
 			}
 			if r.Failed() {
-				return &fault{exit: exitFailure, code: "invariant", what: fmt.Sprintf("seed %d broke %s", o.Seed, r.Violations[0].Invariant), why: firstLine(r.Violations[0].Text)}
+				return &fault{exit: exitFailure, code: "invariant", what: fmt.Sprintf("seed %d broke %s", o.Seed, s.broken[0].Invariant), why: firstLine(s.broken[0].Text),
+					todo: "make it small: " + world.again("shrink", r.Seed, r.Nodes)}
 			}
 			return nil
 		},

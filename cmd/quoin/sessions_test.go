@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ import (
 )
 
 // A page that tells a session has its commands indented by four spaces, each followed by lines that the
-// command prints, indented by six: "…" stands for anything. A block that begins with ```go and the name of a
+// command prints, indented by six: "…" stands for anything. A command that must fail says so in its comment:
+// # exit 1. A block that begins with ```go and the name of a
 // file has functions that take the place of those of their names in the file.
 const (
 	commandIndent = "    "
@@ -30,6 +32,7 @@ const (
 type step struct {
 	line string
 	want []string
+	exit int
 	file string // to change; there is no line then
 	code string
 }
@@ -54,8 +57,14 @@ func session(t *testing.T, page string) (steps []step) {
 			last := &steps[len(steps)-1]
 			last.want = append(last.want, output)
 		} else if command, ok := strings.CutPrefix(line, commandIndent); ok {
-			command, _, _ = strings.Cut(command, " #")
-			steps = append(steps, step{line: strings.TrimSpace(command)})
+			command, comment, _ := strings.Cut(command, " #")
+			s := step{line: strings.TrimSpace(command)}
+			if exit, ok := strings.CutPrefix(strings.TrimSpace(comment), "exit "); ok {
+				if s.exit, err = strconv.Atoi(exit); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+			}
+			steps = append(steps, s)
 		}
 	}
 	return steps
@@ -74,6 +83,7 @@ func TestSessions(t *testing.T) {
 		{"plugin-c.md", []string{"clang", "wasm-ld", "cc"}},
 		{"plugin-assemblyscript.md", []string{"node", "npm"}},
 		{"research.md", []string{"go"}},
+		{"lab-debug.md", nil},
 	} {
 		t.Run(c.page, func(t *testing.T) {
 			for _, name := range c.commands {
@@ -121,7 +131,7 @@ func runSession(t *testing.T, steps []step) {
 			startDev(t, dir, words[2:])
 			continue
 		}
-		output, cost := runLine(t, dir, s.line)
+		output, cost := runLine(t, dir, s)
 		spent += cost
 		for _, want := range s.want {
 			parts := strings.Split(want, "…")
@@ -185,15 +195,15 @@ func functions(t *testing.T, source string) map[string]string {
 }
 
 // runLine runs a command, and returns what it printed and the processor time that it took.
-func runLine(t *testing.T, dir, line string) ([]byte, time.Duration) {
+func runLine(t *testing.T, dir string, s step) ([]byte, time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, "sh", "-c", line)
+	c := exec.CommandContext(ctx, "sh", "-c", s.line)
 	c.Dir = dir
 	output, err := c.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, output)
+	if c.ProcessState == nil || c.ProcessState.ExitCode() != s.exit {
+		t.Fatalf("%s: %v, want exit %d\n%s", s.line, err, s.exit, output)
 	}
 	return output, c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 }
