@@ -258,7 +258,8 @@ func (w *world) broken(what, format string, args ...any) {
 	w.stopped = true
 	invariant, observer, _ := strings.Cut(what, "/")
 	text := fmt.Sprintf(format, args...)
-	w.trace.note(w.now, events.World, events.Broken, invariant, "%s", text)
+	line, _, _ := strings.Cut(text, "\n") // below it a panic has its stack, with addresses that differ from run to run
+	w.trace.note(w.now, events.World, events.Broken, invariant, "%s", line)
 	w.result.Violations = append(w.result.Violations, Violation{Invariant: invariant, Observer: observer, Text: text, AtUS: w.now, Window: w.trace.window()})
 }
 
