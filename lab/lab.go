@@ -115,7 +115,13 @@ func (r *Report) Replay() string {
 }
 
 // Run runs one world to its end. It fails only on bad options; broken invariants are in the report.
-func Run(o Options) (Report, error) {
+func Run(o Options) (Report, error) { return runWithin(o, forever) }
+
+// forever is longer than any world.
+const forever = 2 * worldMax
+
+// runWithin runs a world for so much simulated time: if it has not ended by then, nothing is broken.
+func runWithin(o Options, limitUS uint64) (Report, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return Report{}, err
@@ -124,11 +130,12 @@ func Run(o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	w.play()
+	w.guard(func() { w.run(limitUS) })
 	return w.report(), nil
 }
 
-func (w *world) play() { w.guard(w.run) }
+// play lets the world run to its end.
+func (w *world) play() { w.guard(func() { w.run(forever) }) }
 
 // guard lets something happen in the world, and turns a panic of the code under test into a violation.
 func (w *world) guard(do func()) {

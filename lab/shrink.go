@@ -117,27 +117,6 @@ func (v *Violation) same(o *Violation) bool {
 	return v.Invariant == o.Invariant && v.Observer == o.Observer
 }
 
-// runWithin runs a world, but no longer than so much simulated time: then it has not failed.
-func runWithin(o Options, limitUS uint64) (Report, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return Report{}, err
-	}
-	w, err := newWorld(o)
-	if err != nil {
-		return Report{}, err
-	}
-	w.guard(func() {
-		w.begin()
-		for w.now <= limitUS && w.next() {
-		}
-		if w.now <= limitUS {
-			w.end()
-		}
-	})
-	return w.report(), nil
-}
-
 // shrunk returns a copy under a name of its own.
 func (s *Scenario) shrunk() (*Scenario, error) {
 	const suffix = "-shrunk"

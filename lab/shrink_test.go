@@ -13,7 +13,7 @@ func TestShrink(t *testing.T) {
 		lines, act int // at most
 	}{
 		{"vote-twice", 3, 0},
-		{"skip-write", 3, 1},
+		{"sibling-writes", 4, 0},
 		{"lost-bodies", 4, 1},
 		{"no-repetition", 3, 1},
 		{"short-memory", 3, 0},
@@ -54,7 +54,7 @@ func TestShrink(t *testing.T) {
 // The same options and runs shrink to the same, and every step on the way fails too.
 func TestShrinkIsDeterministic(t *testing.T) {
 	t.Parallel()
-	o := Options{Seed: 1, Plant: "skip-write"}
+	o := Options{Seed: 1, Plant: "no-repetition"}
 	var steps [2][]string
 	for i := range steps {
 		runs := 1

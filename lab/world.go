@@ -172,12 +172,14 @@ func (w *world) builtinsOf(n *node) []plugin.Builtin {
 	return append(plugin.Builtins(), w.machines(n)...)
 }
 
-// run plays the world: adversity, healing, and the end.
-func (w *world) run() {
+// run plays the world: adversity, healing, and the end, unless that comes after so much simulated time.
+func (w *world) run(limitUS uint64) {
 	w.begin()
-	for w.next() {
+	for w.now <= limitUS && w.next() {
 	}
-	w.end()
+	if w.now <= limitUS {
+		w.end()
+	}
 }
 
 func (w *world) begin() {
