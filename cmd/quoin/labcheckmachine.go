@@ -81,5 +81,5 @@ func (f *machineFlags) describe(m *check.Machine) string {
 	for _, e := range m.Engines {
 		engines = append(engines, e.Name)
 	}
-	return fmt.Sprintf("%s, %d payloads, by replica in turn: %s", f.path, len(m.Payloads), strings.Join(engines, "; "))
+	return fmt.Sprintf("%s; payloads: %d; engines, by replica in turn: %s", f.path, len(m.Payloads), strings.Join(engines, "; "))
 }
