@@ -27,8 +27,8 @@ func (g *governed) serve(n *node) {
 }
 
 func (g *governed) finished(n *node, f *replica.Finished) {
-	if !slices.ContainsFunc(f.Block.Transactions(), func(t quoin.Transaction) bool { return t.Kernel() }) {
-		return
+	if n.rottenKey != nil || !slices.ContainsFunc(f.Block.Transactions(), func(t quoin.Transaction) bool { return t.Kernel() }) {
+		return // a rotten store cannot be asked without finding that out for the node
 	}
 	k, c := n.replica.Kernel(), n.replica.Overview().Configuration
 	if _, early := governance.ReadConfiguration(k, c.Epoch+1); early {
@@ -76,7 +76,9 @@ func (g *governed) event(n *node, e *replica.Event) {
 	if e.Kind != replica.EpochBegan {
 		return
 	}
-	g.serve(n)
+	if g.serve(n); n.rottenKey != nil {
+		return
+	}
 	k, c := n.replica.Kernel(), n.replica.Overview().Configuration
 	if c.Epoch != e.Epoch {
 		return // several epochs at once: the last one's is checked

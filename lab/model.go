@@ -60,7 +60,7 @@ func (x *model) finished(n *node, f *replica.Finished) {
 			a.commit()
 		}
 	}
-	if n.replica.Overview().Tip.Height == f.Checkpoint.Height {
+	if n.replica.Overview().Tip.Height == f.Checkpoint.Height && n.rottenKey == nil {
 		x.prove(n, f, touched)
 	}
 }
@@ -91,7 +91,7 @@ func (x *model) prove(n *node, f *replica.Finished, touched []mapAccess) {
 
 // end compares whole namespaces.
 func (x *model) end() {
-	n := x.w.honest()[0]
+	n := x.w.sound()
 	if x.next <= n.replica.Overview().Tip.Height {
 		return // not all of it was reported
 	}
