@@ -161,7 +161,7 @@ func plantTable() string {
 		for _, f := range p.Finds {
 			as = append(as, strings.TrimSpace(f))
 		}
-		table += fmt.Sprintf("| `%s` | %s | %s | %s | %s reader | `%s` | %s | %d |\n", p.Bug, cmp.Or(p.Rule, "–"), p.Room, p.Says, p.By, p.Harness, strings.Join(as, ", "), p.Seeds)
+		table += fmt.Sprintf("| `%s` | %s | %s | %s | %s | `%s` | %s | %d |\n", p.Bug, cmp.Or(p.Rule, "–"), p.Room, p.Says, p.By, p.Harness, strings.Join(as, ", "), p.Seeds)
 	}
 	return table
 }

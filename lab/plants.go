@@ -20,10 +20,10 @@ const (
 func Plants() []Plant {
 	first, second := append(protocolPlants(), chainPlants()...), secondPlants()
 	for i := range first {
-		first[i].By = "first"
+		first[i].By = "first author"
 	}
 	for i := range second {
-		second[i].By = "second"
+		second[i].By = "second reader"
 	}
 	plants := append(first, second...)
 	for i := range plants {
