@@ -18,11 +18,11 @@ const NetworkName = "lab-chaos"
 // Node is one node of the network to break.
 type Node struct {
 	Name     string
-	Dir      string          // its folder
-	Command  []string        // runs it until SIGTERM
-	Listen   string          // host:port for its peers
-	API      client.Endpoint //
-	SetPeers func(addresses []string) error
+	Dir      string                         // its folder
+	Command  []string                       // runs it until SIGTERM
+	Listen   string                         // host:port for its peers
+	API      client.Endpoint                // that its clients use
+	SetPeers func(addresses []string) error // tells it where to reach each node, in their order
 }
 
 // Options say what to do. Zero values mean the defaults in brackets.
@@ -30,7 +30,7 @@ type Options struct {
 	Nodes    []Node // at least four
 	Genesis  *quoin.Genesis
 	Host     string        // an address of this machine for relays
-	Seed     uint64        //
+	Seed     uint64        // of the faults, the operations and the relays
 	Duration time.Duration // of the faults [1 minute]
 	Kinds    []Kind        // [all that are possible here]
 	Clients  int           // [two for each node]
@@ -63,6 +63,10 @@ type Networks interface {
 	Close() error
 }
 
+// operationsMax bounds the history, which stays in memory until it is checked: some hundred bytes an
+// operation.
+const operationsMax = 4_000_000
+
 // ErrOptions is wrapped by every refusal of options.
 var ErrOptions = errors.New("chaos: bad options")
 
@@ -87,6 +91,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: %d nodes, want 4 or more", ErrOptions, len(o.Nodes))
 	case o.Clients < 1 || o.Clients > 256 || o.Rate < 1 || o.Rate > 1000:
 		return o, fmt.Errorf("%w: %d clients and %d operations a second, want 1 to 256 and 1 to 1000", ErrOptions, o.Clients, o.Rate)
+	case o.Duration < 0 || o.Duration.Seconds()*float64(o.Clients*o.Rate) > operationsMax:
+		return o, fmt.Errorf("%w: %d clients with %d operations a second each for %v make more than %d operations", ErrOptions, o.Clients, o.Rate, o.Duration, operationsMax)
 	case o.Genesis.Network != NetworkName:
 		return o, fmt.Errorf("%w: the network is called %q, want %q", ErrOptions, o.Genesis.Network, NetworkName)
 	}

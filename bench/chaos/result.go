@@ -21,7 +21,7 @@ type Result struct {
 	Unknown      int            `json:"unknown"`     // outcomes
 	Landed       int            `json:"landed"`      // of the unknown ones, in the ledger all the same
 	Repeated     int            `json:"repeated"`    // operations that were submitted more than once
-	StateReads   int            `json:"state_reads"` //
+	StateReads   int            `json:"state_reads"` // that were answered
 	Proofs       int            `json:"proofs"`      // receipts that were verified again offline
 	Answers      map[string]int `json:"answers"`     // other than receipts, by code
 	Entries      int            `json:"ledger_entries"`

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -30,4 +31,9 @@ func EnterRoom() error {
 	}
 	loopback.SetUint16(loopback.Uint16() | unix.IFF_UP)
 	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, loopback)
+}
+
+// ShowProcesses makes /proc of an isolated room show the room's own processes.
+func ShowProcesses() error {
+	return os.NewSyscallError("mount /proc", syscall.Mount("proc", "/proc", "proc", 0, ""))
 }
