@@ -258,6 +258,11 @@ func TestChangedEvidenceIsRefused(t *testing.T) {
 			t.Errorf("%s for %s: %v", new, old, err)
 		}
 	}
+	for _, more := range []string{"{}", "}", "]", "1"} {
+		if _, _, _, err := Read(append(file[:len(file):len(file)], more...)); !errors.Is(err, ErrEvidence) {
+			t.Errorf("%s after the evidence: %v", more, err)
+		}
+	}
 	liar := testStatement(t)
 	liar.Result.Verdict = Better
 	lie, _ := liar.Evidence(key)

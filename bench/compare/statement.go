@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/signature"
@@ -182,7 +183,7 @@ func strict(b []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF {
 		return errors.New("something follows the value")
 	}
 	return nil
