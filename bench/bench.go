@@ -1,5 +1,6 @@
-// Package bench measures real nodes: a fresh network in this process, over loopback with mutual TLS,
-// its files on disk, under a closed loop of clients.
+// Package bench measures real nodes: a fresh network in this process, over loopback or an emulated
+// network (Emulated) with mutual TLS, its files on disk, under a closed loop of clients. Saturate and
+// ProcessUse also serve those who measure nodes that are processes.
 //
 // A client has a fixed number of transactions outstanding and submits the next one when one of its
 // own is certified and durable on the node that it submitted to; latency is from submission to that
@@ -91,7 +92,7 @@ func (o Options) withDefaults() Options {
 type Result struct {
 	Transactions  int64   `json:"transactions"`
 	PerSecond     float64 `json:"transactions_per_second"`
-	Missing       int64   `json:"missing"` // were due and are not certified when the time is up: not in the latencies
+	Missing       int64   `json:"missing"` // were due and are not certified when the time is up: in the latencies with the age that they have then
 	P50           int64   `json:"p50_us"`
 	P95           int64   `json:"p95_us"`
 	P99           int64   `json:"p99_us"`

@@ -45,7 +45,7 @@ type lane struct {
 	link    Link
 	rand    *rand.Rand
 	free    time.Time     // when the bandwidth has carried what it was given
-	cut     bool          //
+	cut     bool          // nothing is delivered
 	changed chan struct{} // closed when cut changes
 	stats   LaneStats
 }

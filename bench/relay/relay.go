@@ -1,7 +1,6 @@
 // Package relay carries TCP connections between nodes on one machine as a longer, narrower and less
 // reliable path would: with delay, jitter, loss, a bandwidth, and cuts, all of which may be changed
-// while it runs. It needs no privileges and nothing of the operating system but sockets, which netem
-// does.
+// while it runs. Unlike netem it needs no privileges, and nothing of the operating system but sockets.
 //
 // # What it emulates
 //
