@@ -35,14 +35,11 @@ var roundTripMS = [regions][regions]uint64{
 	singapore: {tokyo: 70},
 }
 
-// Regions is how many regions there are; they are named from 0 on.
+// Regions is how many regions there are.
 const Regions = int(regions)
 
-// RegionName returns the name of a region.
-func RegionName(i int) string { return Region(i).String() }
-
-// RegionDelay returns the time that a message takes from one region to another, in microseconds, without
-// jitter.
+// RegionDelay returns the time that a message takes one way between two regions of 0 to Regions − 1, in
+// microseconds, without jitter.
 func RegionDelay(from, to int) uint64 { return delay(Region(from), Region(to)) }
 
 // delay returns the time that a message takes one way, in microseconds, without jitter.
