@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,8 +34,9 @@ func newLabSim(t *terminal) *cobra.Command {
 		Use: "sim", Short: "Run seeds of the simulator: faults, crashes, hostile plugins, invariants I1 to I8", Args: args(0, 0),
 		Long: "Run one simulated network for each seed, with real signatures and the very code that nodes run: lost,\n" +
 			"late, doubled and reordered messages, partitions, gray failures, crashes that lose what was not synced, a\n" +
-			"faulty validator, hostile plugins: each seed draws a scenario, or plays that of a file. Observers check the invariants after every step. The first broken one ends\n" +
-			"the seed, and the command fails and prints how to replay it.",
+			"faulty validator, hostile plugins: each seed draws a scenario, or plays that of a file. Observers check\n" +
+			"the invariants after every step. The first broken one ends the seed, and the command fails and prints how\n" +
+			"to replay it.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if seeds < 1 || seeds > simSeedsMax || par < 0 {
 				return usage(fmt.Sprintf("%d seeds", seeds), fmt.Sprintf("choose --seeds 1 to %d", simSeedsMax))
@@ -85,7 +87,7 @@ func newLabSim(t *terminal) *cobra.Command {
 	f.BoolVar(&show, "print-scenario", false, "print the scenario of the first seed, and run nothing")
 	f.BoolVar(&marks, "marks", false, "print how often each coverage mark was reached")
 	f.StringVar(&save, "save", "", "a folder, such as runs, in which to leave a folder with event log and page for each broken seed")
-	f.BoolVar(&shrink, "shrink", false, "make the world of the first broken seed small, as `quoin lab shrink` does")
+	f.BoolVar(&shrink, "shrink", false, "make the world of the first broken seed small, as lab shrink does")
 	return c
 }
 
@@ -150,25 +152,13 @@ type brokenSeed struct {
 func (s *simulation) run(ctx context.Context, t *terminal, workers int) error {
 	begin := time.Now()
 	s.hostile = map[string]int{}
-	quit, ended := make(chan struct{}), make(chan struct{})
 	line := t.statusLine()
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(line.every())
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				line.end()
-				return
-			case <-tick.C:
-				s.mu.Lock()
-				line.print("%d of %d seeds  %.0f simulated s per s  %d blocks  %d broken", s.ran, s.seeds,
-					float64(s.total.SimulatedUS)/1e6/time.Since(begin).Seconds(), s.total.Blocks, len(s.broken))
-				s.mu.Unlock()
-			}
-		}
-	}()
+	stop := line.keep(func(now time.Time) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		line.print("%d of %d seeds  %.0f simulated s per s  %d blocks  %d broken", s.ran, s.seeds,
+			float64(s.total.SimulatedUS)/1e6/now.Sub(begin).Seconds(), s.total.Blocks, len(s.broken))
+	})
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
@@ -185,8 +175,7 @@ func (s *simulation) run(ctx context.Context, t *terminal, workers int) error {
 		})
 	}
 	wg.Wait()
-	close(quit)
-	<-ended
+	stop()
 	s.took = time.Since(begin)
 	if s.err != nil {
 		return usage(s.err.Error(), "see `quoin lab sim --help`")
@@ -194,8 +183,8 @@ func (s *simulation) run(ctx context.Context, t *terminal, workers int) error {
 	if s.ran == 0 {
 		return ctx.Err()
 	}
-	slices.SortFunc(s.lines, func(a, b simLine) int { return int(a.Seed) - int(b.Seed) })
-	slices.SortFunc(s.broken, func(a, b brokenSeed) int { return int(a.Seed) - int(b.Seed) })
+	slices.SortFunc(s.lines, func(a, b simLine) int { return cmp.Compare(a.Seed, b.Seed) })
+	slices.SortFunc(s.broken, func(a, b brokenSeed) int { return cmp.Compare(a.Seed, b.Seed) })
 	return nil
 }
 

@@ -67,7 +67,7 @@ func newLabTwins(t *terminal) *cobra.Command {
 	f.Uint64Var(&x.seed, "seed", 1, "of the scenarios at random")
 	f.StringVar(&x.scenario, "scenario", "", "play this scenario, and show it")
 	f.IntVar(&x.parallel, "parallel", 0, "how many at once (0: one for each core)")
-	f.StringVar(&x.save, "save", "", "save the run in this folder of runs")
+	f.StringVar(&x.save, "save", "", "a folder, such as runs, in which to leave a folder with what was found")
 	return c
 }
 
@@ -116,25 +116,13 @@ func (x *twinsRun) run(ctx context.Context, t *terminal) error {
 func (x *twinsRun) work(ctx context.Context, t *terminal) {
 	jobs := x.jobs(ctx)
 	line := t.statusLine()
-	quit, ended := make(chan struct{}), make(chan struct{})
 	begin := time.Now()
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(line.every())
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				line.end()
-				return
-			case <-tick.C:
-				x.mu.Lock()
-				line.print("%d of %d scenarios  %d played  %.0f per s  %d broken", x.done, x.size(), x.runs,
-					float64(x.runs)/time.Since(begin).Seconds(), x.sum.Broken)
-				x.mu.Unlock()
-			}
-		}
-	}()
+	stop := line.keep(func(now time.Time) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		line.print("%d of %d scenarios  %d played  %.0f per s  %d broken", x.done, x.size(), x.runs,
+			float64(x.runs)/now.Sub(begin).Seconds(), x.sum.Broken)
+	})
 	next := make(chan func() twins.Explored)
 	var wg sync.WaitGroup
 	for range x.parallel {
@@ -152,8 +140,7 @@ func (x *twinsRun) work(ctx context.Context, t *terminal) {
 	}
 	close(next)
 	wg.Wait()
-	close(quit)
-	<-ended
+	stop()
 }
 
 // jobs yields parts of the work. Each says how far it is, and stops when the context ends.

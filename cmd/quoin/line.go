@@ -38,6 +38,27 @@ func (l *statusLine) print(format string, a ...any) {
 	l.shown = true
 }
 
+// keep calls print now and then, from a goroutine of its own, until the function that it returns is called;
+// then the last line stands.
+func (l *statusLine) keep(print func(now time.Time)) (stop func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(l.every())
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				l.end()
+				return
+			case now := <-tick.C:
+				print(now)
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
 // end leaves the last line standing.
 func (l *statusLine) end() {
 	if l.shown {

@@ -267,28 +267,15 @@ func (l *load) one(ctx context.Context, client int, salt uint64, q request, due 
 
 // progress writes a line now and then until the function that it returns is called.
 func (l *load) progress(t *terminal, begin time.Time) (stop func()) {
-	quit, ended := make(chan struct{}), make(chan struct{})
 	line := t.statusLine()
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(line.every())
-		defer tick.Stop()
-		before, at := uint64(0), begin
-		for {
-			select {
-			case <-quit:
-				line.end()
-				return
-			case now := <-tick.C:
-				done := l.done.Load()
-				all := l.merged()
-				line.print("%3.0f of %d s  %d done  %.0f/s  p50 %s  p99 %s  %d failed", now.Sub(begin).Seconds(), l.o.Seconds, done,
-					float64(done-before)/now.Sub(at).Seconds(), milliseconds(all.ValueAtQuantile(50)), milliseconds(all.ValueAtQuantile(99)), l.failed.Load())
-				before, at = done, now
-			}
-		}
-	}()
-	return func() { close(quit); <-ended }
+	before, at := uint64(0), begin
+	return line.keep(func(now time.Time) {
+		done := l.done.Load()
+		all := l.merged()
+		line.print("%3.0f of %d s  %d done  %.0f/s  p50 %s  p99 %s  %d failed", now.Sub(begin).Seconds(), l.o.Seconds, done,
+			float64(done-before)/now.Sub(at).Seconds(), milliseconds(all.ValueAtQuantile(50)), milliseconds(all.ValueAtQuantile(99)), l.failed.Load())
+		before, at = done, now
+	})
 }
 
 func (l *load) merged() *hdrhistogram.Histogram {
