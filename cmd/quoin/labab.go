@@ -221,6 +221,9 @@ func (d *duel) compare(ctx context.Context, t *terminal) (*compare.Statement, *c
 	if d.pairs < 1 || d.pairs > compare.PairsMax || d.margin < 0 || d.margin > 1 {
 		return nil, nil, usage(fmt.Sprintf("%d pairs and a margin of %v", d.pairs, d.margin), fmt.Sprintf("choose --pairs %d to %d, --margin 0 to 1", compare.PairsMin, compare.PairsMax))
 	}
+	if d.live && (d.world.Nodes < 1 || d.world.Nodes > devValidatorsMax || d.load.Rate < 0 || d.load.Keys < 1 || d.load.Payload < 1 || d.load.Duration < time.Millisecond) {
+		return nil, nil, usage("--live with numbers that make no network", fmt.Sprintf("choose --nodes 1 to %d, --rate 0 or more, --keys and --payload 1 or more, and a --duration", devValidatorsMax))
+	}
 	if d.sign != "" && d.evidence == "" {
 		return nil, nil, usage("--sign without --evidence", "name the file with --evidence")
 	}

@@ -100,6 +100,12 @@ func (x *benchRun) run(ctx context.Context, t *terminal) error {
 	if o.Nodes < 1 || o.Payload < 1 || o.Batch < 1 || o.Keys < 1 || o.Outstanding < 0 || o.Rate < 0 || x.goal.First < 1 || x.goal.Last < x.goal.First {
 		return usage("numbers must be at least 1, --outstanding and --rate at least 0", "see `quoin lab bench --help`")
 	}
+	if o.Duration <= 0 || o.Warmup < 0 || x.goal.P99 <= 0 {
+		return usage("--duration and --p99 must be above 0, --warmup at least 0", "see `quoin lab bench --help`")
+	}
+	if x.matrix && (x.saturate || x.save != "") {
+		return usage("--matrix with --saturate or --save", "choose one: a matrix measures many networks, and only prints them")
+	}
 	if _, err := o.Link(); err != nil {
 		return usage(err.Error(), "see `quoin lab bench --help`")
 	}
@@ -110,7 +116,7 @@ func (x *benchRun) run(ctx context.Context, t *terminal) error {
 		return usage(fmt.Sprintf("%d processes, matrix: %v", o.Nodes, x.matrix), fmt.Sprintf("choose --nodes 4 to %d, and --matrix without --processes", devValidatorsMax))
 	}
 	if x.processes && x.inside == "" {
-		return superviseBench(ctx, x.netns)
+		return superviseBench(ctx, o.Dir, x.netns)
 	}
 	o.Progress = t.note
 	if x.matrix {
@@ -194,7 +200,7 @@ func orBorne(c bench.Trial) string {
 
 // benchMatrix measures a network and its neighbours, one change at a time.
 func benchMatrix(ctx context.Context, t *terminal, o bench.Options) error {
-	cells, err := bench.Matrix(ctx, bench.DefaultAxes().Star(o), func(bench.Cell) {})
+	cells, err := bench.Matrix(ctx, bench.DefaultAxes().Star(o), nil)
 	if err != nil {
 		return failure("the measurement failed", err, "")
 	}

@@ -32,11 +32,11 @@ type fleet struct {
 }
 
 // superviseBench has another process measure, in namespaces with --netns, which cleans up after it
-// however it ends.
-func superviseBench(ctx context.Context, netns bool) error {
-	dir, err := os.MkdirTemp("", "quoin-bench-")
+// however it ends. The network's folder is made in the folder place, and removed.
+func superviseBench(ctx context.Context, place string, netns bool) error {
+	dir, err := os.MkdirTemp(place, "quoin-bench-")
 	if err != nil {
-		return failure("there is no place for the network's folder", err, "")
+		return failure("there is no place for the network's folder", err, "name one with --dir")
 	}
 	inside := insidePlain
 	if netns {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,36 +16,44 @@ import (
 	"quoin.dev/quoin/lab/protocol"
 )
 
+const (
+	protocolSeedsMax   = 1_000_000 // of one command, which prints a line for each
+	protocolCrashesMax = 1_000_000
+)
+
 func newLabProtocol(t *terminal) *cobra.Command {
 	var (
-		o                    protocol.Options
-		name                 string
-		seeds                int
-		first                uint64
-		length, delay, sway  time.Duration
-		crashEvery, crashFor time.Duration
+		o                     protocol.Options
+		name                  string
+		seeds                 int
+		first                 uint64
+		length, delay, jitter time.Duration
+		crashEvery, crashFor  time.Duration
 	)
 	c := &cobra.Command{
 		Use: "protocol", Short: "Run worlds of bare consensus machines: the first place to try a new protocol", Args: args(0, 0),
 		Long: "Play a world for each seed, of a protocol's machines alone: links with a delay, jitter and loss, crashes,\n" +
 			"blocks always wanted. Observers check I1, I2 and I8; the first violation fails the command.\n\n" +
 			"Protocols: " + protocolNames() + ".",
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			l, ok := protocol.Named(name)
 			if !ok {
 				return usage("there is no protocol "+quote(name), "choose one of "+protocolNames())
 			}
-			if seeds < 1 || length <= 0 || delay <= 0 || sway < 0 || crashEvery < 0 || crashFor <= 0 {
-				return usage("times and numbers must be above 0", "see `quoin lab protocol --help`")
+			if seeds < 1 || seeds > protocolSeedsMax || length <= 0 || delay <= 0 || jitter < 0 || crashFor <= 0 {
+				return usage("numbers and times must be above 0", fmt.Sprintf("choose --seeds 1 to %d; see `quoin lab protocol --help`", protocolSeedsMax))
 			}
-			o.Protocol, o.SimulatedUS, o.DelayUS, o.JitterUS = l.Protocol, uint64(length.Microseconds()), uint64(delay.Microseconds()), uint64(sway.Microseconds())
+			if crashEvery < 0 || crashEvery > 0 && length/crashEvery > protocolCrashesMax {
+				return usage(fmt.Sprintf("a crash every %v for %v", crashEvery, length), fmt.Sprintf("choose a longer --crash-every: at most %d crashes", protocolCrashesMax))
+			}
+			o.Protocol, o.SimulatedUS, o.DelayUS, o.JitterUS = l.Protocol, uint64(length.Microseconds()), uint64(delay.Microseconds()), uint64(jitter.Microseconds())
 			for i, at := 0, crashEvery; crashEvery > 0 && at < length; i, at = i+1, at+crashEvery {
 				from := uint64(at.Microseconds())
 				o.Outages = append(o.Outages, protocol.Outage{Node: i % max(o.Nodes, 1), FromUS: from, ToUS: from + uint64(crashFor.Microseconds())})
 			}
-			return runProtocol(t, o, first, seeds, func(seed uint64) string {
+			return runProtocol(c.Context(), t, o, first, seeds, func(seed uint64) string {
 				return fmt.Sprintf("go run ./cmd/quoin lab protocol --protocol %s --nodes %d --first %d --seeds 1 --length %v --delay %v --jitter %v --loss %d --crash-every %v --crash-for %v",
-					name, o.Nodes, seed, length, delay, sway, o.Loss, crashEvery, crashFor)
+					name, o.Nodes, seed, length, delay, jitter, o.Loss, crashEvery, crashFor)
 			})
 		},
 	}
@@ -55,14 +64,14 @@ func newLabProtocol(t *terminal) *cobra.Command {
 	f.IntVar(&seeds, "seeds", 1, "how many seeds")
 	f.DurationVar(&length, "length", time.Minute, "simulated time of each")
 	f.DurationVar(&delay, "delay", 50*time.Millisecond, "of every link, one way")
-	f.DurationVar(&sway, "jitter", 0, "what a message may take longer, at random")
+	f.DurationVar(&jitter, "jitter", 0, "what a message may take longer, at random")
 	f.Uint64Var(&o.Loss, "loss", 0, "messages lost of a thousand")
 	f.DurationVar(&crashEvery, "crash-every", 0, "crash the replicas in turn, one each time (0: none)")
 	f.DurationVar(&crashFor, "crash-for", time.Second, "how long a crashed replica is down")
 	return c
 }
 
-func runProtocol(t *terminal, o protocol.Options, first uint64, seeds int, reproduce func(seed uint64) string) error {
+func runProtocol(ctx context.Context, t *terminal, o protocol.Options, first uint64, seeds int, reproduce func(seed uint64) string) error {
 	type line struct {
 		Seed uint64 `json:"seed"`
 		protocol.Result
@@ -72,6 +81,9 @@ func runProtocol(t *terminal, o protocol.Options, first uint64, seeds int, repro
 	var lines []line
 	broken := -1
 	for i := range seeds {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		o.Seed = first + uint64(i)
 		r, err := protocol.Run(o)
 		if err != nil {
