@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	marksDrawn = 200 // at most
+	marksDrawn = 200  // at most
 	shadeMost  = 0.15 // opacity of one mark
 	stripRow   = 16.0
 	stripRows  = 3 // of labels of marks above a plot
