@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/lab/events"
@@ -109,9 +110,10 @@ type Violation struct {
 // Failed reports whether an invariant was broken.
 func (r *Report) Failed() bool { return len(r.Violations) > 0 }
 
-// Replay returns the command that runs the seed again and shows every event.
+// Replay returns the command that plays the scenario with the seed again and shows every event. It does not
+// name what Options add to a scenario: a planted bug, a candidate, calm.
 func (r *Report) Replay() string {
-	return fmt.Sprintf("go run ./cmd/quoin lab replay --seed %d --nodes %d", r.Seed, r.Nodes)
+	return fmt.Sprintf("go run ./cmd/quoin lab replay --seed %d --scenario '%s'", r.Seed, strings.Join(r.Scenario.Lines(), "; "))
 }
 
 // Run runs one world to its end. It fails only on bad options; broken invariants are in the report.
