@@ -24,7 +24,7 @@ type Run struct {
 	Title     string   `json:"title"`              // one line for people
 	Version   string   `json:"version"`            // of the program
 	Reproduce string   `json:"reproduce"`          // one command that does the same again, on a checkout of Version
-	Seed      uint64   `json:"seed,omitempty"`     //
+	Seed      uint64   `json:"seed,omitempty"`     // 0 for none
 	Digest    string   `json:"digest,omitempty"`   // of everything that happened, where a run is deterministic
 	Failed    bool     `json:"failed"`             // something is broken
 	Verdict   string   `json:"verdict"`            // one line: what came out
@@ -68,8 +68,8 @@ type Series struct {
 type Comparison struct {
 	Title     string     `json:"title"`
 	Note      string     `json:"note,omitempty"`
-	Base      string     `json:"base"`      // their names
-	Candidate string     `json:"candidate"` //
+	Base      string     `json:"base"` // their names
+	Candidate string     `json:"candidate"`
 	Rows      []Compared `json:"rows"`
 }
 

@@ -1,5 +1,5 @@
 // Package events is the log of a run: what happened, when, at which replica, for people and for
-// pictures. The simulator, the checkers and twins write it; reports, charts and the debugger read it.
+// pictures. The simulator, twins, the checker and chaos write it; reports, charts and the debugger read it.
 //
 // A log is a sequence of Events in the order in which they happened. As a file it is JSON lines, one
 // event each.
@@ -10,9 +10,9 @@ import "fmt"
 // Event is something that happened. Which of the optional fields are set depends on the Verb.
 type Event struct {
 	Index       uint64 `json:"i"`                // its place in the log, from 0
-	AtUS        uint64 `json:"at_us"`            // simulated time; a step's number where there is no time
+	AtUS        uint64 `json:"at_us"`            // since the beginning, simulated or real; a step's number where there is no time
 	Node        int    `json:"node"`             // the replica; World for none
-	Verb        Verb   `json:"verb"`             //
+	Verb        Verb   `json:"verb"`             // what happened
 	Peer        int    `json:"peer,omitempty"`   // the other end of a Sent, Received or Lost message; All
 	Flight      uint64 `json:"flight,omitempty"` // names what was Sent: each Received or Lost copy has the same, as a Healed has its Fault's; 0 for none
 	Kind        string `json:"kind,omitempty"`   // of the message, fault or report

@@ -25,8 +25,8 @@ var ErrFilter = errors.New("bad condition")
 // operators, longest first.
 var operators = []string{"!=", ">=", "<=", "=", "~", ">", "<"}
 
-// Fields are those that a filter knows: numbers are compared as numbers, texts by equality, or with ~ by
-// what they contain. node and peer take names: v2, world, all. at is in seconds of simulated time.
+// The fields that a filter knows: numbers are compared as numbers, texts by equality, or with ~ by
+// what they contain. node and peer take names: v2, world, all. at is in seconds since the beginning.
 var (
 	numberFields = []string{"i", "at", "epoch", "view", "height", "count", "flight", "took"}
 	textFields   = []string{"node", "peer", "verb", "kind", "block", "transaction", "text"}
@@ -90,7 +90,7 @@ func parseTerm(s string) (Term, error) {
 // parseSeconds reads seconds with at most six decimals, as microseconds.
 func parseSeconds(s string) (uint64, error) {
 	whole, fraction, _ := strings.Cut(strings.TrimSuffix(s, "s"), ".")
-	if len(fraction) > 6 || len(whole) > 9 {
+	if whole == "" || len(fraction) > 6 || len(whole) > 9 {
 		return 0, ErrFilter
 	}
 	return strconv.ParseUint(whole+fraction+strings.Repeat("0", 6-len(fraction)), 10, 64)

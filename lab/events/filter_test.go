@@ -23,7 +23,7 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%q: %v", c.terms, !c.holds)
 		}
 	}
-	for _, bad := range []string{"jumps", "height~1", "node>v2", "weight=3", "height=x", "height=-1", "at=1.0000001", "=", "~", "verb=none", "at=99999999999"} {
+	for _, bad := range []string{"jumps", "height~1", "node>v2", "weight=3", "height=x", "height=-1", "at=1.0000001", "=", "~", "verb=none", "at=99999999999", "at>=", "at=s", "at=.5"} {
 		if _, err := ParseFilter(bad); !errors.Is(err, ErrFilter) {
 			t.Errorf("%q: %v", bad, err)
 		}
