@@ -51,8 +51,9 @@
 //     notarized results, or a Nullification and a Certificate.
 //
 // Some rules of the kernel are in no invariant, and have observers of their own: what is signed (K1,
-// signed), that a replica that comes back knows its own votes (K3, durable), that time-outs say what they say again (K4, timeouts), and the times and rescue leaders of
-// certified blocks (K4 and K5, headers). Places in the code that must hold say so themselves (see Marks).
+// signed), that a replica that comes back knows its own votes (K3, durable), that time-outs say what they say
+// again (K4, timeouts), and the times and rescue leaders of certified blocks (K4 and K5, headers). Places in
+// the code that must hold say so themselves (see Marks).
 //
 // I3 is I1, I2, I4, I7 and I8 in worlds with hostile plugins. The world ends at the first broken
 // invariant, and the report holds the events before it. A panic of the code under test is one too.

@@ -35,8 +35,8 @@ var ErrScenario = errors.New("lab: bad scenario")
 
 // Scenario says what a world is made of and what happens in it. A run is a scenario and a seed: what
 // the scenario leaves open (how late each message is, which of them are lost, what a crash takes, what
-// clients send) the seed decides. Parse reads one and String prints it, each a directive a line; docs/lab-scenarios.md tells
-// what each line means.
+// clients send) the seed decides. Parse reads one and String prints it, each a directive a line;
+// docs/lab-scenarios.md tells what each line means.
 type Scenario struct {
 	Name    string
 	Nodes   int
