@@ -68,7 +68,7 @@ type world struct {
 	heap     heap
 	now      uint64
 	sequence uint64
-	random   random
+	random   Random
 	observer *Observer
 	result   Result
 	digest   uint64
@@ -95,7 +95,7 @@ func Run(o Options) (Result, error) {
 	if o.Nodes < 2 || o.Nodes > NodesMax || o.Loss > 1000 || o.Protocol.New == nil {
 		return Result{}, fmt.Errorf("lab/protocol: %d nodes, loss of %d in a thousand: want 2 to %d, at most 1000, and a protocol", o.Nodes, o.Loss, NodesMax)
 	}
-	w := &world{o: o, random: random(o.Seed), lives: make([]uint32, o.Nodes)}
+	w := &world{o: o, random: Random(o.Seed), lives: make([]uint32, o.Nodes)}
 	members := Members(o.Nodes, o.Real)
 	for i := range members {
 		m := &members[i]
@@ -224,14 +224,14 @@ func (w *world) boot(i int) {
 // carry lets something travel, or get lost.
 func (w *world) carry(e event) {
 	w.result.Messages++
-	if w.o.Loss > 0 && w.random.below(1000) < w.o.Loss {
+	if w.o.Loss > 0 && w.random.Below(1000) < w.o.Loss {
 		w.result.Lost++
 		w.passing(events.Lost, int(e.from), int(e.to), e.message, e.flight)
 		return
 	}
 	e.at = w.now + w.o.DelayUS
 	if w.o.JitterUS > 0 {
-		e.at += w.random.below(w.o.JitterUS + 1)
+		e.at += w.random.Below(w.o.JitterUS + 1)
 	}
 	w.plan(e)
 }

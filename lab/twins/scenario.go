@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+
+	"quoin.dev/quoin/lab/protocol"
 )
 
 // ViewsMax is the most views of a scenario.
@@ -137,20 +139,20 @@ func parseView(word string) (View, error) {
 // Sample returns the scenario with a number among those that a seed gives. Views in which no group
 // has a quorum end a scenario's interest, so they are drawn twice.
 func Sample(seed, number uint64, views int, early, uneven bool) Scenario {
-	r := random(seed*0x9e3779b97f4a7c15 ^ number*0xd1342543de82ef95)
+	r := protocol.Random(seed*0x9e3779b97f4a7c15 ^ number*0xd1342543de82ef95)
 	s := make(Scenario, views)
 	for i := range s {
 		v := &s[i]
-		v.Leader = int(r.below(validators))
-		v.Apart = uint8(r.below(groupings)) << 1
+		v.Leader = int(r.Below(validators))
+		v.Apart = uint8(r.Below(groupings)) << 1
 		if !v.quorum() {
-			v.Apart = uint8(r.below(groupings)) << 1
+			v.Apart = uint8(r.Below(groupings)) << 1
 		}
 		if early {
-			v.Early = r.below(2) == 1
+			v.Early = r.Below(2) == 1
 		}
-		if uneven && r.below(2) == 1 {
-			v.Only = uint8(1 + r.below(places))
+		if uneven && r.Below(2) == 1 {
+			v.Only = uint8(1 + r.Below(places))
 		}
 	}
 	return s
@@ -175,15 +177,4 @@ func (v *View) quorum() bool {
 		}
 	}
 	return false
-}
-
-// random is SplitMix64 (Steele, Lea and Flood, 2014).
-type random uint64
-
-func (r *random) below(n uint64) uint64 {
-	*r += 0x9e3779b97f4a7c15
-	z := uint64(*r)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return (z ^ z>>31) % n
 }
