@@ -35,46 +35,26 @@ func (a Axes) Star(base Options) []Options {
 		if o.name() != base.name() {
 			cells = append(cells, o)
 		}
-	}, func() {})
-	return cells
-}
-
-// All returns every combination of the values.
-func (a Axes) All(base Options) []Options {
-	cells := []Options{base.withDefaults()}
-	var next []Options
-	a.vary(func(set func(*Options)) {
-		for _, o := range cells {
-			set(&o)
-			next = append(next, o)
-		}
-	}, func() {
-		if len(next) > 0 {
-			cells, next = next, nil
-		}
 	})
 	return cells
 }
 
-// vary calls value for each value of each axis, and end after each axis.
-func (a Axes) vary(value func(set func(*Options)), end func()) {
+// vary calls value for each value of each axis.
+func (a Axes) vary(value func(set func(*Options))) {
 	ints := func(values []int, field func(*Options) *int) {
 		for _, v := range values {
 			value(func(o *Options) { *field(o) = v })
 		}
-		end()
 	}
 	bools := func(values []bool, field func(*Options) *bool) {
 		for _, v := range values {
 			value(func(o *Options) { *field(o) = v })
 		}
-		end()
 	}
 	ints(a.Payloads, func(o *Options) *int { return &o.Payload })
 	for _, v := range a.Batches {
 		value(func(o *Options) { o.Batch, o.Outstanding = v, outstandingBatches*v })
 	}
-	end()
 	bools(a.NoSync, func(o *Options) *bool { return &o.NoSync })
 	ints(a.Nodes, func(o *Options) *int { return &o.Nodes })
 	bools(a.Signed, func(o *Options) *bool { return &o.Signed })
