@@ -6,9 +6,11 @@ import (
 	"slices"
 )
 
+// ScenarioBytesMax bounds the text of a scenario.
+const ScenarioBytesMax = 256 << 10
+
 // Limits of a scenario.
 const (
-	scenarioBytesMax = 256 << 10
 	scenarioLinesMax = 2_000
 	nodesMin         = 4
 	nodesMax         = 64

@@ -12,8 +12,8 @@ import (
 
 // Parse reads a scenario. name stands before the line's number in errors, which wrap ErrScenario.
 func Parse(name string, text []byte) (*Scenario, error) {
-	if len(text) > scenarioBytesMax {
-		return nil, fmt.Errorf("%w: %s: %d bytes, at most %d", ErrScenario, name, len(text), scenarioBytesMax)
+	if len(text) > ScenarioBytesMax {
+		return nil, fmt.Errorf("%w: %s: %d bytes, at most %d", ErrScenario, name, len(text), ScenarioBytesMax)
 	}
 	s, seen, count := &Scenario{Network: Network{Kind: LAN}}, map[string]bool{}, 0
 	for number := 1; len(text) > 0; number++ {

@@ -11,8 +11,6 @@ import (
 	"quoin.dev/quoin/lab"
 )
 
-const scenarioFileMax = 1 << 20
-
 // scenarioFlags name what simulated worlds are made of: a scenario, as a file or as its directives with
 // semicolons between, or only the network.
 type scenarioFlags struct {
@@ -57,9 +55,9 @@ func readScenario(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, scenarioFileMax+1))
-	if err == nil && len(text) > scenarioFileMax {
-		err = fmt.Errorf("it is larger than %d bytes", scenarioFileMax)
+	text, err := io.ReadAll(io.LimitReader(f, lab.ScenarioBytesMax+1))
+	if err == nil && len(text) > lab.ScenarioBytesMax {
+		err = fmt.Errorf("it is larger than %d bytes", lab.ScenarioBytesMax)
 	}
 	return text, err
 }
