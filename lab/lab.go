@@ -14,10 +14,10 @@ import (
 // Options choose a run. The zero value of a field means its default.
 type Options struct {
 	Seed         uint64
-	Nodes        int    // validators; default 4, at least 4
-	Blocks       uint64 // heights to certify; default 200
-	Transactions int    // of clients, to certify; default 1000
-	Epochs       uint64 // to see, at least; default 2
+	Nodes        int    // validators; default 4, 4 to 64
+	Blocks       uint64 // heights to certify; default 200, at most 100,000
+	Transactions int    // of clients, to certify; default 1000, at most a million
+	Epochs       uint64 // to see, at least; default 2, at most 100
 
 	// Scenario is played, with the seed. Then what it says itself (Blocks, Transactions, Epochs,
 	// Byzantine, Hostile, Network) may not be given, nor other Nodes. Default: Draw's.
@@ -64,6 +64,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Nodes < nodesMin || o.Nodes > nodesMax {
 		return o, fmt.Errorf("%w: %d nodes, want %d to %d", ErrOptions, o.Nodes, nodesMin, nodesMax)
+	}
+	if o.Blocks > heightMax || o.Transactions < 0 || o.Transactions > certifyMax || o.Epochs > epochsMax {
+		return o, fmt.Errorf("%w: %d blocks, %d transactions and %d epochs, want at most %d, %d and %d", ErrOptions, o.Blocks, o.Transactions, o.Epochs,
+			heightMax, certifyMax, epochsMax)
 	}
 	if err := o.Byzantine.check(); err != nil {
 		return o, err

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -153,5 +154,16 @@ func TestHarshWorlds(t *testing.T) {
 			t.Logf("%d s: %d heights, %d views, %d epochs, %d transactions, %s, %s, %+v", r.SimulatedUS/second, r.Blocks, r.Views, r.Epochs, r.Transactions, r.Byzantine,
 				r.Hostile, r.Faults)
 		})
+	}
+}
+
+func TestOptionsHaveLimits(t *testing.T) {
+	for name, o := range map[string]Options{
+		"nodes": {Nodes: 3}, "more nodes": {Nodes: nodesMax + 1}, "blocks": {Blocks: heightMax + 1}, "transactions": {Transactions: certifyMax + 1},
+		"fewer transactions": {Transactions: -1}, "epochs": {Epochs: epochsMax + 1}, "bug": {Plant: "none-such"}, "behaviour": {Byzantine: "odd"},
+	} {
+		if _, err := Run(o); !errors.Is(err, ErrOptions) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
