@@ -121,6 +121,9 @@ func checkOptions(o *check.Options, name, leaders string, views int, symmetry, b
 		return usage("unknown protocol "+quote(name), "choose one of "+strings.Join(checkNames(), ", "))
 	}
 	o.Protocol = listed.Protocol
+	if o.StatesMax < 1 {
+		return usage(fmt.Sprintf("--states-max %d", o.StatesMax), "choose 1 or more")
+	}
 	for _, x := range []struct {
 		flag, value string
 		on          *bool
