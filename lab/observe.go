@@ -42,7 +42,7 @@ func (w *world) observe() {
 		newOnce(w),
 		&alike{w: w, results: map[blockVote]quoin.Hash{}},
 		newHeaders(w),
-		&timeouts{w: w, said: map[*node]nullified{}},
+		&timeouts{w: w, said: map[*node][]nullified{}},
 		newModel(w),
 		&governed{w: w},
 		w.progress,

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"slices"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus/simplex"
 	"quoin.dev/quoin/replica"
@@ -12,7 +14,7 @@ import (
 type timeouts struct {
 	blind
 	w    *world
-	said map[*node]nullified
+	said map[*node][]nullified // in its latest turn, which may give up several views
 }
 
 type nullified struct {
@@ -23,7 +25,11 @@ type nullified struct {
 
 func (x *timeouts) sent(n *node, m *message) {
 	if y, ok := m.consensus.(*simplex.Nullify); ok {
-		x.said[n] = nullified{m.epoch, y.View, x.w.now}
+		said := x.said[n]
+		if len(said) > 0 && said[0].at != x.w.now {
+			said = said[:0]
+		}
+		x.said[n] = append(said, nullified{m.epoch, y.View, x.w.now})
 	}
 }
 
@@ -31,7 +37,7 @@ func (x *timeouts) event(n *node, e *replica.Event) {
 	if e.Kind != replica.ViewTimedOut || n.replica.Overview().Self < 0 {
 		return
 	}
-	if x.said[n] != (nullified{e.Epoch, e.View, x.w.now}) {
+	if !slices.Contains(x.said[n], nullified{e.Epoch, e.View, x.w.now}) {
 		x.w.broken("K4/timeouts", "view %d of epoch %d has timed out at %s, which does not say so", e.View, e.Epoch, n.name)
 	}
 }
