@@ -22,7 +22,7 @@ type Plant struct {
 	Rule    string   // the rule of KERNEL that it violates, "K1" to "K8", if it is one of those
 	Room    string   // where the mistake is
 	Harness string   // which finds it
-	By      string   // whose it is: one who built the harness, or one who did not
+	Planted string   // "with the harness", or "blind": chosen without knowing the observers
 	Finds   []string // an invariant and the observer that watches it; any of them is right
 	Seed    uint64   // known to show it
 	Seeds   uint64   // from 1, within which one shows it

@@ -155,13 +155,13 @@ func TestPlantPage(t *testing.T) {
 
 // plantTable is what simulation finds.
 func plantTable() string {
-	table := "\n| Bug | Rule | Room | What is wrong | By | Found by | As | Within seeds |\n|---|---|---|---|---|---|---|---|\n"
+	table := "\n| Bug | Rule | Room | What is wrong | Planted | Found by | As | Within seeds |\n|---|---|---|---|---|---|---|---|\n"
 	for _, p := range Plants() {
 		var as []string
 		for _, f := range p.Finds {
 			as = append(as, strings.TrimSpace(f))
 		}
-		table += fmt.Sprintf("| `%s` | %s | %s | %s | %s | `%s` | %s | %d |\n", p.Bug, cmp.Or(p.Rule, "–"), p.Room, p.Says, p.By, p.Harness, strings.Join(as, ", "), p.Seeds)
+		table += fmt.Sprintf("| `%s` | %s | %s | %s | %s | `%s` | %s | %d |\n", p.Bug, cmp.Or(p.Rule, "–"), p.Room, p.Says, p.Planted, p.Harness, strings.Join(as, ", "), p.Seeds)
 	}
 	return table
 }

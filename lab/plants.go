@@ -18,14 +18,14 @@ const (
 
 // Plants returns the bugs that simulation finds, by the rules that they violate.
 func Plants() []Plant {
-	first, second := append(protocolPlants(), chainPlants()...), secondPlants()
-	for i := range first {
-		first[i].By = "first author"
+	seeing, blind := append(protocolPlants(), chainPlants()...), blindPlants()
+	for i := range seeing {
+		seeing[i].Planted = "with the harness"
 	}
-	for i := range second {
-		second[i].By = "second reader"
+	for i := range blind {
+		blind[i].Planted = "blind"
 	}
-	plants := append(first, second...)
+	plants := append(seeing, blind...)
 	for i := range plants {
 		plants[i].Harness = "lab sim"
 	}

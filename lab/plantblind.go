@@ -7,8 +7,8 @@ import (
 	"quoin.dev/quoin/replica"
 )
 
-// secondPlants are those of a reader of the kernel who had not seen the observers.
-func secondPlants() []Plant {
+// blindPlants were chosen from the kernel's code alone, before the observers were read.
+func blindPlants() []Plant {
 	return []Plant{
 		{Bug: "left-views", Rule: "K3", Room: "consensus", Says: "a snapshot for the vote log lacks own votes of views that were left",
 			Finds: []string{"K3 durable"}, Seed: 3, Seeds: 3, rules: simplex.Rules{ForgetLeftViews: true}},
