@@ -1,0 +1,70 @@
+package policy
+
+import (
+	"fmt"
+
+	"quoin.dev/quoin"
+)
+
+// Steps of a proposal's life that a policy judges. Without a policy emergency is the responders', reject
+// never happens by itself, and every other step is refused.
+const (
+	StepApprove   = "approve"   // after prechecks: may it be scheduled, or shadowed first?
+	StepReject    = "reject"    // at every rejection: is it the end of the proposal?
+	StepShadow    = "shadow"    // after each agreed report: may the shadow go on?
+	StepActivate  = "activate"  // when it is scheduled, and again when it is due
+	StepConfirm   = "confirm"   // may the trial become permanent?
+	StepEmergency = "emergency" // may a responder pause or roll back?
+	StepDeprecate = "deprecate"
+	StepRetire    = "retire"
+)
+
+// Defaults returns the policies of a production network, in canonical order. approvals is how many a
+// change needs, at least 1; from 2 on they come from two organisations. docs/policy.md says why each
+// reads as it does.
+func Defaults(approvals int) []quoin.Policy {
+	n, two := max(approvals, 1), min(max(approvals, 1), 2)
+	const (
+		clean = `(!assessed || security.failed == 0) && (!measured || benchmark.worse == 0)`
+		tried = `(subject == "unbind" || trial_heights >= 200)`
+		shown = `(shadow_heights == 0 || shadow.heights >= shadow_heights)`
+		alike = `shadow.faults == 0 && (diverges || shadow.diverged == 0)`
+		// Nothing can be compared with what is not there, nor beside limits or an empty slot.
+		compared = `(!incumbent || !(subject in ["release", "builtin"]) || ` +
+			`shadow.heights >= (patch ? 20 : 100) && shadow.compared > shadow.skipped && ` + alike + `)`
+	)
+	policies := []quoin.Policy{
+		{Class: '*', Step: StepApprove, Expression: fmt.Sprintf("rejections == 0 && (patch ? approvals >= 1 : approvals >= %d && organisations >= %d)", n, two)},
+		{Class: 'G', Step: StepApprove, Expression: fmt.Sprintf("approvals >= %d && organisations >= %d", n, two)},
+		{Class: '*', Step: StepReject, Expression: fmt.Sprintf("rejections >= %d", two)},
+		{Class: '*', Step: StepShadow, Expression: "shadow.faults == 0"},
+		{Class: 'D', Step: StepShadow, Expression: alike},
+		{Class: '*', Step: StepActivate, Expression: clean + " && " + tried + " && " + shown},
+		{Class: 'D', Step: StepActivate, Expression: clean + " && " + tried + " && " + shown + " && " + compared},
+		{Class: 'G', Step: StepActivate, Expression: "!assessed || security.failed == 0"},
+		{Class: '*', Step: StepConfirm, Expression: "trial.blocks >= 100 && 3 * trial.good > 2 * weight && trial.bad == 0"},
+	}
+	return complete(policies)
+}
+
+// Light returns the policies of a development or test network, in canonical order: no window is
+// demanded, but what a proposal declares must hold. approvals is how many a change needs, at least 1.
+func Light(approvals int) []quoin.Policy {
+	n, two := max(approvals, 1), min(max(approvals, 1), 2)
+	return complete([]quoin.Policy{
+		{Class: '*', Step: StepApprove, Expression: fmt.Sprintf("patch ? approvals >= 1 : approvals >= %d", n)},
+		{Class: '*', Step: StepReject, Expression: fmt.Sprintf("rejections >= %d", two)},
+		{Class: '*', Step: StepShadow, Expression: `shadow.faults == 0 && (class != "D" || diverges || shadow.diverged == 0)`},
+		{Class: '*', Step: StepActivate, Expression: "(!assessed || security.failed == 0) && (shadow_heights == 0 || shadow.heights >= shadow_heights)"},
+		{Class: '*', Step: StepConfirm, Expression: "3 * trial.good > 2 * weight && trial.bad == 0"},
+	})
+}
+
+// complete adds the steps that rest on the kernel's own rules alone, and sorts.
+func complete(policies []quoin.Policy) []quoin.Policy {
+	for _, step := range []string{StepEmergency, StepDeprecate, StepRetire} {
+		policies = append(policies, quoin.Policy{Class: quoin.PolicyEveryClass, Step: step, Expression: "true"})
+	}
+	quoin.SortPolicies(policies)
+	return policies
+}
