@@ -13,120 +13,16 @@ import (
 // Limits of a configuration.
 const (
 	BindingsMax       = 64
-	ParameterBytesMax = 4 << 10
-	AccountsMax       = 64 // keys that hold a role
-	GrantsMax         = 16 // capabilities of a binding
-	GrantMax          = 64 // bytes of a capability's name
+	ParameterBytesMax = 4 << 10 // of a binding's parameters
+	GrantsMax         = 16      // capabilities of a binding
+	GrantMax          = 64      // bytes of a capability's name
+	AccountsMax       = 64      // members
+	PoliciesMax       = 64
+	PolicyBytesMax    = 1 << 10 // of a policy's expression
 )
 
 // ErrConfiguration is wrapped by every refusal of a configuration.
 var ErrConfiguration = errors.New("invalid configuration")
-
-// Binding says which release with which parameters serves a hook.
-type Binding struct {
-	Hook       string // for example "leader.v1"
-	Namespace  string // of a machine; empty for hooks that a chain has once
-	Builtin    string // name of a built-in algorithm; empty if Release is set
-	Release    Hash   // digest of a release; zero if Builtin is set
-	Parameters []byte // opaque to the kernel
-	FuelMax    uint64 // of one call
-	// Grants are the capabilities that the release may use, of those that its manifest names:
-	// ascending. A built-in is the node's own and needs none.
-	Grants []string
-}
-
-// Slot is what a binding serves: at most one binding of a configuration has it.
-func (b *Binding) Slot() string {
-	if b.Namespace == "" {
-		return b.Hook
-	}
-	return b.Hook + "/" + b.Namespace
-}
-
-// Parameters are the numbers of a chain. Units stand last in a name.
-type Parameters struct {
-	BlockMaxBytes            uint64 // of a block's body
-	BlockMaxTransactions     uint64 // beside the kernel's own
-	KernelMaxTransactions    uint64 // of a block, reserved for the kernel's
-	ExpiryWindowHeights      uint64 // the furthest a transaction's expiry may lie ahead
-	PipelineMaxBlocks        uint64 // uncertified blocks at which a leader proposes without transactions
-	TimeoutBaseMS            uint64
-	TimeoutMaxMS             uint64
-	DriftMS                  uint64 // how far ahead of a voter's clock a block's time may be
-	HeartbeatMS              uint64 // an idle chain certifies an empty block this often; 0 never
-	ForcedInclusionViews     uint64 // K: what more than f know for K views must be proposed
-	NoticeHeights            uint64 // the least distance between a schedule and its activation
-	ActivationDelayHeights   uint64 // D: how far an unready activation moves
-	ActivationRetries        uint64 // R: how often
-	SandboxEngine            uint64 // version of the sandbox's engine and instrumentation
-	FuelSchedule             uint64 // version of the fuel schedule
-	UnsignedTransactionsFlag uint64 // 1: transactions without a sender are allowed
-	NamespaceMaxKeys         uint64 // at which a namespace takes no further writes, only deletions
-	NamespaceMaxBytes        uint64 // likewise, of keys and values
-}
-
-// DefaultParameters returns the parameters of a new chain.
-func DefaultParameters() Parameters {
-	return Parameters{
-		BlockMaxBytes:          2 << 20,
-		BlockMaxTransactions:   4_000,
-		KernelMaxTransactions:  64,
-		ExpiryWindowHeights:    4_096,
-		PipelineMaxBlocks:      8,
-		TimeoutBaseMS:          500,
-		TimeoutMaxMS:           20_000,
-		DriftMS:                2_000,
-		HeartbeatMS:            10_000,
-		ForcedInclusionViews:   64,
-		NoticeHeights:          2,
-		ActivationDelayHeights: 16,
-		ActivationRetries:      8,
-		SandboxEngine:          2,
-		FuelSchedule:           2,
-		NamespaceMaxKeys:       100_000_000,
-		NamespaceMaxBytes:      64 << 30,
-	}
-}
-
-// UnsignedTransactions reports whether transactions without a sender are allowed.
-func (p *Parameters) UnsignedTransactions() bool { return p.UnsignedTransactionsFlag == 1 }
-
-// fields lists every parameter in the order of the canonical bytes, with its bounds.
-func (p *Parameters) fields() []parameter {
-	return []parameter{
-		{"block_max_bytes", &p.BlockMaxBytes, 1 << 10, BlockBodyBytesMax},
-		{"block_max_transactions", &p.BlockMaxTransactions, 1, BlockTransactionsMax - 256},
-		{"kernel_max_transactions", &p.KernelMaxTransactions, 1, 256},
-		{"expiry_window_heights", &p.ExpiryWindowHeights, 16, 1 << 14},
-		{"pipeline_max_blocks", &p.PipelineMaxBlocks, 1, 64},
-		{"timeout_base_ms", &p.TimeoutBaseMS, 10, 60_000},
-		{"timeout_max_ms", &p.TimeoutMaxMS, 10, 600_000},
-		{"drift_ms", &p.DriftMS, 10, 600_000},
-		{"heartbeat_ms", &p.HeartbeatMS, 0, 86_400_000},
-		{"forced_inclusion_views", &p.ForcedInclusionViews, 4, 1 << 16},
-		{"notice_heights", &p.NoticeHeights, 1, 1 << 20},
-		{"activation_delay_heights", &p.ActivationDelayHeights, 1, 1 << 20},
-		{"activation_retries", &p.ActivationRetries, 0, 1 << 10},
-		{"sandbox_engine", &p.SandboxEngine, 1, 1 << 16},
-		{"fuel_schedule", &p.FuelSchedule, 1, 1 << 16},
-		{"unsigned_transactions", &p.UnsignedTransactionsFlag, 0, 1},
-		{"namespace_max_keys", &p.NamespaceMaxKeys, 1, 1<<32 - 1},
-		{"namespace_max_bytes", &p.NamespaceMaxBytes, 1 << 10, 1 << 50},
-	}
-}
-
-type parameter struct {
-	name     string
-	value    *uint64
-	min, max uint64
-}
-
-// Roles says who may do what to the algorithms of a chain. Vetoes and readiness are the validators'.
-type Roles struct {
-	Proposers         []PublicKey // may propose and schedule releases; ascending
-	Approvers         []PublicKey // may approve and roll back; ascending
-	ApprovalsRequired uint16
-}
 
 // Configuration is everything that may vary between epochs, frozen within one.
 type Configuration struct {
@@ -135,7 +31,8 @@ type Configuration struct {
 	Validators ValidatorSet
 	Bindings   []Binding // ascending by slot
 	Parameters Parameters
-	Roles      Roles
+	Members    []Member // ascending by key
+	Policies   []Policy // ascending by class, then step
 }
 
 // Binding returns the binding of a slot.
@@ -147,6 +44,18 @@ func (c *Configuration) Binding(slot string) (*Binding, bool) {
 		return nil, false
 	}
 	return &c.Bindings[i], true
+}
+
+// BindingFor returns the binding that a node uses for a hook of class N: the first, by slot, that
+// names the node, else the one without a label.
+func (c *Configuration) BindingFor(hook string, node PublicKey) (*Binding, bool) {
+	for i := range c.Bindings {
+		b := &c.Bindings[i]
+		if _, named := slices.BinarySearchFunc(b.Nodes, node, PublicKey.compare); named && b.Hook == hook {
+			return b, true
+		}
+	}
+	return c.Binding(hook)
 }
 
 // WithBinding returns a copy of c in which b serves its slot.
@@ -164,12 +73,50 @@ func (c *Configuration) sortBindings() {
 
 func compareSlots(a, b string) int { return bytes.Compare([]byte(a), []byte(b)) }
 
+// Member returns the member with a key.
+func (c *Configuration) Member(key PublicKey) (*Member, bool) {
+	i, ok := slices.BinarySearchFunc(c.Members, key, func(m Member, k PublicKey) int { return m.Key.compare(k) })
+	if !ok {
+		return nil, false
+	}
+	return &c.Members[i], true
+}
+
+// Holds reports whether key is a member's that has every right of role.
+func (c *Configuration) Holds(key PublicKey, role Role) bool {
+	m, ok := c.Member(key)
+	return ok && m.Roles.Has(role)
+}
+
+// Holders returns the keys of the members that have every right of role, ascending.
+func (c *Configuration) Holders(role Role) []PublicKey {
+	var keys []PublicKey
+	for i := range c.Members {
+		if c.Members[i].Roles.Has(role) {
+			keys = append(keys, c.Members[i].Key)
+		}
+	}
+	return keys
+}
+
+// Policy returns the expression that judges a step of a change of some class: the class's own, else
+// that of every class.
+func (c *Configuration) Policy(class byte, step string) (expression string, ok bool) {
+	for _, x := range []byte{class, PolicyEveryClass} {
+		i, ok := slices.BinarySearchFunc(c.Policies, Policy{Class: x, Step: step}, Policy.compare)
+		if ok {
+			return c.Policies[i].Expression, true
+		}
+	}
+	return "", false
+}
+
 // Digest returns SHA-256 over "quoin/configuration/v1\n" and the canonical bytes.
 func (c *Configuration) Digest() Hash {
 	return sha256.Sum256(c.AppendBinary([]byte("quoin/configuration/v1\n")))
 }
 
-// AppendBinary appends the canonical bytes: the fields in their order.
+// AppendBinary appends the canonical bytes: the fields in their order, counts in two bytes.
 func (c *Configuration) AppendBinary(b []byte) []byte {
 	b = canonical.AppendUint64(b, c.Epoch)
 	b = canonical.AppendUint64(b, c.First)
@@ -178,79 +125,9 @@ func (c *Configuration) AppendBinary(b []byte) []byte {
 	for i := range c.Bindings {
 		b = c.Bindings[i].AppendBinary(b)
 	}
-	b = c.Parameters.appendBinary(b)
-	b = appendKeys(b, c.Roles.Proposers)
-	b = appendKeys(b, c.Roles.Approvers)
-	return canonical.AppendUint16(b, c.Roles.ApprovalsRequired)
-}
-
-// AppendBinary appends the canonical bytes: the fields in their order.
-func (b *Binding) AppendBinary(dst []byte) []byte {
-	dst = canonical.AppendBytes8(dst, b.Hook)
-	dst = canonical.AppendBytes8(dst, b.Namespace)
-	dst = canonical.AppendBytes8(dst, b.Builtin)
-	dst = append(dst, b.Release[:]...)
-	dst = canonical.AppendBytes32(dst, b.Parameters)
-	dst = canonical.AppendUint64(dst, b.FuelMax)
-	dst = canonical.AppendUint16(dst, uint16(len(b.Grants)))
-	for _, g := range b.Grants {
-		dst = canonical.AppendBytes8(dst, g)
-	}
-	return dst
-}
-
-// ReadBinding reads what AppendBinary writes.
-func ReadBinding(r *canonical.Reader) Binding {
-	var b Binding
-	b.Hook = string(r.Bytes8(NamespaceMax))
-	b.Namespace = string(r.Bytes8(NamespaceMax))
-	b.Builtin = string(r.Bytes8(NamespaceMax))
-	r.Copy(b.Release[:])
-	if p := r.Bytes32(ParameterBytesMax); len(p) > 0 {
-		b.Parameters = bytes.Clone(p)
-	}
-	b.FuelMax = r.Uint64()
-	for n := r.Count16(GrantsMax, 2); n > 0; n-- {
-		b.Grants = append(b.Grants, string(r.Bytes8(GrantMax)))
-	}
-	if r.Err() == nil {
-		if err := b.check(); err != nil {
-			r.Fail("%v", err)
-		}
-	}
-	return b
-}
-
-func (p *Parameters) appendBinary(b []byte) []byte {
-	for _, f := range p.fields() {
-		b = canonical.AppendUint64(b, *f.value)
-	}
-	return b
-}
-
-func readParameters(r *canonical.Reader) Parameters {
-	var p Parameters
-	for _, f := range p.fields() {
-		*f.value = r.Uint64()
-	}
-	return p
-}
-
-func appendKeys(b []byte, keys []PublicKey) []byte {
-	b = canonical.AppendUint16(b, uint16(len(keys)))
-	for i := range keys {
-		b = append(b, keys[i][:]...)
-	}
-	return b
-}
-
-func readKeys(r *canonical.Reader) []PublicKey {
-	n := r.Count16(AccountsMax, 32)
-	keys := make([]PublicKey, n)
-	for i := range keys {
-		r.Copy(keys[i][:])
-	}
-	return keys
+	b = c.Parameters.AppendBinary(b)
+	b = AppendMembers(b, c.Members)
+	return AppendPolicies(b, c.Policies)
 }
 
 // ReadConfiguration reads what AppendBinary writes.
@@ -259,14 +136,13 @@ func ReadConfiguration(r *canonical.Reader) Configuration {
 	c.Epoch = Epoch(r.Uint64())
 	c.First = Height(r.Uint64())
 	c.Validators = ReadValidatorSet(r)
-	n := r.Count16(BindingsMax, 49)
+	n := r.Count16(BindingsMax, bindingBytesMin)
 	for range n {
 		c.Bindings = append(c.Bindings, ReadBinding(r))
 	}
-	c.Parameters = readParameters(r)
-	c.Roles.Proposers = readKeys(r)
-	c.Roles.Approvers = readKeys(r)
-	c.Roles.ApprovalsRequired = r.Uint16()
+	c.Parameters = ReadParameters(r)
+	c.Members = ReadMembers(r)
+	c.Policies = ReadPolicies(r)
 	if r.Err() == nil {
 		if err := c.Check(); err != nil {
 			r.Fail("%v", err)
@@ -298,62 +174,11 @@ func (c *Configuration) Check() error {
 			return fmt.Errorf("%w: bindings out of order or twice at %q", ErrConfiguration, c.Bindings[i].Slot())
 		}
 	}
-	for _, f := range c.Parameters.fields() {
-		if *f.value < f.min || *f.value > f.max {
-			return fmt.Errorf("%w: parameter %s is %d, want %d to %d", ErrConfiguration, f.name, *f.value, f.min, f.max)
-		}
+	if err := c.Parameters.check(); err != nil {
+		return err
 	}
-	if c.Parameters.TimeoutMaxMS < c.Parameters.TimeoutBaseMS {
-		return fmt.Errorf("%w: timeout_max_ms is below timeout_base_ms", ErrConfiguration)
+	if err := checkMembers(c.Members); err != nil {
+		return err
 	}
-	return c.Roles.check()
-}
-
-func (b *Binding) check() error {
-	switch {
-	case !IsName(b.Hook, NamespaceMax):
-		return fmt.Errorf("%w: hook %q, want 1 to %d of [a-z0-9.-]", ErrConfiguration, b.Hook, NamespaceMax)
-	case b.Namespace != "" && !IsName(b.Namespace, NamespaceMax):
-		return fmt.Errorf("%w: namespace %q, want at most %d of [a-z0-9.-]", ErrConfiguration, b.Namespace, NamespaceMax)
-	case b.Namespace == KernelNamespace:
-		return fmt.Errorf("%w: the namespace %q is the kernel's", ErrConfiguration, b.Namespace)
-	case b.Builtin != "" && !IsName(b.Builtin, NamespaceMax):
-		return fmt.Errorf("%w: built-in %q, want at most %d of [a-z0-9.-]", ErrConfiguration, b.Builtin, NamespaceMax)
-	case (b.Builtin == "") == b.Release.IsZero():
-		return fmt.Errorf("%w: binding of %s names both or neither of a built-in and a release", ErrConfiguration, b.Slot())
-	case len(b.Parameters) > ParameterBytesMax:
-		return fmt.Errorf("%w: binding of %s has %d bytes of parameters, limit %d", ErrConfiguration, b.Slot(), len(b.Parameters), ParameterBytesMax)
-	case len(b.Grants) > GrantsMax:
-		return fmt.Errorf("%w: binding of %s grants %d capabilities, limit %d", ErrConfiguration, b.Slot(), len(b.Grants), GrantsMax)
-	case len(b.Grants) > 0 && b.Release.IsZero():
-		return fmt.Errorf("%w: binding of %s grants capabilities to a built-in, which needs none", ErrConfiguration, b.Slot())
-	}
-	for i, g := range b.Grants {
-		if !IsName(g, GrantMax) || i > 0 && b.Grants[i-1] >= g {
-			return fmt.Errorf("%w: binding of %s grants %q, want ascending names of [a-z0-9.-]", ErrConfiguration, b.Slot(), g)
-		}
-	}
-	return nil
-}
-
-func (r *Roles) check() error {
-	for _, keys := range [][]PublicKey{r.Proposers, r.Approvers} {
-		if len(keys) > AccountsMax {
-			return fmt.Errorf("%w: %d keys hold a role, limit %d", ErrConfiguration, len(keys), AccountsMax)
-		}
-		for i := range keys {
-			if keys[i].IsZero() || i > 0 && bytes.Compare(keys[i-1][:], keys[i][:]) >= 0 {
-				return fmt.Errorf("%w: role keys must ascend and not be zero (%s)", ErrConfiguration, keys[i])
-			}
-		}
-	}
-	if len(r.Approvers) > 0 && r.ApprovalsRequired == 0 || int(r.ApprovalsRequired) > len(r.Approvers) {
-		return fmt.Errorf("%w: %d approvals required of %d approvers", ErrConfiguration, r.ApprovalsRequired, len(r.Approvers))
-	}
-	return nil
-}
-
-// SortKeys brings role keys into their canonical order.
-func SortKeys(keys []PublicKey) {
-	slices.SortFunc(keys, func(a, b PublicKey) int { return bytes.Compare(a[:], b[:]) })
+	return checkPolicies(c.Policies)
 }

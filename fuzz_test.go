@@ -41,6 +41,7 @@ func decode[T any](f func(b []byte) (T, error), encode func(v *T) []byte) func(b
 func nouns(t testing.TB) []noun {
 	signed, unsigned, entry, header := sampleSigned(), sampleUnsigned(), sampleEntry(), sampleHeader()
 	certificate, checkpoint, binding, configuration := sampleCertificate(), sampleCheckpoint(), sampleBinding(), sampleConfiguration(t)
+	canary := sampleCanary()
 	noSigners := Certificate{Checkpoint: checkpoint}
 	return []noun{
 		{"transaction", decode(DecodeTransaction, func(v *Transaction) []byte { return v.AppendBinary(nil) }),
@@ -62,7 +63,13 @@ func nouns(t testing.TB) []noun {
 		{"configuration", decode(DecodeConfiguration, func(v *Configuration) []byte { return v.AppendBinary(nil) }),
 			[][]byte{configuration.AppendBinary(nil)}},
 		{"binding", read(ReadBinding, func(v *Binding) []byte { return v.AppendBinary(nil) }),
-			[][]byte{binding.AppendBinary(nil)}},
+			[][]byte{binding.AppendBinary(nil), canary.AppendBinary(nil)}},
+		{"parameters", read(ReadParameters, func(v *Parameters) []byte { return v.AppendBinary(nil) }),
+			[][]byte{configuration.Parameters.AppendBinary(nil)}},
+		{"members", read(ReadMembers, func(v *[]Member) []byte { return AppendMembers(nil, *v) }),
+			[][]byte{AppendMembers(nil, sampleMembers()), AppendMembers(nil, nil)}},
+		{"policies", read(ReadPolicies, func(v *[]Policy) []byte { return AppendPolicies(nil, *v) }),
+			[][]byte{AppendPolicies(nil, samplePolicies()), AppendPolicies(nil, nil)}},
 		{"validator set", read(ReadValidatorSet, func(v *ValidatorSet) []byte { return v.AppendBinary(nil) }),
 			[][]byte{sampleSet(t).AppendBinary(nil)}},
 		{"bitmap", read(ReadBitmap, func(v *Bitmap) []byte { return canonical.AppendBytes8(nil, *v) }),
@@ -110,6 +117,9 @@ func FuzzCertificate(f *testing.F)   { fuzzNoun(f, "certificate") }
 func FuzzCheckpoint(f *testing.F)    { fuzzNoun(f, "checkpoint") }
 func FuzzConfiguration(f *testing.F) { fuzzNoun(f, "configuration") }
 func FuzzBinding(f *testing.F)       { fuzzNoun(f, "binding") }
+func FuzzParameters(f *testing.F)    { fuzzNoun(f, "parameters") }
+func FuzzMembers(f *testing.F)       { fuzzNoun(f, "members") }
+func FuzzPolicies(f *testing.F)      { fuzzNoun(f, "policies") }
 func FuzzValidatorSet(f *testing.F)  { fuzzNoun(f, "validator set") }
 func FuzzBitmap(f *testing.F)        { fuzzNoun(f, "bitmap") }
 func FuzzSigners(f *testing.F)       { fuzzNoun(f, "signers") }

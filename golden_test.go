@@ -72,14 +72,36 @@ func sampleSet(t testing.TB) ValidatorSet {
 }
 
 func sampleBinding() Binding {
-	return Binding{Hook: "machine.v1", Namespace: "bank", Release: sampleHash(0xd0), Parameters: []byte{1, 2, 3}, FuelMax: 1 << 33}
+	return Binding{Hook: "machine.v1", Namespace: "bank", Release: sampleHash(0xd0), Parameters: []byte{1, 2, 3}, FuelMax: 1 << 33,
+		Grants: []string{"crypto", "log"}}
+}
+
+func sampleCanary() Binding {
+	return Binding{Hook: "pacemaker.v1", Namespace: "canary", Builtin: "doubling", Nodes: []PublicKey{sampleKey(0x41), sampleKey(0x43)}}
+}
+
+func sampleMembers() []Member {
+	return []Member{
+		{"ann", sampleKey(1), "north", RoleProposer | RoleApprover},
+		{"bea", sampleKey(2), "south", RoleApprover | RoleAssessor | RoleResponder},
+		{"bob", sampleKey(3), "south", RoleApprover},
+	}
+}
+
+func samplePolicies() []Policy {
+	return []Policy{
+		{'*', "approve", "approvals >= 2 &&\n\torganisations >= 2"},
+		{'*', "confirm", "trial.bad == 0"},
+		{'D', "approve", "approvals >= 3"},
+	}
 }
 
 func sampleConfiguration(t testing.TB) Configuration {
 	c := Configuration{Epoch: 3, First: 3000, Validators: sampleSet(t), Parameters: DefaultParameters()}
 	c = c.WithBinding(sampleBinding())
 	c = c.WithBinding(Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1000})
-	c.Roles = Roles{Proposers: []PublicKey{sampleKey(1)}, Approvers: []PublicKey{sampleKey(1), sampleKey(2), sampleKey(3)}, ApprovalsRequired: 2}
+	c = c.WithBinding(sampleCanary())
+	c.Members, c.Policies = sampleMembers(), samplePolicies()
 	return c
 }
 
@@ -95,6 +117,7 @@ func TestGolden(t *testing.T) {
 	signed, unsigned, entry, header := sampleSigned(), sampleUnsigned(), sampleEntry(), sampleHeader()
 	block, checkpoint, certificate := sampleBlock(), sampleCheckpoint(), sampleCertificate()
 	set, binding, configuration, genesis := sampleSet(t), sampleBinding(), sampleConfiguration(t), sampleGenesis(t)
+	canary := sampleCanary()
 	empty := NewBlock(Header{Epoch: 1, View: 1, Height: 1}, nil)
 	origin := sampleOrigin.ID()
 	file, err := json.MarshalIndent(genesis, "", "  ")
@@ -124,6 +147,10 @@ func TestGolden(t *testing.T) {
 	dump("certificate", certificate.AppendBinary(nil))
 	dump("validator set", set.AppendBinary(nil))
 	dump("binding", binding.AppendBinary(nil))
+	dump("canary", canary.AppendBinary(nil))
+	dump("parameters", configuration.Parameters.AppendBinary(nil))
+	dump("members", AppendMembers(nil, configuration.Members))
+	dump("policies", AppendPolicies(nil, configuration.Policies))
 	dump("configuration", configuration.AppendBinary(nil), "digest", configuration.Digest())
 	fmt.Fprintf(&b, "== checkpoint\n%sdigest: %s\norigin id: %s\n\n", checkpoint.Text(), checkpoint.Digest(), Hash(origin))
 	fmt.Fprintf(&b, "== cosigned bytes\n%s\n", checkpoint.CosignedBytes())

@@ -362,19 +362,37 @@ func TestConfigurationLimits(t *testing.T) {
 				c.Bindings = append(c.Bindings, Binding{Hook: fmt.Sprintf("h%03d", i), Builtin: "b"})
 			}
 		},
-		"no timeout":       func(c *Configuration) { c.Parameters.TimeoutBaseMS = 0 },
-		"timeouts":         func(c *Configuration) { c.Parameters.TimeoutBaseMS, c.Parameters.TimeoutMaxMS = 2000, 1000 },
-		"flag":             func(c *Configuration) { c.Parameters.UnsignedTransactionsFlag = 2 },
-		"block":            func(c *Configuration) { c.Parameters.BlockMaxBytes = BlockBodyBytesMax + 1 },
-		"approvals":        func(c *Configuration) { c.Roles.ApprovalsRequired = 4 },
-		"no approvals":     func(c *Configuration) { c.Roles.ApprovalsRequired = 0 },
-		"approvers' order": func(c *Configuration) { c.Roles.Approvers = []PublicKey{{3}, {1}} },
-		"approver twice":   func(c *Configuration) { c.Roles.Approvers = []PublicKey{{3}, {3}} },
-		"nobody approves":  func(c *Configuration) { c.Roles.Approvers[0] = PublicKey{} },
-		"many accounts":    func(c *Configuration) { c.Roles.Proposers = make([]PublicKey, AccountsMax+1) },
+		"no timeout":               func(c *Configuration) { c.Parameters.TimeoutBaseMS = 0 },
+		"timeouts":                 func(c *Configuration) { c.Parameters.TimeoutBaseMS, c.Parameters.TimeoutMaxMS = 2000, 1000 },
+		"flag":                     func(c *Configuration) { c.Parameters.UnsignedTransactionsFlag = 2 },
+		"block":                    func(c *Configuration) { c.Parameters.BlockMaxBytes = BlockBodyBytesMax + 1 },
+		"many members":             func(c *Configuration) { c.Members = make([]Member, AccountsMax+1) },
+		"members' order":           func(c *Configuration) { c.Members[0], c.Members[1] = c.Members[1], c.Members[0] },
+		"key twice":                func(c *Configuration) { c.Members[1].Key = c.Members[0].Key },
+		"member without key":       func(c *Configuration) { c.Members[0].Key = PublicKey{} },
+		"member twice":             func(c *Configuration) { c.Members[1].Name = c.Members[0].Name },
+		"member's name":            func(c *Configuration) { c.Members[0].Name = "Ann" },
+		"organisation":             func(c *Configuration) { c.Members[0].Organisation = "" },
+		"no role":                  func(c *Configuration) { c.Members[0].Roles = 0 },
+		"unknown role":             func(c *Configuration) { c.Members[0].Roles |= 1 << 4 },
+		"many policies":            func(c *Configuration) { c.Policies = make([]Policy, PoliciesMax+1) },
+		"policies' order":          func(c *Configuration) { c.Policies[0], c.Policies[1] = c.Policies[1], c.Policies[0] },
+		"policy twice":             func(c *Configuration) { c.Policies[1].Step = c.Policies[0].Step },
+		"class":                    func(c *Configuration) { c.Policies[2].Class = 'F' },
+		"step":                     func(c *Configuration) { c.Policies[0].Step = "" },
+		"no expression":            func(c *Configuration) { c.Policies[0].Expression = "" },
+		"long expression":          func(c *Configuration) { c.Policies[0].Expression = strings.Repeat("x", PolicyBytesMax+1) },
+		"control character":        func(c *Configuration) { c.Policies[0].Expression = "true\r" },
+		"letter not in ASCII":      func(c *Configuration) { c.Policies[0].Expression = "trüe" },
+		"nodes of a plain binding": func(c *Configuration) { c.Bindings[2].Namespace = "" },
+		"nodes' order":             func(c *Configuration) { c.Bindings[2].Nodes = []PublicKey{{3}, {1}} },
+		"node twice":               func(c *Configuration) { c.Bindings[2].Nodes = []PublicKey{{3}, {3}} },
+		"no node":                  func(c *Configuration) { c.Bindings[2].Nodes = []PublicKey{{}} },
+		"many nodes":               func(c *Configuration) { c.Bindings[2].Nodes = make([]PublicKey, ValidatorsMax+1) },
+		"grants' order":            func(c *Configuration) { c.Bindings[1].Grants = []string{"log", "crypto"} },
+		"grant to a built-in":      func(c *Configuration) { c.Bindings[0].Grants = []string{"log"} },
 	} {
 		c := sampleConfiguration(t)
-		c.Bindings, c.Roles.Approvers = slices.Clone(c.Bindings), slices.Clone(c.Roles.Approvers)
 		change(&c)
 		if err := c.Check(); !errors.Is(err, ErrConfiguration) {
 			t.Errorf("%s: Check says %v", name, err)
@@ -404,7 +422,7 @@ func TestConfigurationLimits(t *testing.T) {
 	if _, ok := c.Binding("machine.v1"); ok {
 		t.Error("a binding is found that is not there")
 	}
-	if d := c.WithBinding(Binding{Hook: "leader.v1", Builtin: "other"}); len(d.Bindings) != 2 || c.Bindings[0].Builtin != "round-robin" {
+	if d := c.WithBinding(Binding{Hook: "leader.v1", Builtin: "other"}); len(d.Bindings) != 3 || c.Bindings[0].Builtin != "round-robin" {
 		t.Error("WithBinding does not replace, or changes its receiver")
 	}
 }
@@ -434,6 +452,15 @@ func TestGenesisRefusals(t *testing.T) {
 		"weight":            replace(`"weight":2`, `"weight":-2`),
 		"fraction":          replace(`"weight":2`, `"weight":2.5`),
 		"release":           replace(`"release":"d0`, `"release":"0`),
+		"bad node":          replace(`"nodes":["41`, `"nodes":["4g`),
+		"bad member":        replace(`"name":"ann","key":"01`, `"name":"ann","key":"0g`),
+		"unknown role":      replace(`"assessor"`, `"auditor"`),
+		"role twice":        replace(`"assessor"`, `"approver"`),
+		"no role":           replace(`["proposer","approver"]`, `[]`),
+		"unknown class":     replace(`"class":"D"`, `"class":"X"`),
+		"no class":          replace(`"class":"D"`, `"class":""`),
+		"two classes":       replace(`"class":"D"`, `"class":"DL"`),
+		"policy twice":      replace(`"class":"D"`, `"class":"*"`),
 		"parameter":         replace(`"drift_ms":2000`, `"drift_ms":1`),
 		"two values":        append(slices.Clone(good), good...),
 		"large":             append(slices.Clone(good), bytes.Repeat([]byte(" "), GenesisBytesMax)...),
@@ -456,7 +483,10 @@ func TestGenesisRefusals(t *testing.T) {
 	delete(bare, "parameters")
 	slices.Reverse(bare["validators"].([]any))
 	slices.Reverse(bare["bindings"].([]any))
-	slices.Reverse(bare["approvers"].([]any))
+	slices.Reverse(bare["members"].([]any))
+	slices.Reverse(bare["policies"].([]any))
+	slices.Reverse(bare["bindings"].([]any)[0].(map[string]any)["nodes"].([]any))
+	slices.Reverse(bare["bindings"].([]any)[1].(map[string]any)["grants"].([]any))
 	file, err := json.Marshal(bare)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,12 @@ func (k PublicKey) String() string { return hex.EncodeToString(k[:]) }
 // IsZero reports whether k stands for nobody.
 func (k PublicKey) IsZero() bool { return k == PublicKey{} }
 
+// compare orders keys by their bytes.
+func (k PublicKey) compare(other PublicKey) int { return bytes.Compare(k[:], other[:]) }
+
+// SortKeys brings keys into their canonical order.
+func SortKeys(keys []PublicKey) { slices.SortFunc(keys, PublicKey.compare) }
+
 // ParsePublicKey reads the 64 hexadecimal digits that String writes.
 func ParsePublicKey(s string) (PublicKey, error) {
 	h, err := ParseHash(s)

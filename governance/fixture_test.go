@@ -43,13 +43,20 @@ var (
 	approverNames  = []string{"bea", "bob", "bil", "pat"} // pat holds both roles
 )
 
-func keysOf(names []string) []quoin.PublicKey {
-	var keys []quoin.PublicKey
-	for _, n := range names {
-		keys = append(keys, key(n))
+func testMembers() []quoin.Member {
+	var members []quoin.Member
+	for _, n := range []string{"ann", "pat", "bea", "bob", "bil"} {
+		m := quoin.Member{Name: n, Key: key(n), Organisation: n}
+		if slices.Contains(proposerNames, n) {
+			m.Roles |= quoin.RoleProposer
+		}
+		if slices.Contains(approverNames, n) {
+			m.Roles |= quoin.RoleApprover
+		}
+		members = append(members, m)
 	}
-	quoin.SortKeys(keys)
-	return keys
+	quoin.SortMembers(members)
+	return members
 }
 
 func testSet(t testing.TB, names ...string) quoin.ValidatorSet {
@@ -69,7 +76,7 @@ func testGenesis(t testing.TB) *quoin.Configuration {
 	t.Helper()
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: testSet(t, validatorNames...), Parameters: quoin.DefaultParameters()}
 	c.Parameters.NoticeHeights, c.Parameters.ActivationDelayHeights, c.Parameters.ActivationRetries = 3, 4, 2
-	c.Roles = quoin.Roles{Proposers: keysOf(proposerNames), Approvers: keysOf(approverNames), ApprovalsRequired: 2}
+	c.Members = testMembers()
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "weighted", FuelMax: 1000})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv", FuelMax: 1000})
 	if err := c.Check(); err != nil {

@@ -199,7 +199,7 @@ func TestVetoCountsInTheSetOfTheDay(t *testing.T) {
 // TestNoApproversNoChange: a chain without approvers keeps its algorithms.
 func TestNoApproversNoChange(t *testing.T) {
 	genesis := testGenesis(t)
-	genesis.Roles.Approvers, genesis.Roles.ApprovalsRequired = nil, 0
+	genesis.Members = slices.DeleteFunc(genesis.Members, func(m quoin.Member) bool { return m.Roles.Has(quoin.RoleApprover) })
 	env, s := testEnvironment(), memory{}
 	Init(s, genesis)
 	Apply(env, s, 1, key("ann"), Encode(NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1})))

@@ -10,7 +10,7 @@ import (
 )
 
 func (x *execution) propose(p *Propose) Code {
-	if !holds(x.configuration.Roles.Proposers, x.signer) {
+	if !x.configuration.Holds(x.signer, quoin.RoleProposer) {
 		return NotProposer
 	}
 	if code := x.checkChange(p); code != OK {
@@ -131,7 +131,7 @@ func isVersion(s string) bool {
 }
 
 func (x *execution) approve(c Approve) Code {
-	if !holds(x.configuration.Roles.Approvers, x.signer) {
+	if !x.configuration.Holds(x.signer, quoin.RoleApprover) {
 		return NotApprover
 	}
 	p, code := x.open(c.Proposal)
@@ -167,7 +167,7 @@ func (x *execution) approve(c Approve) Code {
 }
 
 func (x *execution) schedule(c Schedule) Code {
-	if !holds(x.configuration.Roles.Proposers, x.signer) {
+	if !x.configuration.Holds(x.signer, quoin.RoleProposer) {
 		return NotProposer
 	}
 	p, code := x.open(c.Proposal)
@@ -184,7 +184,7 @@ func (x *execution) schedule(c Schedule) Code {
 
 func (x *execution) checkSchedule(p *Proposal, at quoin.Height) Code {
 	switch {
-	case !holds(x.configuration.Roles.Proposers, x.signer):
+	case !x.configuration.Holds(x.signer, quoin.RoleProposer):
 		return NotProposer
 	case p.Status == StatusScheduled:
 		return AlreadyScheduled
@@ -264,7 +264,7 @@ func (x *execution) cancel(c Cancel) Code {
 		return NoProposal
 	case !p.Status.Open():
 		return ProposalClosed
-	case x.signer != p.Proposer && !(p.Expired(x.height) && holds(x.configuration.Roles.Proposers, x.signer)):
+	case x.signer != p.Proposer && !(p.Expired(x.height) && x.configuration.Holds(x.signer, quoin.RoleProposer)):
 		return NotYours
 	}
 	closeProposal(x.state, &p, StatusCancelled, x.height)
@@ -274,7 +274,7 @@ func (x *execution) cancel(c Cancel) Code {
 // rollback schedules the return at the word of one approver, or of validators that weigh more than
 // f: it can only bring back what served before.
 func (x *execution) rollback(c Rollback) Code {
-	approver := holds(x.configuration.Roles.Approvers, x.signer)
+	approver := x.configuration.Holds(x.signer, quoin.RoleApprover)
 	_, validator := x.configuration.Validators.Index(x.signer)
 	if !approver && !validator {
 		return NotApprover
@@ -300,7 +300,7 @@ func (x *execution) rollback(c Rollback) Code {
 }
 
 func (x *execution) lift(c Lift) Code {
-	if !holds(x.configuration.Roles.Approvers, x.signer) {
+	if !x.configuration.Holds(x.signer, quoin.RoleApprover) {
 		return NotApprover
 	}
 	suspension, ok := Suspended(x.state, c.Namespace)
@@ -313,7 +313,7 @@ func (x *execution) lift(c Lift) Code {
 	}
 	x.state.Put(key, canonical.AppendUint64(nil, x.height))
 	count := 0
-	for _, a := range x.configuration.Roles.Approvers {
+	for _, a := range x.configuration.Holders(quoin.RoleApprover) {
 		if _, ok := x.state.Get(LiftKey(c.Namespace, suspension.Height, a)); ok {
 			count++
 		}
@@ -367,11 +367,6 @@ func closeProposal(s State, p *Proposal, status Status, h quoin.Height) {
 		name.Open = 0
 		putName(s, p.Release.Name, &name)
 	}
-}
-
-func holds(role []quoin.PublicKey, key quoin.PublicKey) bool {
-	_, ok := slices.BinarySearchFunc(role, key, func(a, b quoin.PublicKey) int { return bytes.Compare(a[:], b[:]) })
-	return ok
 }
 
 func equalBindings(a, b *quoin.Binding) bool {

@@ -2,13 +2,15 @@ package governance
 
 import "quoin.dev/quoin"
 
-// required returns how many approvals a proposal needs: never none, even on a chain without
-// approvers, whose algorithms are thereby fixed for ever.
-func required(c *quoin.Configuration) int { return max(1, int(c.Roles.ApprovalsRequired)) }
+// required returns how many approvals a proposal needs: two, or one of a single approver, but never
+// none, even on a chain without approvers, whose algorithms are thereby fixed for ever.
+func required(c *quoin.Configuration) int {
+	return max(1, min(2, len(c.Holders(quoin.RoleApprover))))
+}
 
 func approvals(s State, c *quoin.Configuration, n ProposalNumber) int {
 	count := 0
-	for _, a := range c.Roles.Approvers {
+	for _, a := range c.Holders(quoin.RoleApprover) {
 		if _, ok := s.Get(ApprovalKey(n, a)); ok {
 			count++
 		}

@@ -41,8 +41,8 @@ func (g *governed) finished(n *node, f *replica.Finished) {
 
 // proposal checks that a proposal's status is what was said of it.
 func (g *governed) proposal(n *node, k governance.State, c *quoin.Configuration, p *governance.Proposal) {
-	approvals := 0
-	for _, a := range c.Roles.Approvers {
+	approvers, approvals := c.Holders(quoin.RoleApprover), 0
+	for _, a := range approvers {
 		if _, ok := k.Get(governance.ApprovalKey(p.Number, a)); !ok {
 			continue
 		}
@@ -57,8 +57,8 @@ func (g *governed) proposal(n *node, k governance.State, c *quoin.Configuration,
 	}
 	switch p.Status {
 	case governance.StatusApproved, governance.StatusScheduled, governance.StatusActive:
-		if approvals < int(c.Roles.ApprovalsRequired) {
-			g.w.broken("I6/governed", "%s: proposal %d is %v with %d approvals of %d", n.name, p.Number, p.Status, approvals, c.Roles.ApprovalsRequired)
+		if required := min(2, len(approvers)); approvals < required {
+			g.w.broken("I6/governed", "%s: proposal %d is %v with %d approvals of %d", n.name, p.Number, p.Status, approvals, required)
 		}
 		if vetoed {
 			g.w.broken("I6/governed", "%s: proposal %d is %v, although more than f object", n.name, p.Number, p.Status)

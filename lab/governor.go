@@ -2,7 +2,6 @@ package lab
 
 import (
 	"crypto/ed25519"
-	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -84,11 +83,19 @@ func (g *governor) proposal(a *Act) governance.Propose {
 	return governance.NewBuiltin(quoin.Binding{Hook: a.Hook, Builtin: a.Builtin, Namespace: a.Space})
 }
 
-func (g *governor) roles() quoin.Roles {
-	approvers := []quoin.PublicKey{signature.PublicOf(g.keys[1]), signature.PublicOf(g.keys[2])}
-	slices.SortFunc(approvers, func(a, b quoin.PublicKey) int { return slices.Compare(a[:], b[:]) })
-	return quoin.Roles{Proposers: []quoin.PublicKey{signature.PublicOf(g.keys[0])}, Approvers: approvers, ApprovalsRequired: 2}
+func (g *governor) members() []quoin.Member {
+	members := []quoin.Member{
+		{Name: "proposer", Key: signature.PublicOf(g.keys[0]), Organisation: "org-0", Roles: quoin.RoleProposer},
+		{Name: "approver-1", Key: signature.PublicOf(g.keys[1]), Organisation: "org-1", Roles: approverRoles},
+		{Name: "approver-2", Key: signature.PublicOf(g.keys[2]), Organisation: "org-2", Roles: approverRoles},
+	}
+	quoin.SortMembers(members)
+	return members
 }
+
+// approverRoles are the rights of those who judge: they also look into what they approve, and act when
+// it goes wrong.
+const approverRoles = quoin.RoleApprover | quoin.RoleAssessor | quoin.RoleResponder
 
 func (g *governor) start() { g.w.after(2*second, g.act) }
 

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -176,8 +175,12 @@ func absentSet(w *world) {
 // approved, and, as one validator of four, to veto.
 func schemes(w *world) {
 	c := &w.genesis.Configuration
-	c.Roles.Approvers = append(slices.Clone(c.Roles.Approvers), c.Roles.Proposers[0])
-	slices.SortFunc(c.Roles.Approvers, func(a, b quoin.PublicKey) int { return bytes.Compare(a[:], b[:]) })
+	c.Members = slices.Clone(c.Members)
+	for i := range c.Members {
+		if c.Members[i].Roles.Has(quoin.RoleProposer) {
+			c.Members[i].Roles |= quoin.RoleApprover
+		}
+	}
 	w.governor.changes = append(w.governor.changes, changes(governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "round-robin"}))...)
 	salt := uint64(1 << 59)
 	scheme := func(s signature.Signer, x governance.Command) {

@@ -147,7 +147,7 @@ func (w *world) makeGenesis() {
 	p.ExpiryWindowHeights, p.ForcedInclusionViews = 128, 16
 	p.HeartbeatMS = 5_000
 	p.UnsignedTransactionsFlag = 1
-	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: w.members, Parameters: p, Roles: w.governor.roles()}
+	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: w.members, Parameters: p, Members: w.governor.members()}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range w.o.Candidate.Bindings() {

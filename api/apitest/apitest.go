@@ -107,8 +107,11 @@ func (w *Network) genesis(t testing.TB, o Options) *quoin.Genesis {
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
 	g.Configuration.Parameters.TimeoutBaseMS = 200
 	g.Configuration.Parameters.HeartbeatMS = o.HeartbeatMS
-	g.Configuration.Roles = quoin.Roles{Proposers: []quoin.PublicKey{signature.PublicOf(w.Admin)},
-		Approvers: []quoin.PublicKey{signature.PublicOf(w.Second)}, ApprovalsRequired: 1}
+	g.Configuration.Members = []quoin.Member{
+		{Name: "proposer", Key: signature.PublicOf(w.Admin), Organisation: "org-0", Roles: quoin.RoleProposer},
+		{Name: "approver", Key: signature.PublicOf(w.Second), Organisation: "org-1", Roles: quoin.RoleApprover},
+	}
+	quoin.SortMembers(g.Configuration.Members)
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range o.Bindings {

@@ -53,7 +53,6 @@ type plan struct {
 	members    []member
 	proposers  []quoin.PublicKey
 	approvers  []quoin.PublicKey
-	required   int
 	parameters map[string]uint64
 	now        time.Time
 }
@@ -75,10 +74,7 @@ func (p *plan) genesis() (*quoin.Genesis, error) {
 	}
 	g := &quoin.Genesis{Network: p.network, Chain: "main", Time: quoin.Time(p.now.UnixMilli())}
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
-	c.Roles.Proposers, c.Roles.Approvers = slices.Clone(p.proposers), slices.Clone(p.approvers)
-	quoin.SortKeys(c.Roles.Proposers)
-	quoin.SortKeys(c.Roles.Approvers)
-	c.Roles.ApprovalsRequired = uint16(p.required)
+	c.Members = p.operators()
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	g.Configuration = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "bank", Builtin: "bank"})
@@ -91,30 +87,45 @@ func (p *plan) genesis() (*quoin.Genesis, error) {
 	return g, nil
 }
 
+// operators are the members of the network: who proposes is of one organisation, and each approver
+// of one of its own, who may also assess and respond.
+func (p *plan) operators() []quoin.Member {
+	var members []quoin.Member
+	add := func(m quoin.Member) {
+		if i := slices.IndexFunc(members, func(x quoin.Member) bool { return x.Key == m.Key }); i >= 0 {
+			members[i].Roles |= m.Roles
+			return
+		}
+		members = append(members, m)
+	}
+	for i, k := range p.proposers {
+		name := roleProposer
+		if i > 0 {
+			name += "-" + strconv.Itoa(i+1)
+		}
+		add(quoin.Member{Name: name, Key: k, Organisation: "org-0", Roles: quoin.RoleProposer})
+	}
+	for i, k := range p.approvers {
+		n := strconv.Itoa(i + 1)
+		add(quoin.Member{Name: "approver-" + n, Key: k, Organisation: "org-" + n, Roles: quoin.RoleApprover | quoin.RoleAssessor | quoin.RoleResponder})
+	}
+	quoin.SortMembers(members)
+	return members
+}
+
 // setParameters changes parameters by their names in genesis files.
 func setParameters(g *quoin.Genesis, values map[string]uint64) error {
-	b, err := json.Marshal(g)
-	if err != nil {
-		return err
-	}
-	var file map[string]any
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber() // 64 bits do not fit into a float
-	if err := d.Decode(&file); err != nil {
-		return err
-	}
-	parameters := file["parameters"].(map[string]any)
-	for name, v := range values {
-		if _, ok := parameters[name]; !ok {
-			return usage("there is no parameter "+quote(name), "the parameters are "+strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+	const todo = "choose a value within the parameter's bounds"
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(quoin.ParameterNames(), name) {
+			return usage("there is no parameter "+quote(name), "the parameters are "+strings.Join(slices.Sorted(slices.Values(quoin.ParameterNames())), ", "))
 		}
-		parameters[name] = v
+		if err := g.Configuration.Parameters.Set(name, values[name]); err != nil {
+			return usage(err.Error(), todo)
+		}
 	}
-	if b, err = json.Marshal(file); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, g); err != nil {
-		return usage(err.Error(), "choose a value within the parameter's bounds")
+	if err := g.Check(); err != nil {
+		return usage(err.Error(), todo)
 	}
 	return nil
 }
@@ -150,9 +161,6 @@ func newGenesis(t *terminal) *cobra.Command {
 			if p.approvers, err = publicKeys(approvers); err != nil {
 				return err
 			}
-			if p.required == 0 && len(p.approvers) > 0 {
-				p.required = len(p.approvers)/2 + 1
-			}
 			if p.parameters, err = parseParameters(parameters); err != nil {
 				return err
 			}
@@ -178,7 +186,6 @@ func newGenesis(t *terminal) *cobra.Command {
 	f.StringArrayVar(&files, "validator", nil, "a validator's "+publicFile+"; once for each")
 	f.StringArrayVar(&proposers, "proposer", nil, "a public key, or a key file, that may propose and schedule; may be repeated")
 	f.StringArrayVar(&approvers, "approver", nil, "a public key, or a key file, that may approve and roll back; may be repeated")
-	f.IntVar(&p.required, "approvals", 0, "how many approvals a change needs (default: more than half of the approvers)")
 	f.StringArrayVar(&parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER; may be repeated")
 	f.StringVar(&out, "out", "", "the folder to write")
 	return c

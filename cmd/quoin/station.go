@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/transport"
@@ -42,7 +43,7 @@ func (s *station) serve(p *nodePlan, address string) error {
 	if err != nil {
 		return err
 	}
-	s.api, err = api.Listen(api.Config{Node: s.node, Listen: address, Key: key, Admins: p.genesis.Configuration.Roles.Proposers, Logger: p.log})
+	s.api, err = api.Listen(api.Config{Node: s.node, Listen: address, Key: key, Admins: p.genesis.Configuration.Holders(quoin.RoleProposer), Logger: p.log})
 	return err
 }
 

@@ -56,7 +56,11 @@ func configuration(members int, bindings ...quoin.Binding) (quoin.Configuration,
 	}
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
 	c.Parameters.UnsignedTransactionsFlag = 1
-	c.Roles = quoin.Roles{Proposers: []quoin.PublicKey{personKey("proposer").public}, Approvers: []quoin.PublicKey{personKey("approver").public}, ApprovalsRequired: 1}
+	c.Members = []quoin.Member{
+		{Name: "proposer", Key: personKey("proposer").public, Organisation: "org-0", Roles: quoin.RoleProposer},
+		{Name: "approver", Key: personKey("approver").public, Organisation: "org-1", Roles: quoin.RoleApprover},
+	}
+	quoin.SortMembers(c.Members)
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: bystanderNamespace, Builtin: "kv"})
 	for _, b := range bindings {

@@ -215,8 +215,8 @@ func spam(s *stage) (string, error) {
 		return "", err
 	}
 	spammer, other := personKey("proposer"), personKey("another proposer")
-	config.Roles.Proposers = append(config.Roles.Proposers, other.public)
-	quoin.SortKeys(config.Roles.Proposers)
+	config.Members = append(config.Members, quoin.Member{Name: "another", Key: other.public, Organisation: "another", Roles: quoin.RoleProposer})
+	quoin.SortMembers(config.Members)
 	c, err := newChain(s.replicas[0].table, config, s.hole)
 	if err != nil {
 		return "", err
