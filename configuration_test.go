@@ -3,6 +3,8 @@ package quoin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +171,46 @@ func TestGenesisWithoutMembers(t *testing.T) {
 	if len(g.Configuration.Members) != 0 || len(g.Configuration.Policies) != 0 {
 		t.Error("members or policies out of nowhere")
 	}
+}
+
+// TestLargestGenesisFits: what passes Check can be written to a file that is read again.
+func TestLargestGenesisFits(t *testing.T) {
+	g := sampleGenesis(t)
+	c := &g.Configuration
+	name := func(i int) string { return fmt.Sprintf("%0*d", NamespaceMax, i) }
+	var validators []Validator
+	var nodes []PublicKey
+	for i := range ValidatorsMax {
+		key := PublicKey{1, byte(i)}
+		validators = append(validators, Validator{fmt.Sprintf("%0*d", ValidatorNameMax, i), key, TotalWeightMax / ValidatorsMax})
+		nodes = append(nodes, key)
+	}
+	var err error
+	if c.Validators, err = NewValidatorSet(validators); err != nil {
+		t.Fatal(err)
+	}
+	var grants []string
+	for i := range GrantsMax {
+		grants = append(grants, fmt.Sprintf("%0*d", GrantMax, i))
+	}
+	c.Bindings, c.Members, c.Policies = nil, nil, nil
+	for i := range BindingsMax {
+		c.Bindings = append(c.Bindings, Binding{Hook: name(0), Namespace: name(i), Release: Hash{1}, Parameters: make([]byte, ParameterBytesMax),
+			FuelMax: math.MaxUint64, Grants: grants, Nodes: nodes})
+	}
+	for i := range AccountsMax {
+		c.Members = append(c.Members, Member{name(i), PublicKey{2, byte(i)}, name(i), rolesAll})
+	}
+	for i := range PoliciesMax {
+		c.Policies = append(c.Policies, Policy{'*', name(i), strings.Repeat("<", PolicyBytesMax)}) // JSON escapes it in six bytes
+	}
+	file, err := json.MarshalIndent(g, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Genesis
+	if err := json.Unmarshal(file, &back); err != nil || back.Hash() != g.Hash() {
+		t.Errorf("the largest genesis, %d bytes: %v", len(file), err)
+	}
+	t.Logf("%d bytes of JSON, %d of canonical bytes", len(file), len(c.AppendBinary(nil)))
 }

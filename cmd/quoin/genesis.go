@@ -74,13 +74,13 @@ func (p *plan) genesis() (*quoin.Genesis, error) {
 	}
 	g := &quoin.Genesis{Network: p.network, Chain: "main", Time: quoin.Time(p.now.UnixMilli())}
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
-	c.Members = p.operators()
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	g.Configuration = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "bank", Builtin: "bank"})
 	if err := setParameters(g, p.parameters); err != nil {
 		return nil, err
 	}
+	g.Configuration.Members = p.operators()
 	if err := g.Check(); err != nil {
 		return nil, usage(err.Error(), "see `quoin genesis --help`")
 	}
@@ -141,7 +141,8 @@ func newGenesis(t *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use: "genesis --network NAME --validator FILE... --out FOLDER", Short: "Put a genesis together from validators' public parts", Args: args(0, 0),
 		Long: "Put a genesis together from the " + publicFile + " of each validator (see `quoin node init`) and the public\n" +
-			"keys of those who may propose and approve changes. It writes " + anchorFile + " and " + peersFile + ", which every\n" +
+			"keys of those who may propose and approve changes. The file's members may be given other names,\n" +
+			"organisations and roles, and policies added, before anybody uses it. It writes " + anchorFile + " and " + peersFile + ", which every\n" +
 			"node's folder gets a copy of. No private key is needed or read.",
 		RunE: func(*cobra.Command, []string) error {
 			if p.network == "" || len(files) == 0 || out == "" {
@@ -185,7 +186,7 @@ func newGenesis(t *terminal) *cobra.Command {
 	f.StringVar(&p.network, "network", "", "the network's name: [a-z0-9.-]")
 	f.StringArrayVar(&files, "validator", nil, "a validator's "+publicFile+"; once for each")
 	f.StringArrayVar(&proposers, "proposer", nil, "a public key, or a key file, that may propose and schedule; may be repeated")
-	f.StringArrayVar(&approvers, "approver", nil, "a public key, or a key file, that may approve and roll back; may be repeated")
+	f.StringArrayVar(&approvers, "approver", nil, "a public key, or a key file, that may approve, assess and roll back; may be repeated")
 	f.StringArrayVar(&parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER; may be repeated")
 	f.StringVar(&out, "out", "", "the folder to write")
 	return c
