@@ -81,9 +81,9 @@ func Names() []Name {
 		text("version", "a release's version, empty for other subjects; compared as text only", func(f *Facts) string { return f.Version }),
 		number("height", "height", "of the block that is executed", func(f *Facts) int64 { return f.Height }),
 		number("proposed", "height", "at which the proposal was made", func(f *Facts) int64 { return f.Proposed }),
-		flag("patch", "a patch release inside the envelope that an approved release declared", func(f *Facts) bool { return f.Patch }),
-		flag("incumbent", "something serves the slot now", func(f *Facts) bool { return f.Incumbent }),
-		flag("diverges", "the proposer says that results are meant to differ from the incumbent's", func(f *Facts) bool { return f.Diverges }),
+		boolean("patch", "a patch release inside the envelope that an approved release declared", func(f *Facts) bool { return f.Patch }),
+		boolean("incumbent", "something serves the slot now", func(f *Facts) bool { return f.Incumbent }),
+		boolean("diverges", "the proposer says that results are meant to differ from the incumbent's", func(f *Facts) bool { return f.Diverges }),
 		number("shadow_heights", "heights", "length of the shadow that the proposal declares, 0 none", func(f *Facts) int64 { return f.ShadowHeights }),
 		number("trial_heights", "heights", "length of the trial that the proposal declares, 0 none", func(f *Facts) int64 { return f.TrialHeights }),
 		known("proposer", "organisation of the proposer", func(f *Facts) string { return f.Proposer }),
@@ -94,10 +94,10 @@ func Names() []Name {
 		number("weight", "weight", "of all validators", func(f *Facts) int64 { return f.Weight }),
 		number("prechecked", "weight", "of the validators whose precheck passed", func(f *Facts) int64 { return f.Prechecked }),
 		number("ready", "weight", "of the validators that attest readiness", func(f *Facts) int64 { return f.Ready }),
-		flag("assessed", "a security assessment was made: `security.*` has data", func(f *Facts) bool { return f.Security != nil }),
+		boolean("assessed", "a security assessment was made: `security.*` has data", func(f *Facts) bool { return f.Security != nil }),
 		group("security.passed", "assessments", "that passed and have not expired", security, func(s *Security) int64 { return s.Passed }),
 		group("security.failed", "assessments", "that failed and have not expired", security, func(s *Security) int64 { return s.Failed }),
-		flag("measured", "an A/B verdict was given: `benchmark.*` has data", func(f *Facts) bool { return f.Benchmark != nil }),
+		boolean("measured", "an A/B verdict was given: `benchmark.*` has data", func(f *Facts) bool { return f.Benchmark != nil }),
 		group("benchmark.better", "verdicts", "better than the incumbent, not expired", benchmark, func(b *Benchmark) int64 { return b.Better }),
 		group("benchmark.same", "verdicts", "no difference, not expired", benchmark, func(b *Benchmark) int64 { return b.Same }),
 		group("benchmark.worse", "verdicts", "worse than the incumbent, not expired", benchmark, func(b *Benchmark) int64 { return b.Worse }),
@@ -122,7 +122,7 @@ func number(name, unit, meaning string, field func(*Facts) int64) Name {
 	return Name{name, "int", unit, meaning, func(f *Facts) (any, bool) { return types.Int(field(f)), true }}
 }
 
-func flag(name, meaning string, field func(*Facts) bool) Name {
+func boolean(name, meaning string, field func(*Facts) bool) Name {
 	return Name{name, "bool", "", meaning, func(f *Facts) (any, bool) { return types.Bool(field(f)), true }}
 }
 
