@@ -6,18 +6,38 @@ import (
 	"quoin.dev/quoin"
 )
 
-// Steps of a proposal's life that a policy judges. Without a policy emergency is the responders', reject
-// never happens by itself, and every other step is refused.
+// Steps of a proposal's life that a policy judges.
 const (
-	StepApprove   = "approve"   // after prechecks: may it be scheduled, or shadowed first?
-	StepReject    = "reject"    // at every rejection: is it the end of the proposal?
-	StepShadow    = "shadow"    // after each agreed report: may the shadow go on?
-	StepActivate  = "activate"  // when it is scheduled, and again when it is due
-	StepConfirm   = "confirm"   // may the trial become permanent?
-	StepEmergency = "emergency" // may a responder pause or roll back?
+	StepApprove   = "approve"
+	StepReject    = "reject"
+	StepShadow    = "shadow"
+	StepActivate  = "activate"
+	StepConfirm   = "confirm"
+	StepEmergency = "emergency"
 	StepDeprecate = "deprecate"
 	StepRetire    = "retire"
 )
+
+// Step is a step with what it is for people.
+type Step struct {
+	Name    string
+	Judged  string // when
+	Without string // what happens if no policy is written for it
+}
+
+// Steps lists every step, in the order of a proposal's life.
+func Steps() []Step {
+	return []Step{
+		{StepApprove, "at every approval of a prechecked proposal; true: approved", "refused"},
+		{StepReject, "at every rejection; true: rejected", "rejections alone end no proposal"},
+		{StepShadow, "after every report of the shadow that a quorum agreed on; false: rejected", "refused"},
+		{StepActivate, "when a proposer schedules, and again when the height is due", "refused"},
+		{StepConfirm, "when a trial is to become permanent; without, it reverts by itself", "refused"},
+		{StepEmergency, "when a responder pauses or rolls back", "responders may"},
+		{StepDeprecate, "when an end of life is announced", "refused"},
+		{StepRetire, "when what is deprecated is to be taken away", "refused"},
+	}
+}
 
 // Defaults returns the policies of a production network, in canonical order. approvals is how many a
 // change needs, at least 1; from 2 on they come from two organisations. docs/policy.md says why each
