@@ -25,10 +25,12 @@
 //
 // # Limits and determinism
 //
-// An expression has at most quoin.PolicyBytesMax bytes of printable ASCII, tabs and newlines, DepthMax
-// sub-expressions inside one another, and may cost CostLimit by CEL's cost model: about one for each
-// name, operator and ten bytes of compared text. Check refuses what might cost more with strings of
-// FactBytesMax; evaluation stops at the limit whatever the facts.
+// An expression has at most quoin.PolicyBytesMax bytes of printable ASCII, tabs and newlines, NodesMax
+// names, literals and operators, DepthMax sub-expressions inside one another, and may cost CostLimit by
+// CEL's cost model: about one for each name, operator and ten bytes of compared text. Check refuses what
+// might cost more with strings of FactBytesMax; evaluation stops at the limit whatever the facts.
+// Compiling takes 0.1 to 1.5 ms, refusing up to 10 ms, evaluating 0.1 to 2 µs: a caller checks what is
+// cheap before it calls Check.
 //
 // The answer is a function of text and facts: no clock, no floating point, no map is walked, nothing
 // of one evaluation reaches another. The cost is part of it, because the limit makes an answer of it;

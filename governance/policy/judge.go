@@ -30,7 +30,7 @@ type compiled struct {
 	err     error
 }
 
-// NewJudge returns a judge. It takes about a millisecond: make one and keep it.
+// NewJudge returns a judge, with nothing compiled yet.
 func NewJudge() *Judge {
 	j := &Judge{names: map[string]Name{}, functions: map[string]bool{}, compiled: map[string]*compiled{}}
 	j.env = newEnvironment(Names())

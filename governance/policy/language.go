@@ -19,6 +19,7 @@ import (
 // Limits of an expression.
 const (
 	DepthMax     = 32   // of sub-expressions inside one another
+	NodesMax     = 256  // names, literals and operators
 	LiteralMax   = 128  // bytes of a string literal
 	CostLimit    = 1000 // of an evaluation, by the cost model below
 	costModel    = 1    // version of CEL's cost model; another is another language
@@ -78,6 +79,7 @@ func newEnvironment(names []Name) *cel.Env {
 		cel.ASTValidators(cel.ValidateHomogeneousAggregateLiterals()),
 		cel.ParserExpressionSizeLimit(quoin.PolicyBytesMax),
 		cel.ParserRecursionLimit(parseNesting),
+		cel.ExpressionNodeLimit(NodesMax),
 		cel.ParserErrorRecoveryLimit(1),
 		cel.EagerlyValidateDeclarations(true),
 	}
