@@ -108,7 +108,7 @@ func TestWhatTheLanguageRefuses(t *testing.T) {
 		`9223372036854775808 > 0`:                                                "invalid int literal",
 		`name == "x` + long + `"`:                                                "129 bytes, limit 128",
 		strings.Repeat("1 + ", 40) + `1 == 41`:                                   "more than 32",
-		strings.Repeat("patch||", 128) + `patch`:                               "exceeds limit: count 257, limit 256",
+		strings.Repeat("patch||", 128) + `patch`:                                 "exceeds limit: count 257, limit 256",
 		strings.Repeat("(", 300) + `true` + strings.Repeat(")", 300):         "recursion limit",
 		`true && ` + strings.Repeat(" ", quoin.PolicyBytesMax):               "1032 bytes",
 		strings.Repeat("hook.contains(\""+long[:100]+"\") || ", 8) + `patch`: "may cost 1033, limit 1000",
