@@ -38,6 +38,7 @@ func tourCommands() map[string]scriptCommand {
 	return map[string]scriptCommand{
 		"awaitfile":    awaitFile,
 		"occupy":       occupy,
+		"awaitready":   awaitReady,
 		"awaitserving": awaitServing,
 		"checkload":    checkLoad,
 		"checkchain":   checkChain,
@@ -86,6 +87,25 @@ func awaitServing(ts *testscript.TestScript, _ bool, a []string) {
 		}
 		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &s))
 		return lines[0].Number.String() == a[1] && s.Height > lines[0].First+20 // so that some blocks are its own
+	})
+}
+
+// awaitready NUMBER WEIGHT waits until validators of the weight are ready for a proposal. A quorum is
+// enough to schedule, but the one that is still compiling may be the one that the new algorithm names.
+func awaitReady(ts *testscript.TestScript, _ bool, a []string) {
+	await(ts, "readiness of weight "+a[1]+" for proposal "+a[0], func() bool {
+		ts.Check(ts.Exec("quoin", "release", "list", "-o", "json"))
+		var list []struct {
+			Number json.Number `json:"number"`
+			Ready  json.Number `json:"ready_weight"`
+		}
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+		for _, p := range list {
+			if p.Number.String() == a[0] {
+				return p.Ready.String() == a[1]
+			}
+		}
+		return false
 	})
 }
 
