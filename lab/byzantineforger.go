@@ -21,23 +21,13 @@ func (t *traitor) forge(out *consensus.Output) {
 			m = &simplex.Certificate{Certificate: t.falseCertificate(x.Certificate)}
 		case *simplex.Notarization:
 			y := *x
-			switch t.way(3) {
-			case 0:
-				y.Signers, y.Signatures = fewer(y.Signers, y.Signatures)
-			case 1:
-				y.Signers = t.misname(y.Signers)
-			default:
+			if !t.spoil(3, &y.Signers, &y.Signatures) {
 				y.Checkpoint[0] ^= 1
 			}
 			m = &y
 		case *simplex.Nullification:
 			y := *x
-			switch t.way(3) {
-			case 0:
-				y.Signers, y.Signatures = fewer(y.Signers, y.Signatures)
-			case 1:
-				y.Signers = t.misname(y.Signers)
-			default:
+			if !t.spoil(3, &y.Signers, &y.Signatures) {
 				y.View++
 			}
 			m = &y
@@ -61,6 +51,20 @@ func (t *traitor) forge(out *consensus.Output) {
 func (t *traitor) way(n uint64) uint64 {
 	t.forged++
 	return t.forged % n
+}
+
+// spoil takes the next of n ways and reports whether it was one of the first two: a signature too few,
+// or all under other names. The others are the caller's, by what it forges.
+func (t *traitor) spoil(n uint64, signers *quoin.Bitmap, signatures *[]quoin.Signature) bool {
+	switch t.way(n) {
+	case 0:
+		*signers, *signatures = fewer(*signers, *signatures)
+	case 1:
+		*signers = t.misname(*signers)
+	default:
+		return false
+	}
+	return true
 }
 
 func (t *traitor) falseCertificate(c quoin.Certificate) quoin.Certificate {

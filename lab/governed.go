@@ -57,7 +57,7 @@ func (g *governed) proposal(n *node, k governance.State, c *quoin.Configuration,
 	}
 	switch p.Status {
 	case governance.StatusApproved, governance.StatusScheduled, governance.StatusActive:
-		if required := min(2, len(approvers)); approvals < required {
+		if required := max(1, min(2, len(approvers))); approvals < required {
 			g.w.broken("I6/governed", "%s: proposal %d is %v with %d approvals of %d", n.name, p.Number, p.Status, approvals, required)
 		}
 		if vetoed {
