@@ -157,11 +157,12 @@ func (l *library) store(file []byte) error {
 	digest := plugin.Digest(file)
 	l.mu.Lock()
 	r, full := l.releases[digest], len(l.releases) >= libraryMax
+	known, stored := r != nil, r != nil && r.State != ReleaseWanted
 	l.mu.Unlock()
-	if r != nil && r.State != ReleaseWanted {
+	if stored {
 		return nil
 	}
-	if full && r == nil {
+	if full && !known {
 		return fmt.Errorf("node: %d releases are stored already; delete some from the data folder while the node is stopped", libraryMax)
 	}
 	if err := disk.WriteFile(l.n.fs, path(digest), file); err != nil {

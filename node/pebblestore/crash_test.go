@@ -293,17 +293,20 @@ func TestFailedSync(t *testing.T) {
 		}
 		return nil
 	})
-	var told atomic.Pointer[error]
+	told := make(chan error, 2)
 	o := tiny(errorfs.Wrap(mem, hook))
-	o.Fatal = func(err error) { told.Store(&err) }
+	o.Fatal = func(err error) { told <- err }
 	s := open(t, "store", o)
 	if err := s.Apply(set("a", "1"), true); err != nil {
 		t.Fatal(err)
 	}
 	fail.Store(true)
 	err := s.Apply(set("b", "1"), true)
-	if !errors.Is(err, store.ErrBroken) || !errors.Is(err, planned) || told.Load() == nil {
+	if !errors.Is(err, store.ErrBroken) || !errors.Is(err, planned) {
 		t.Fatalf("a failed sync: %v", err)
+	}
+	if err := <-told; !errors.Is(err, planned) { // from Pebble's goroutine, so perhaps later than the answer
+		t.Fatalf("told of %v", err)
 	}
 	fail.Store(false)
 	if _, _, err := s.Get([]byte("a")); !errors.Is(err, store.ErrBroken) {
@@ -319,6 +322,9 @@ func TestFailedSync(t *testing.T) {
 	}
 	if err := s.Close(); !errors.Is(err, store.ErrBroken) {
 		t.Fatalf("close: %v", err)
+	}
+	if len(told) != 0 {
+		t.Fatalf("told again, of %v", <-told)
 	}
 	s = open(t, "store", tiny(mem.CrashClone(vfs.CrashCloneCfg{})))
 	defer s.Close()
