@@ -6,12 +6,14 @@ import (
 	"slices"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance/policy"
 )
 
 // Boundary reports whether h is the last height of its epoch and, if so, the configuration of the
 // next. s is the state after h-1.
-func Boundary(s State, h quoin.Height) (next *quoin.Configuration, changed bool) {
-	d := Decide(s, h)
+func Boundary(env Environment, s State, h quoin.Height) (next *quoin.Configuration, changed bool) {
+	d := Decide(env, s, h)
 	return d.Next, d.Next != nil
 }
 
@@ -28,10 +30,11 @@ type Fate byte
 // The fates.
 const (
 	FateActivate Fate = iota + 1 // it takes effect after the height
-	FateMove                     // too few are ready: it moves to a later height
-	FateReject                   // too few were ready too often, its life ended, or the configuration would be invalid
+	FateMove                     // too few are ready, or its policy does not hold now: it moves to a later height
+	FateReject                   // that happened too often, its life ended, or the configuration would be invalid
 	FateVeto                     // by the weights of the present set, it is vetoed
-	FateVoid                     // a return whose binding does not serve any more
+	FateVoid                     // a return or a trial's end whose binding does not serve any more
+	FateRevert                   // a trial that nobody confirmed ends
 )
 
 // Outcome is the fate of one proposal or, if Proposal is 0, of the return of Slot.
@@ -39,6 +42,7 @@ type Outcome struct {
 	Proposal ProposalNumber
 	Slot     string
 	Fate     Fate
+	Why      Why // of a FateReject
 }
 
 // Decide judges what is due at h on s, the state after h-1, and writes nothing. A proposal takes
@@ -46,9 +50,11 @@ type Outcome struct {
 // next set; each is judged for itself, the validator set first, because the others are counted in
 // it. Returns need no readiness: a quorum was ready when the binding first served, and waiting
 // would add risk instead of reducing it.
-func Decide(s State, h quoin.Height) Decision { return decide(s, h, Flaws{}) }
+func Decide(env Environment, s State, h quoin.Height) Decision {
+	return decide(&env, s, h, Flaws{})
+}
 
-func decide(s State, h quoin.Height, f Flaws) Decision {
+func decide(env *Environment, s State, h quoin.Height, f Flaws) Decision {
 	d := Decision{Height: h}
 	due := h
 	if f.LateActivation {
@@ -59,32 +65,34 @@ func decide(s State, h quoin.Height, f Flaws) Decision {
 		return d
 	}
 	now := CurrentConfiguration(s)
-	j := judgement{state: s, height: h, now: &now, next: now, flaws: f, proposals: make([]Proposal, len(items))}
+	j := judgement{env: env, state: s, height: h, now: &now, next: now, flaws: f, proposals: make([]Proposal, len(items))}
 	for i, it := range items {
 		if it.proposal != 0 {
 			j.proposals[i] = mustProposal(s, it.proposal)
 		}
 	}
-	fates := make([]Fate, len(items))
+	fates, whys := make([]Fate, len(items)), make([]Why, len(items))
 	for i := range items {
 		if j.proposals[i].Subject == SubjectValidators {
 			set := &j.proposals[i].Validators
 			if f.ReadyInOldSet {
 				set = &now.Validators
 			}
-			fates[i] = j.proposal(&j.proposals[i], set)
+			fates[i], whys[i] = j.proposal(&j.proposals[i], set)
 		}
 	}
 	for i, it := range items {
 		switch {
 		case it.proposal == 0:
 			fates[i] = j.giveBack(it.slot)
+		case j.proposals[i].Status == StatusTrial:
+			fates[i] = j.revert(&j.proposals[i])
 		case j.proposals[i].Subject != SubjectValidators:
-			fates[i] = j.proposal(&j.proposals[i], &j.next.Validators)
+			fates[i], whys[i] = j.proposal(&j.proposals[i], &j.next.Validators)
 		}
-		d.Outcomes = append(d.Outcomes, Outcome{it.proposal, j.slot(i, it), fates[i]})
+		d.Outcomes = append(d.Outcomes, Outcome{it.proposal, j.slot(i, it), fates[i], whys[i]})
 	}
-	if slices.Contains(fates, FateActivate) {
+	if slices.Contains(fates, FateActivate) || slices.Contains(fates, FateRevert) {
 		j.next.Epoch, j.next.First = now.Epoch+1, h+1
 		d.Next = &j.next
 	}
@@ -93,6 +101,7 @@ func decide(s State, h quoin.Height, f Flaws) Decision {
 
 // judgement is one call of Decide.
 type judgement struct {
+	env       *Environment
 	state     State
 	height    quoin.Height
 	now       *quoin.Configuration
@@ -109,31 +118,34 @@ func (j *judgement) slot(i int, it item) string {
 	return j.proposals[i].Slot()
 }
 
-func (j *judgement) proposal(p *Proposal, set *quoin.ValidatorSet) Fate {
-	if j.flaws.vetoed(j.state, &j.now.Validators, p.Number) {
-		return FateVeto
+func (j *judgement) proposal(p *Proposal, set *quoin.ValidatorSet) (Fate, Why) {
+	if j.flaws.vetoed(j.state, &j.now.Validators, p) {
+		return FateVeto, WhyVeto
 	}
 	if p.pastLife(j.height) {
-		return FateReject
+		return FateReject, WhyEndOfLife
 	}
 	if !set.IsQuorum(readyWeight(j.state, j.now, set, p)) {
-		if p.Moves >= j.now.Parameters.ActivationRetries {
-			return FateReject
-		}
-		return FateMove
+		return j.later(p, WhyReadiness)
 	}
-	next := j.next
-	if p.Subject == SubjectValidators {
-		next.Validators = p.Validators
-	} else {
-		next = j.next.WithBinding(p.Binding)
+	if gate(j.env, j.state, j.now, j.height, p, policy.StepActivate) != OK {
+		return j.later(p, WhyPolicy)
 	}
+	next := p.apply(&j.next)
 	if next.Check() != nil {
-		return FateReject
+		return FateReject, WhyConfiguration
 	}
 	j.next = next
 	j.changed = append(j.changed, p.Slot())
-	return FateActivate
+	return FateActivate, WhyNone
+}
+
+// later moves a proposal on, unless it was moved as often as it may.
+func (j *judgement) later(p *Proposal, why Why) (Fate, Why) {
+	if p.Moves >= j.now.Parameters.ActivationRetries {
+		return FateReject, why
+	}
+	return FateMove, why
 }
 
 func (j *judgement) giveBack(slotName string) Fate {
@@ -141,14 +153,32 @@ func (j *judgement) giveBack(slotName string) Fate {
 	if slot.Return.From != slot.Serving || slices.Contains(j.changed, slotName) {
 		return FateVoid
 	}
-	target := returned(j.state, slotName, &slot.Return)
-	if target.Bound {
+	j.restore(slotName, &slot.Return)
+	return FateActivate
+}
+
+// revert ends a trial that nobody confirmed.
+func (j *judgement) revert(p *Proposal) Fate {
+	slot, _ := ReadSlot(j.state, p.Slot())
+	line := mustServed(j.state, p.Slot(), slot.Serving)
+	if line.Proposal != p.Number || slices.Contains(j.changed, p.Slot()) {
+		return FateVoid
+	}
+	j.restore(p.Slot(), &Return{From: slot.Serving, To: line.Before})
+	return FateRevert
+}
+
+func (j *judgement) restore(slotName string, ret *Return) {
+	target := returned(j.state, slotName, ret)
+	switch {
+	case slotName == ParametersSlot:
+		j.next.Parameters = target.Parameters
+	case target.Bound:
 		j.next = j.next.WithBinding(target.Binding)
-	} else {
+	default:
 		j.next = without(&j.next, slotName)
 	}
 	j.changed = append(j.changed, slotName)
-	return FateActivate
 }
 
 // Enact writes a decision. It belongs to executing d.Height: once, on the state that was decided
@@ -173,28 +203,93 @@ func Enact(s State, d Decision) {
 			enactProposal(s, &d, &now, o)
 		}
 	}
+	if d.Next != nil {
+		void(s, d.Next)
+	}
+	record(s, AuditDecision, d.Height, d.appendBinary(nil))
+	if d.Next != nil {
+		s.Put(AuditKey(d.Next.Epoch), ReadAudit(s).appendBinary(nil))
+	}
+}
+
+// appendBinary appends the canonical bytes of what was decided.
+func (d *Decision) appendBinary(b []byte) []byte {
+	b = canonical.AppendUint16(b, uint16(len(d.Outcomes)))
+	for _, o := range d.Outcomes {
+		b = canonical.AppendBytes8(canonical.AppendUint64(b, o.Proposal), o.Slot)
+		b = append(b, byte(o.Fate), byte(o.Why))
+	}
+	if d.Next != nil {
+		b = d.Next.AppendBinary(b)
+	}
+	return b
 }
 
 func enactProposal(s State, d *Decision, now *quoin.Configuration, o Outcome) {
 	p := mustProposal(s, o.Proposal)
+	p.Due = 0 // the schedule of this height is gone
 	switch o.Fate {
 	case FateMove:
 		p.Moves++
 		p.Activation = d.Height + quoin.Height(now.Parameters.ActivationDelayHeights)
+		p.Due, p.Ending.Why = p.Activation, o.Why
 		putProposal(s, &p)
-		items := append(loadItems(s, p.Activation), item{order: p.Order, proposal: p.Number})
-		slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.order, b.order) })
-		putItems(s, p.Activation, items)
+		putItem(s, p.Due, item{order: p.Order, proposal: p.Number})
 	case FateReject:
+		p.Ending = Ending{Why: o.Why, Height: d.Height}
 		closeProposal(s, &p, StatusRejected, d.Height)
 	case FateVeto:
+		p.Ending = Ending{Why: WhyVeto, Height: d.Height}
 		closeProposal(s, &p, StatusVetoed, d.Height)
 	case FateActivate:
-		closeProposal(s, &p, StatusActive, d.Height)
-		if p.Subject != SubjectValidators {
-			serve(s, o.Slot, StatusRetired, Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal,
-				Proposal: p.Number, Bound: true, Binding: p.Binding})
+		p.Ending = Ending{}
+		enactActivation(s, d, &p)
+	case FateRevert:
+		slot, _ := ReadSlot(s, o.Slot)
+		before := mustServed(s, o.Slot, slot.Serving).Before
+		putProposal(s, &p)
+		p.Ending = Ending{Why: WhyUnconfirmed, Height: d.Height}
+		line := returned(s, o.Slot, &Return{From: slot.Serving, To: before})
+		line.Epoch, line.First, line.Cause = d.Next.Epoch, d.Next.First, CauseUnconfirmed
+		closeProposal(s, &p, StatusRolledBack, d.Height)
+		serve(s, o.Slot, line)
+	case FateVoid:
+		putProposal(s, &p)
+	}
+}
+
+func putItem(s State, at quoin.Height, it item) {
+	items := append(loadItems(s, at), it)
+	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.order, b.order) })
+	putItems(s, at, items)
+}
+
+// enactActivation lets what was proposed serve: on trial, with the trial's end in the schedule, or for
+// good.
+func enactActivation(s State, d *Decision, p *Proposal) {
+	slot, _ := ReadSlot(s, p.Slot())
+	if line, ok := ReadServed(s, p.Slot(), slot.Serving); ok && line.Proposal != 0 {
+		q := mustProposal(s, line.Proposal)
+		q.Status, q.Ending = StatusSuperseded, Ending{Why: WhyReplaced, Height: d.Height}
+		putProposal(s, &q)
+	}
+	if p.Plan.Trial > 0 {
+		p.Status, p.Due = StatusTrial, d.Height+quoin.Height(p.Plan.Trial)
+		putProposal(s, p)
+		p.Order = enter(s, p.Due, item{proposal: p.Number})
+		putProposal(s, p)
+	} else {
+		closeProposal(s, p, StatusActive, d.Height)
+	}
+	switch p.Subject {
+	case SubjectValidators, SubjectPolicies:
+	case SubjectMembers:
+		for i := range p.Members {
+			s.Delete(DisabledKey(p.Members[i].Name))
 		}
+	default:
+		serve(s, p.Slot(), Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal, Proposal: p.Number,
+			Bound: p.Subject != SubjectUnbind, Binding: p.Binding, Parameters: p.Parameters})
 	}
 }
 
@@ -206,40 +301,64 @@ func enactReturn(s State, d *Decision, o Outcome) {
 	if o.Fate == FateVoid {
 		return
 	}
+	if last := mustServed(s, o.Slot, ret.From); last.Proposal != 0 {
+		p := mustProposal(s, last.Proposal)
+		closeProposal(s, &p, statusAfter(ret.Cause), d.Height)
+	}
 	line := returned(s, o.Slot, &ret)
 	line.Epoch, line.First, line.Cause = d.Next.Epoch, d.Next.First, ret.Cause
-	status := StatusRolledBack
-	if ret.Cause == CauseQuarantine {
-		status = StatusQuarantined
-	}
-	serve(s, o.Slot, status, line)
+	serve(s, o.Slot, line)
 }
 
-// serve adds a line to a slot's history. The proposal whose binding served until now gets status.
-func serve(s State, slotName string, status Status, line Served) {
+func statusAfter(c Cause) Status {
+	switch c {
+	case CauseQuarantine:
+		return StatusQuarantined
+	case CausePause:
+		return StatusPaused
+	}
+	return StatusRolledBack
+}
+
+// serve adds a line to a slot's history. A proposal that a return brings back is what it was before.
+func serve(s State, slotName string, line Served) {
 	slot, _ := ReadSlot(s, slotName)
 	if slot.Serving == 0 {
 		// Nothing served here before, which is something that one can return to.
 		putServed(s, slotName, &Served{Number: 1, Epoch: 1, First: 1, Cause: CauseGenesis})
 		slot.Serving = 1
 	}
-	last := mustServed(s, slotName, slot.Serving)
-	if last.Proposal != 0 {
-		p := mustProposal(s, last.Proposal)
-		p.Status = status
-		putProposal(s, &p)
-	}
 	if line.Cause == CauseProposal {
-		line.Before = last.Number
+		line.Before = slot.Serving
 	} else if line.Proposal != 0 {
 		p := mustProposal(s, line.Proposal)
-		p.Status = StatusActive
+		p.Status, p.Ending = StatusActive, Ending{}
+		if p.EndOfUse != 0 {
+			p.Status = StatusDeprecated
+		}
 		putProposal(s, &p)
 	}
-	line.Number = last.Number + 1
-	slot.Serving = line.Number
+	slot.Serving++
+	line.Number = slot.Serving
 	putServed(s, slotName, &line)
 	putSlot(s, slotName, &slot)
+}
+
+// void sends back to their beginning the open proposals that are not judged against what they were:
+// what was said of them was said of something else.
+func void(s State, next *quoin.Configuration) {
+	for _, n := range loadOpen(s) {
+		p := mustProposal(s, n)
+		if p.Status == StatusTrial {
+			continue // it changed the basis itself
+		}
+		if b := basis(s, next, p.Slot()); b != p.Basis {
+			unschedule(s, &p)
+			p.restart()
+			p.Basis = b
+			putProposal(s, &p)
+		}
+	}
 }
 
 func without(c *quoin.Configuration, slot string) quoin.Configuration {

@@ -51,6 +51,28 @@ const (
 	NotSuspended
 	EndOfLife
 	TooManyYours
+	NotResponder
+	NotAssessor
+	NotMember
+	NotPrechecked
+	WrongStage
+	NoPolicy
+	PolicyRefuses
+	BadPolicy
+	WouldLock
+	BadPlan
+	BadNodes
+	FixedParameter
+	EvidenceExpired
+	BadInterval
+	LateReport
+	StillBound
+	RetiredRelease
+	NoKey
+	KeyTaken
+	KeySignature
+	LastApprover
+	ConfusableName
 	codeEnd
 )
 
@@ -90,6 +112,28 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"not-suspended", "the namespace is not suspended"},
 	{"end-of-life", "the release's end of life comes before it would serve"},
 	{"too-many-yours", "the proposer has as many open proposals as one may have; cancel one"},
+	{"not-responder", "the sender does not hold the responder role, which this command needs, and is no validator where one would do"},
+	{"not-assessor", "the sender does not hold the assessor role, which this command needs"},
+	{"not-member", "the sender is no member, or its key was rotated or revoked"},
+	{"not-prechecked", "no quorum of validators has found yet that the proposal can run"},
+	{"wrong-stage", "the proposal does not take this command where it stands"},
+	{"no-policy", "no policy says when a change of this class may take this step"},
+	{"policy-refuses", "the policy for this step does not hold; see quoin policy explain"},
+	{"bad-policy", "a policy does not pass its checks"},
+	{"would-lock", "with this change nobody could ever approve another"},
+	{"bad-plan", "a shadow, trial, state road or envelope that does not fit what is proposed"},
+	{"bad-nodes", "a binding of some nodes needs a label, a hook of class N, and nodes"},
+	{"fixed-parameter", "the parameter is fixed for the life of the chain"},
+	{"evidence-expired", "the evidence ends before it would count"},
+	{"bad-interval", "the report is of heights that are not an interval of this chain, or have not been yet"},
+	{"late-report", "the interval was agreed on already, or lies too far back"},
+	{"still-bound", "something binds the release, is about to, or would return to it"},
+	{"retired-release", "the release was retired for good"},
+	{"no-key", "no member holds such a key"},
+	{"key-taken", "the new key is in use or was given up before"},
+	{"key-signature", "the new key did not sign the rotation"},
+	{"last-approver", "nobody would be left to approve anything"},
+	{"confusable-name", "the name looks like one that belongs to another author"},
 }
 
 // String returns the stable name.

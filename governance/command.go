@@ -1,6 +1,9 @@
 package governance
 
 import (
+	"unicode"
+	"unicode/utf8"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 )
@@ -11,19 +14,31 @@ type Kind byte
 // The kinds. Numbers are stable; those from KindReserved on are not governance's but belong to
 // other transactions of the kernel, which share its namespace.
 const (
-	KindPropose  Kind = 1
-	KindApprove  Kind = 2
-	KindSchedule Kind = 3
-	KindReady    Kind = 4
-	KindVeto     Kind = 5
-	KindRollback Kind = 6
-	KindCancel   Kind = 7
-	KindLift     Kind = 8
-	KindReserved Kind = 0x80
+	KindPropose   Kind = 1
+	KindApprove   Kind = 2
+	KindSchedule  Kind = 3
+	KindReady     Kind = 4
+	KindVeto      Kind = 5
+	KindRollback  Kind = 6
+	KindCancel    Kind = 7
+	KindLift      Kind = 8
+	KindPrecheck  Kind = 9
+	KindReject    Kind = 10
+	KindAttest    Kind = 11
+	KindShadow    Kind = 12
+	KindReport    Kind = 13
+	KindHealth    Kind = 14
+	KindConfirm   Kind = 15
+	KindPause     Kind = 16
+	KindResume    Kind = 17
+	KindDeprecate Kind = 18
+	KindRetire    Kind = 19
+	KindRotate    Kind = 20
+	KindRevoke    Kind = 21
+	KindReserved  Kind = 0x80
 )
 
-// Command is one of Propose, Approve, Schedule, Ready, Veto, Rollback, Cancel, Lift: what the
-// payload of a kernel transaction asks for.
+// Command is what the payload of a kernel transaction asks for: one of the types below.
 type Command interface {
 	Kind() Kind
 	appendBody(b []byte) []byte
@@ -32,75 +47,19 @@ type Command interface {
 // ProposalNumber numbers the proposals of a chain from 1. 0 stands for none.
 type ProposalNumber uint64
 
-// Subject says what a proposal changes.
-type Subject byte
+// NoteMax bounds a note: bytes of UTF-8, all of it printable.
+const NoteMax = 200
 
-// The subjects.
-const (
-	SubjectRelease    Subject = 1 // a release is to serve a slot
-	SubjectBuiltin    Subject = 2 // a built-in is to serve a slot, or its parameters are to change
-	SubjectValidators Subject = 3 // another validator set
-)
-
-// Release is one immutable build of a plugin, as its proposal states it. That the module with the
-// digest says the same of itself is what a validator's readiness attests.
-type Release struct {
-	Digest    quoin.Hash   // of the module's file
-	Name      string       // 1 to ReleaseNameMax of [a-z0-9.-]; belongs to its first author
-	Version   string       // for people: 1 to VersionMax of [a-z0-9.+-]
-	Sequence  uint64       // for machines: grows from release to release of a name
-	EndOfLife quoin.Height // from which on it must not be activated; 0 for never
-	Size      uint64       // of the module's file, in bytes
-	Author    quoin.PublicKey
-	Signature quoin.Signature // the author's, over Environment.AuthorBytes(Digest)
-}
-
-// Propose opens a proposal. Use NewRelease, NewBuiltin or NewValidators.
-//
-// The signature of the transaction that carries it is the proposal's signature: it covers the
-// chain's origin (network, chain and genesis) and, with the payload, name, version, sequence and
-// digest, so that it means nothing on another chain.
-type Propose struct {
-	Subject    Subject
-	Binding    quoin.Binding      // of a release or built-in
-	Release    Release            // of a release; its digest is the binding's
-	Validators quoin.ValidatorSet // of SubjectValidators
-}
-
-// NewRelease proposes that a release serves a slot. Of the binding, hook, namespace, parameters
-// and fuel count.
-func NewRelease(r Release, b quoin.Binding) Propose {
-	b.Builtin, b.Release = "", r.Digest
-	return Propose{Subject: SubjectRelease, Binding: b, Release: r}
-}
-
-// NewBuiltin proposes that a built-in, b.Builtin, serves a slot.
-func NewBuiltin(b quoin.Binding) Propose {
-	b.Release = quoin.Hash{}
-	return Propose{Subject: SubjectBuiltin, Binding: b}
-}
-
-// NewValidators proposes another validator set.
-func NewValidators(set quoin.ValidatorSet) Propose {
-	return Propose{Subject: SubjectValidators, Validators: set}
-}
-
-// ValidatorsSlot is what a proposal of SubjectValidators would fill; no hook has this name.
-const ValidatorsSlot = "validators"
-
-// Slot returns what the proposal would fill. At most one open proposal has it.
-func (p *Propose) Slot() string {
-	if p.Subject == SubjectValidators {
-		return ValidatorsSlot
-	}
-	return p.Binding.Slot()
-}
-
-// Approve is an approver's consent. With a Height other than 0, a sender that may propose as well
-// schedules in the same command; then both succeed or neither.
+// Approve is an approver's consent. It replaces a rejection by the same member.
 type Approve struct {
 	Proposal ProposalNumber
-	Height   quoin.Height
+	Note     string
+}
+
+// Reject is an approver's refusal. It replaces an approval by the same member.
+type Reject struct {
+	Proposal ProposalNumber
+	Note     string
 }
 
 // Schedule fixes the last height before an approved proposal takes effect.
@@ -109,38 +68,129 @@ type Schedule struct {
 	Height   quoin.Height
 }
 
-// Ready is a validator's attestation that it can run what the proposal brings: the module with the
-// digest is there, says of itself what the proposal says, passed every check and is compiled; for
+// Precheck is a validator's finding about what a proposal brings. Code 0: the module with the digest
+// is there, says of itself what the proposal says, passed every check, compiles and accepts its
+// parameters. Others say why not; see PrecheckCode.
+type Precheck struct {
+	Proposal ProposalNumber
+	Code     PrecheckCode
+}
+
+// Ready is a validator's word, after the schedule, that it can run what the proposal brings now; for
 // a validator set, that it has the state and every release in use, which has to be said again in
 // every epoch. It may be repeated.
 type Ready struct{ Proposal ProposalNumber }
 
 // Veto is a validator's objection.
-type Veto struct{ Proposal ProposalNumber }
+type Veto struct {
+	Proposal ProposalNumber
+	Note     string
+}
 
 // Rollback asks that a slot returns from what serves it, which must be the history number From, to
 // what served before.
 type Rollback struct {
 	Slot string
 	From HistoryNumber
+	Note string
 }
 
-// Cancel withdraws an open proposal.
-type Cancel struct{ Proposal ProposalNumber }
+// Cancel withdraws a proposal that is not in effect.
+type Cancel struct {
+	Proposal ProposalNumber
+	Note     string
+}
 
-// Lift ends the suspension of a namespace; it takes as many approvers as a proposal.
+// Lift is an approver's voice for ending the suspension of a namespace.
 type Lift struct{ Namespace string }
 
-var (
-	_ Command = Propose{}
-	_ Command = Approve{}
-	_ Command = Schedule{}
-	_ Command = Ready{}
-	_ Command = Veto{}
-	_ Command = Rollback{}
-	_ Command = Cancel{}
-	_ Command = Lift{}
-)
+// Attest is an assessor's evidence about a proposal. It replaces earlier evidence of the kind by the
+// same member.
+type Attest struct {
+	Proposal ProposalNumber
+	Evidence EvidenceKind
+	Result   EvidenceResult
+	Digest   quoin.Hash   // SHA-256 of the report
+	Until    quoin.Height // the last height at which it counts
+	Note     string
+}
+
+// Shadow begins to run what was approved beside what serves.
+type Shadow struct{ Proposal ProposalNumber }
+
+// Comparison says how a candidate and an incumbent compared, on the same input, over some heights.
+type Comparison struct {
+	Compared uint64       // calls
+	Diverged uint64       // of those, with another result
+	Faults   uint64       // of those, at which the candidate faulted and the incumbent did not
+	Skipped  uint64       // calls that were not compared
+	First    quoin.Height // of the first difference or fault; 0 for none
+	Digest   quoin.Hash   // of every compared result, height by height
+}
+
+// Report is what a validator's shadow found in the heights up to Through since the report before:
+// Parameters.ReportHeights of them; Through is a multiple of that.
+type Report struct {
+	Proposal ProposalNumber
+	Through  quoin.Height
+	Comparison
+}
+
+// Health is a validator's report on how it fares with what is on trial, or, if bad, with what is
+// active, over the same heights as a Report.
+type Health struct {
+	Proposal  ProposalNumber
+	Through   quoin.Height
+	Reason    HealthReason // 0: good
+	Gaps      uint64       // views that brought no block
+	SlowCalls uint64       // calls slower than the node allows for their fuel
+	LatencyMS uint64       // from a block's proposal to its certificate, 99th percentile
+	Comparison
+}
+
+// Confirm makes a trial active.
+type Confirm struct {
+	Proposal ProposalNumber
+	Note     string
+}
+
+// Pause stops a shadow, a schedule, a trial or what is active, until it is resumed.
+type Pause struct {
+	Proposal ProposalNumber
+	Note     string
+}
+
+// Resume brings a paused proposal back to its beginning: nothing that was said of it counts any more.
+type Resume struct {
+	Proposal ProposalNumber
+	Note     string
+}
+
+// Deprecate sets the height from which on nobody should use what a proposal brought.
+type Deprecate struct {
+	Proposal  ProposalNumber
+	EndOfLife quoin.Height
+	Note      string
+}
+
+// Retire ends what a proposal brought for good: nothing may bind its release again.
+type Retire struct {
+	Proposal ProposalNumber
+	Note     string
+}
+
+// Rotate replaces the sender's key, a member's, by another. Signature is the new key's, over
+// RotationBytes: who asks must hold both.
+type Rotate struct {
+	New       quoin.PublicKey
+	Signature quoin.Signature
+}
+
+// Revoke is a voice for taking a member's rights from a key; of the member itself it is enough.
+type Revoke struct {
+	Key  quoin.PublicKey
+	Note string
+}
 
 // Encode returns the canonical bytes of a command: its kind in one byte, then its fields.
 func Encode(c Command) []byte { return c.appendBody([]byte{byte(c.Kind())}) }
@@ -164,22 +214,50 @@ func readCommand(r *canonical.Reader) Command {
 	case KindPropose:
 		return readPropose(r)
 	case KindApprove:
-		return Approve{ProposalNumber(r.Uint64()), quoin.Height(r.Uint64())}
+		return Approve{readNumber(r), readNote(r)}
+	case KindReject:
+		return Reject{readNumber(r), readNote(r)}
 	case KindSchedule:
-		return Schedule{ProposalNumber(r.Uint64()), quoin.Height(r.Uint64())}
+		return Schedule{readNumber(r), readHeight(r)}
+	case KindPrecheck:
+		return Precheck{readNumber(r), PrecheckCode(r.Uint32())}
 	case KindReady:
-		return Ready{ProposalNumber(r.Uint64())}
+		return Ready{readNumber(r)}
 	case KindVeto:
-		return Veto{ProposalNumber(r.Uint64())}
+		return Veto{readNumber(r), readNote(r)}
 	case KindRollback:
-		return Rollback{readSlotName(r), HistoryNumber(r.Uint64())}
+		return Rollback{readSlotName(r), HistoryNumber(r.Uint64()), readNote(r)}
 	case KindCancel:
-		return Cancel{ProposalNumber(r.Uint64())}
+		return Cancel{readNumber(r), readNote(r)}
 	case KindLift:
-		c := Lift{string(r.Bytes8(quoin.NamespaceMax))}
-		if r.Err() == nil && !quoin.IsName(c.Namespace, quoin.NamespaceMax) {
-			r.Fail("namespace %q", c.Namespace)
-		}
+		return Lift{readNamespace(r)}
+	case KindAttest:
+		return readAttest(r)
+	case KindShadow:
+		return Shadow{readNumber(r)}
+	case KindReport:
+		return Report{readNumber(r), readHeight(r), readComparison(r)}
+	case KindHealth:
+		return Health{readNumber(r), readHeight(r), HealthReason(r.Uint32()), r.Uint64(), r.Uint64(), r.Uint64(), readComparison(r)}
+	case KindConfirm:
+		return Confirm{readNumber(r), readNote(r)}
+	case KindPause:
+		return Pause{readNumber(r), readNote(r)}
+	case KindResume:
+		return Resume{readNumber(r), readNote(r)}
+	case KindDeprecate:
+		return Deprecate{readNumber(r), readHeight(r), readNote(r)}
+	case KindRetire:
+		return Retire{readNumber(r), readNote(r)}
+	case KindRotate:
+		var c Rotate
+		r.Copy(c.New[:])
+		r.Copy(c.Signature[:])
+		return c
+	case KindRevoke:
+		var c Revoke
+		r.Copy(c.Key[:])
+		c.Note = readNote(r)
 		return c
 	default:
 		r.Fail("command of unknown kind %d", kind)
@@ -187,97 +265,66 @@ func readCommand(r *canonical.Reader) Command {
 	}
 }
 
-// Kind returns KindPropose.
-func (Propose) Kind() Kind { return KindPropose }
+func readNumber(r *canonical.Reader) ProposalNumber { return ProposalNumber(r.Uint64()) }
 
-// Kind returns KindApprove.
-func (Approve) Kind() Kind { return KindApprove }
-
-// Kind returns KindSchedule.
-func (Schedule) Kind() Kind { return KindSchedule }
-
-// Kind returns KindReady.
-func (Ready) Kind() Kind { return KindReady }
-
-// Kind returns KindVeto.
-func (Veto) Kind() Kind { return KindVeto }
-
-// Kind returns KindRollback.
-func (Rollback) Kind() Kind { return KindRollback }
-
-// Kind returns KindCancel.
-func (Cancel) Kind() Kind { return KindCancel }
-
-// Kind returns KindLift.
-func (Lift) Kind() Kind { return KindLift }
-
-func (c Approve) appendBody(b []byte) []byte {
-	return canonical.AppendUint64(canonical.AppendUint64(b, c.Proposal), c.Height)
-}
-
-func (c Schedule) appendBody(b []byte) []byte {
-	return canonical.AppendUint64(canonical.AppendUint64(b, c.Proposal), c.Height)
-}
-
-func (c Ready) appendBody(b []byte) []byte  { return canonical.AppendUint64(b, c.Proposal) }
-func (c Veto) appendBody(b []byte) []byte   { return canonical.AppendUint64(b, c.Proposal) }
-func (c Cancel) appendBody(b []byte) []byte { return canonical.AppendUint64(b, c.Proposal) }
-func (c Lift) appendBody(b []byte) []byte   { return canonical.AppendBytes8(b, c.Namespace) }
-
-func (c Rollback) appendBody(b []byte) []byte {
-	return canonical.AppendUint64(canonical.AppendBytes8(b, c.Slot), c.From)
-}
-
-func (p Propose) appendBody(b []byte) []byte {
-	b = append(b, byte(p.Subject))
-	if p.Subject == SubjectValidators {
-		return p.Validators.AppendBinary(b)
+func readNamespace(r *canonical.Reader) string {
+	s := string(r.Bytes8(quoin.NamespaceMax))
+	if r.Err() == nil && !quoin.IsName(s, quoin.NamespaceMax) {
+		r.Fail("namespace %q", s)
 	}
-	b = p.Binding.AppendBinary(b)
-	if p.Subject == SubjectRelease {
-		b = p.Release.appendFacts(b)
-	}
-	return b
+	return s
 }
 
-func readPropose(r *canonical.Reader) Propose {
-	p := Propose{Subject: Subject(r.Byte())}
-	switch p.Subject {
-	case SubjectValidators:
-		p.Validators = quoin.ReadValidatorSet(r)
-	case SubjectRelease:
-		p.Binding = quoin.ReadBinding(r)
-		p.Release = readFacts(r, p.Binding.Release)
-	case SubjectBuiltin:
-		p.Binding = quoin.ReadBinding(r)
-	default:
-		r.Fail("proposal of unknown subject %d", p.Subject)
+func readNote(r *canonical.Reader) string {
+	s := string(r.Bytes8(NoteMax))
+	if r.Err() == nil && !IsNote(s) {
+		r.Fail("a note that is not printable UTF-8")
 	}
-	if r.Err() == nil && (p.Subject == SubjectRelease) == p.Binding.Release.IsZero() {
-		r.Fail("subject %d and binding do not fit together", p.Subject)
-	}
-	return p
+	return s
 }
 
-// appendFacts appends all of a release but its digest, which stands in the binding or the key.
-func (x *Release) appendFacts(b []byte) []byte {
-	b = canonical.AppendBytes8(b, x.Name)
-	b = canonical.AppendBytes8(b, x.Version)
-	b = canonical.AppendUint64(b, x.Sequence)
-	b = canonical.AppendUint64(b, x.EndOfLife)
-	b = canonical.AppendUint64(b, x.Size)
-	b = append(b, x.Author[:]...)
-	return append(b, x.Signature[:]...)
+// IsNote reports whether a text may be a note.
+func IsNote(s string) bool {
+	if len(s) > NoteMax || !utf8.ValidString(s) {
+		return false
+	}
+	for _, c := range s {
+		if !unicode.IsPrint(c) {
+			return false
+		}
+	}
+	return true
 }
 
-func readFacts(r *canonical.Reader, digest quoin.Hash) Release {
-	x := Release{Digest: digest}
-	x.Name = string(r.Bytes8(ReleaseNameMax))
-	x.Version = string(r.Bytes8(VersionMax))
-	x.Sequence = r.Uint64()
-	x.EndOfLife = quoin.Height(r.Uint64())
-	x.Size = r.Uint64()
-	r.Copy(x.Author[:])
-	r.Copy(x.Signature[:])
-	return x
+func readAttest(r *canonical.Reader) Attest {
+	c := Attest{Proposal: readNumber(r), Evidence: EvidenceKind(r.Byte()), Result: EvidenceResult(r.Byte())}
+	r.Copy(c.Digest[:])
+	c.Until = readHeight(r)
+	c.Note = readNote(r)
+	if r.Err() == nil && !c.Evidence.has(c.Result) {
+		r.Fail("evidence of kind %d with result %d", c.Evidence, c.Result)
+	}
+	return c
+}
+
+func readComparison(r *canonical.Reader) Comparison {
+	c := Comparison{Compared: r.Uint64(), Diverged: r.Uint64(), Faults: r.Uint64(), Skipped: r.Uint64(), First: readHeight(r)}
+	r.Copy(c.Digest[:])
+	if r.Err() == nil && (c.Diverged > c.Compared || c.Faults > c.Compared) {
+		r.Fail("more differences or faults than comparisons")
+	}
+	return c
+}
+
+func (c *Comparison) append(b []byte) []byte {
+	for _, n := range []uint64{c.Compared, c.Diverged, c.Faults, c.Skipped, uint64(c.First)} {
+		b = canonical.AppendUint64(b, n)
+	}
+	return append(b, c.Digest[:]...)
+}
+
+func appendNote(b []byte, note string) []byte { return canonical.AppendBytes8(b, note) }
+
+func appendNumbered(b []byte, n ProposalNumber, note string) []byte {
+	return appendNote(canonical.AppendUint64(b, n), note)
 }

@@ -23,6 +23,7 @@ func RecordFault(env Environment, s State, slotName string, code uint32, h quoin
 	f, _ := load(s, key, readFault)
 	f.Release, f.Count, f.Code, f.Height = binding.Release, f.Count+1, code, h
 	putFault(s, key, &f)
+	record(s, AuditFault, h, canonical.AppendUint32(canonical.AppendBytes8(nil, slotName), code))
 	if f.Count < FaultsMax {
 		return
 	}
@@ -30,9 +31,16 @@ func RecordFault(env Environment, s State, slotName string, code uint32, h quoin
 	if line, ok := ReadServed(s, slotName, slot.Serving); !ok || line.First > h {
 		return // in the epoch's last block: it has gone already
 	}
-	if ret, code := checkReturn(&env, s, slotName, CauseQuarantine, slot.Serving, h); code == OK {
-		enterReturn(s, slotName, ret)
+	ret, returns := checkReturn(&env, s, slotName, CauseQuarantine, slot.Serving, h)
+	if returns != OK {
+		return
 	}
+	if line := mustServed(s, slotName, slot.Serving); line.Proposal != 0 {
+		p := mustProposal(s, line.Proposal)
+		p.Ending = Ending{Why: WhyFaults, Code: code, Height: h}
+		putProposal(s, &p)
+	}
+	enterReturn(s, slotName, ret)
 }
 
 // checkReturn returns the return of a slot from the history line from, requested at h, or why there
@@ -41,14 +49,14 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	slot, _ := ReadSlot(s, slotName)
 	line, ok := ReadServed(s, slotName, slot.Serving)
 	switch {
-	case !ok || !line.Bound:
+	case !ok || !line.Bound && line.Cause != CauseProposal:
 		return Return{}, NoSlot
 	case from != slot.Serving:
 		return Return{}, NotServing
 	case slot.Return.Cause != 0:
 		return Return{}, AlreadyReturning
 	}
-	ret := Return{Cause: cause, From: from, To: line.Before, Requested: h, At: h + RiskReducingNotice}
+	ret := Return{Cause: cause, From: from, To: beforeRetired(s, slotName, line.Before), Requested: h, At: h + RiskReducingNotice}
 	if ret.To == 0 {
 		hook, ok := env.Hook(line.Binding.Hook)
 		if !ok || hook.Fallback == "" {
@@ -57,10 +65,23 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 		ret.Fallback = hook.Fallback
 	}
 	target := returned(s, slotName, &ret)
-	if target.Bound && equalBindings(&target.Binding, &line.Binding) {
+	if target.Bound == line.Bound && target.Parameters == line.Parameters && equalBindings(&target.Binding, &line.Binding) {
 		return Return{}, NothingBefore
 	}
 	return ret, OK
+}
+
+// beforeRetired returns the line itself or, if what it brings back was retired, the first one before it
+// that was not.
+func beforeRetired(s State, slotName string, n HistoryNumber) HistoryNumber {
+	for n != 0 {
+		line := mustServed(s, slotName, n)
+		if line.Proposal == 0 || mustProposal(s, line.Proposal).Status != StatusRetired {
+			break
+		}
+		n = line.Before
+	}
+	return n
 }
 
 func enterReturn(s State, slotName string, ret Return) {
@@ -93,7 +114,9 @@ func Suspend(s State, namespace string, x Suspension) bool {
 		return false
 	}
 	b := canonical.AppendUint32(canonical.AppendUint64(nil, x.Height), x.Reason)
-	s.Put(SuspendedKey(namespace), append(b, x.Evidence[:]...))
+	b = append(b, x.Evidence[:]...)
+	s.Put(SuspendedKey(namespace), b)
+	record(s, AuditSuspension, x.Height, append(canonical.AppendBytes8(nil, namespace), b...))
 	return true
 }
 

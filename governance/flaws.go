@@ -23,7 +23,9 @@ func (f Flaws) Apply(env Environment, s State, h quoin.Height, signer quoin.Publ
 }
 
 // Decide is the function of this name, with the flaws.
-func (f Flaws) Decide(s State, h quoin.Height) Decision { return decide(s, h, f) }
+func (f Flaws) Decide(env Environment, s State, h quoin.Height) Decision {
+	return decide(&env, s, h, f)
+}
 
 // Fold is the function of this name, with the flaws.
 func (f Flaws) Fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block], last quoin.Height) ([]quoin.Configuration, error) {

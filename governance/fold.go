@@ -34,7 +34,7 @@ func fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block],
 	Init(s, genesis)
 	epochs := []quoin.Configuration{*genesis}
 	begin := func(h quoin.Height) {
-		d := f.Decide(s, h)
+		d := f.Decide(env, s, h)
 		Enact(s, d)
 		if d.Next != nil {
 			epochs = append(epochs, *d.Next)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
 )
 
 // Limits of governance.
@@ -14,9 +15,15 @@ const (
 	OpenProposalsMax    = 64                 // of a chain
 	OpenPerProposerMax  = 48                 // so that no proposer alone keeps others from proposing
 	OpenHeightsMax      = 100_000            // from proposal to schedule; afterwards any proposer may cancel
+	PlanHeightsMax      = 100_000            // of a shadow or a trial
 	AheadHeightsMax     = 100_000            // from schedule to activation
 	FaultsMax           = 3                  // of one binding in one epoch that its slot does not survive
 	RiskReducingNotice  = 1                  // heights between a rollback and its activation
+
+	revokersMin     = 2  // voices that take another member's rights
+	liftersMin      = 2  // approvers that lift a suspension, or all there are
+	reportIntervals = 64 // how old a shadow's report may be
+	healthIntervals = 4  // how long a health report counts
 )
 
 // State is the kernel's namespace, as of the transaction before. Keys are relative to the
@@ -39,13 +46,15 @@ const (
 	ClassNode          Class = 'N' // a bad plugin costs one node's speed
 	ClassLiveness      Class = 'L' // it costs time
 	ClassDeterministic Class = 'D' // it costs its own namespace's results
+	ClassGovernance    Class = 'G' // not a plugin: validators, members, policies
 )
 
 // Hook is what governance knows of an extension point.
 type Hook struct {
 	Name       string // for example "leader.v1"
 	Class      Class
-	Namespaced bool     // a binding needs a namespace; otherwise it must not have one
+	Namespaced bool     // a binding needs a namespace; otherwise it must not have one, but a label
+	Stateful   bool     // what serves it keeps a state of its own
 	Builtins   []string // names of the built-in algorithms
 	Fallback   string   // the built-in that serves when nothing served before; empty if there is none
 	FuelMax    uint64   // the most that a binding may allow one call
@@ -59,6 +68,7 @@ type Environment struct {
 
 	// AuthorBytes returns what an author signs to publish the release with the digest.
 	AuthorBytes func(digest quoin.Hash) []byte
+	Judge       Judge
 	// Verify reports whether signature is key's signature of message. It must be a pure function,
 	// the same on every node.
 	Verify func(key quoin.PublicKey, message []byte, signature quoin.Signature) bool
@@ -81,6 +91,9 @@ func (e *Environment) Hook(name string) (*Hook, bool) {
 // The configuration has passed its Check.
 func Init(s State, genesis *quoin.Configuration) {
 	putEpoch(s, genesis)
+	s.Put(keyAudit, Audit{}.appendBinary(nil))
+	putServed(s, ParametersSlot, &Served{Number: 1, Epoch: genesis.Epoch, First: genesis.First, Cause: CauseGenesis, Bound: true, Parameters: genesis.Parameters})
+	putSlot(s, ParametersSlot, &Slot{Serving: 1})
 	for i := range genesis.Bindings {
 		b := &genesis.Bindings[i]
 		putServed(s, b.Slot(), &Served{Number: 1, Epoch: genesis.Epoch, First: genesis.First, Cause: CauseGenesis, Bound: true, Binding: *b})
@@ -105,6 +118,10 @@ func apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, pay
 	}
 	x := execution{env: &env, state: s, height: h, signer: signer, configuration: ConfigurationAt(s, h), flaws: f}
 	code := x.apply(command)
+	if code == OK {
+		event := append(signer[:len(signer):len(signer)], canonical.AppendBytes32(nil, payload)...)
+		record(s, AuditCommand, h, append(event, x.output...))
+	}
 	return quoin.Result{Code: uint32(code), Output: x.output}
 }
 
@@ -123,20 +140,48 @@ func (x *execution) apply(command Command) Code {
 	switch c := command.(type) {
 	case Propose:
 		return x.propose(&c)
+	case Precheck:
+		return x.precheck(c)
 	case Approve:
-		return x.approve(c)
+		return x.review(c.Proposal, KindApprove, c.Note)
+	case Reject:
+		return x.review(c.Proposal, KindReject, c.Note)
+	case Attest:
+		return x.attest(c)
+	case Shadow:
+		return x.shadow(c)
+	case Report:
+		return x.report(&c)
 	case Schedule:
 		return x.schedule(c)
 	case Ready:
 		return x.ready(c)
 	case Veto:
 		return x.veto(c)
-	case Rollback:
-		return x.rollback(c)
 	case Cancel:
 		return x.cancel(c)
+	case Health:
+		return x.health(&c)
+	case Confirm:
+		return x.confirm(c)
+	case Pause:
+		return x.pause(c)
+	case Resume:
+		return x.resume(c)
+	case Rollback:
+		return x.rollback(c)
+	case Deprecate:
+		return x.deprecate(c)
+	case Retire:
+		return x.retire(c)
 	case Lift:
 		return x.lift(c)
+	case Rotate:
+		return x.rotate(c)
+	case Revoke:
+		return x.revoke(c)
 	}
 	return Malformed
 }
+
+func (x *execution) answer(n uint64) { x.output = canonical.AppendUint64(nil, n) }

@@ -15,29 +15,47 @@ func ReleaseKey(digest quoin.Hash) []byte { return []byte("release/" + digest.St
 // ProposalKey is the key of a proposal.
 func ProposalKey(n ProposalNumber) []byte { return numbered("proposal/", n) }
 
-// ApprovalKey is the key of an approver's approval of a proposal.
-func ApprovalKey(n ProposalNumber, approver quoin.PublicKey) []byte {
-	return voiceKey(numbered("approval/", n), approver)
+// ReviewKey is the key of a member's approval or rejection of a proposal in a round.
+func ReviewKey(p *Proposal, member string) []byte { return append(roundKey("review/", p), member...) }
+
+// EvidenceKey is the key of an assessor's evidence of a kind about a proposal.
+func EvidenceKey(p *Proposal, kind EvidenceKind, member string) []byte {
+	return append(append(roundKey("evidence/"+kind.String()+"/", p)), member...)
 }
 
-// ReadyKey is the key of a validator's readiness for a proposal.
-func ReadyKey(n ProposalNumber, validator quoin.PublicKey) []byte {
-	return voiceKey(numbered("ready/", n), validator)
+// PrecheckKey is the key of a validator's precheck of a proposal in a round.
+func PrecheckKey(p *Proposal, validator quoin.PublicKey) []byte {
+	return append(roundKey("precheck/", p), validator.String()...)
 }
 
-// VetoKey is the key of a validator's veto of a proposal.
-func VetoKey(n ProposalNumber, validator quoin.PublicKey) []byte {
-	return voiceKey(numbered("veto/", n), validator)
+// ReadyKey is the key of a validator's readiness for a proposal in a round.
+func ReadyKey(p *Proposal, validator quoin.PublicKey) []byte {
+	return append(roundKey("ready/", p), validator.String()...)
+}
+
+// VetoKey is the key of a validator's veto of a proposal in a round.
+func VetoKey(p *Proposal, validator quoin.PublicKey) []byte {
+	return append(roundKey("veto/", p), validator.String()...)
+}
+
+// HealthKey is the key of a validator's newest health report on a proposal.
+func HealthKey(p *Proposal, validator quoin.PublicKey) []byte {
+	return append(roundKey("health/", p), validator.String()...)
+}
+
+// ReportKey is the key of what validators reported of a shadow's heights up to one.
+func ReportKey(p *Proposal, through quoin.Height) []byte {
+	return strconv.AppendUint(roundKey("report/", p), uint64(through), 10)
 }
 
 // RollbackKey is the key of a validator's voice for the return of a slot from a line of its history.
 func RollbackKey(slot string, from HistoryNumber, validator quoin.PublicKey) []byte {
-	return voiceKey(numbered("rollback/"+slot+"/", from), validator)
+	return append(append(numbered("rollback/"+slot+"/", from), '/'), validator.String()...)
 }
 
 // LiftKey is the key of an approver's voice for lifting the suspension that began at a height.
-func LiftKey(namespace string, since quoin.Height, approver quoin.PublicKey) []byte {
-	return voiceKey(numbered("lift/"+namespace+"/", since), approver)
+func LiftKey(namespace string, since quoin.Height, member string) []byte {
+	return append(append(numbered("lift/"+namespace+"/", since), '/'), member...)
 }
 
 // ScheduleKey is the key of what is due at a height.
@@ -52,6 +70,9 @@ func HistoryKey(slot string, n HistoryNumber) []byte { return numbered("history/
 // NameKey is the key of a plugin's name.
 func NameKey(name string) []byte { return []byte("name/" + name) }
 
+// SkeletonKey is the key of what a name looks like.
+func SkeletonKey(name string) []byte { return []byte("looks/" + skeleton(name)) }
+
 // FaultKey is the key of the faults of a slot in an epoch.
 func FaultKey(e quoin.Epoch, slot string) []byte {
 	return append(append(numbered("fault/", e), '/'), slot...)
@@ -60,16 +81,36 @@ func FaultKey(e quoin.Epoch, slot string) []byte {
 // SuspendedKey is the key of a namespace's suspension.
 func SuspendedKey(namespace string) []byte { return []byte("suspended/" + namespace) }
 
+// RevokedKey is the key that says that a key has no rights any more.
+func RevokedKey(key quoin.PublicKey) []byte { return []byte("revoked/" + key.String()) }
+
+// RotatedKey is the key of what a rotated key stands for: the member's key in the configuration.
+func RotatedKey(key quoin.PublicKey) []byte { return []byte("rotated/" + key.String()) }
+
+// DisabledKey is the key that says that a member lost its rights.
+func DisabledKey(member string) []byte { return []byte("disabled/" + member) }
+
+// RevocationKey is the key of a member's voice for revoking a key.
+func RevocationKey(key quoin.PublicKey, member string) []byte {
+	return []byte("revocation/" + key.String() + "/" + member)
+}
+
+// AuditKey is the key of the audit chain's state when an epoch began.
+func AuditKey(e quoin.Epoch) []byte { return numbered("audit/", e) }
+
 var (
 	keyNewest   = []byte("epoch")
 	keyCounters = []byte("counters")
 	keyOpen     = []byte("open")
+	keyAudit    = []byte("audit")
 )
 
 func numbered[T ~uint64](prefix string, n T) []byte {
 	return strconv.AppendUint([]byte(prefix), uint64(n), 10)
 }
 
-func voiceKey(b []byte, key quoin.PublicKey) []byte {
-	return append(append(b, '/'), key.String()...)
+// roundKey begins the key of what belongs to one round of a proposal.
+func roundKey(prefix string, p *Proposal) []byte {
+	b := append(numbered(prefix, p.Number), '/')
+	return append(strconv.AppendUint(b, p.Round, 10), '/')
 }

@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance/policy"
 )
 
 // CurrentConfiguration returns the newest configuration on the ledger. From the last block of an
@@ -57,24 +58,89 @@ func OpenProposals(s State) []Proposal {
 	return open
 }
 
-// Tally is the voices for and against a proposal. Weights are of the set asked about.
+// Tally is the voices on a proposal, in its present round. Weights are of the set asked about.
 type Tally struct {
-	Approvals         int
-	ApprovalsRequired int
-	ReadyWeight       uint64 // a quorum is needed
-	VetoWeight        uint64 // more than f stops the proposal
+	Approvals  int64 // of approvers that are neither proposer nor author
+	Rejections int64
+	Prechecked uint64 // weight that passed it; a quorum is needed
+	Failed     uint64 // weight that did not
+	Ready      uint64 // weight that is ready; a quorum is needed
+	Vetoes     uint64 // weight; more than f stops the proposal
+	Good, Bad  uint64 // weight of the newest health reports
 }
 
-// Count counts the voices on a proposal by the newest configuration's roles and a validator set:
-// the present one for vetoes, the next one for readiness.
-func Count(s State, p *Proposal, set quoin.ValidatorSet) Tally {
+// Count counts the voices on a proposal by the newest configuration and a validator set: the present
+// one for vetoes, the next one for readiness.
+func Count(s State, p *Proposal, set quoin.ValidatorSet, h quoin.Height) Tally {
 	c := CurrentConfiguration(s)
-	return Tally{
-		Approvals:         approvals(s, &c, p.Number),
-		ApprovalsRequired: required(&c),
-		ReadyWeight:       readyWeight(s, &c, &set, p),
-		VetoWeight:        voices(s, &set, func(k quoin.PublicKey) []byte { return VetoKey(p.Number, k) }),
+	r := countReviews(s, &c, p)
+	passed := func(pass bool) uint64 {
+		return voices(s, &set, func(k quoin.PublicKey) (bool, bool) {
+			code, ok := load(s, PrecheckKey(p, k), readPrecheck)
+			return (code == PrecheckPassed) == pass, ok
+		})
 	}
+	c.Validators = set
+	t := countHealth(s, &c, h, p)
+	return Tally{Approvals: r.approvals, Rejections: r.rejections, Prechecked: passed(true), Failed: passed(false),
+		Ready: readyWeight(s, &c, &set, p), Vetoes: voices(s, &set, there(s, func(k quoin.PublicKey) []byte { return VetoKey(p, k) })),
+		Good: t.good, Bad: t.bad}
+}
+
+// Gate returns the policy of a step for a proposal, and the facts that it would be judged by at h.
+func Gate(s State, p *Proposal, step string, h quoin.Height) (expression string, f policy.Facts, ok bool) {
+	c := CurrentConfiguration(s)
+	expression, ok = c.Policy(byte(p.Class), step)
+	return expression, facts(s, &c, h, p, step), ok
+}
+
+// Prechecked reports whether a validator's precheck of a proposal counts in its present round.
+func Prechecked(s State, p *Proposal, validator quoin.PublicKey) bool {
+	_, ok := s.Get(PrecheckKey(p, validator))
+	return ok
+}
+
+// Watch is a proposal that runs, or is run beside what serves.
+type Watch struct {
+	Proposal  ProposalNumber
+	Round     uint64
+	Slot      string
+	Trial     bool           // it serves; otherwise it is in the shadow
+	Candidate *quoin.Binding // of the proposal
+	Incumbent *quoin.Binding // what serves, or served before the trial; nil for nothing
+	From      quoin.Height   // the first height
+	State     StateRoad
+}
+
+// Watched returns the shadows and trials of bindings that cover height h, which is the next to execute
+// or the one after, in the order of their proposals.
+func Watched(s State, h quoin.Height) []Watch {
+	var watched []Watch
+	for _, n := range loadOpen(s) {
+		p := mustProposal(s, n)
+		if p.Binding.Hook == "" {
+			continue
+		}
+		w := Watch{Proposal: n, Round: p.Round, Slot: p.Slot(), Candidate: &p.Binding, State: p.Plan.State}
+		slot, _ := ReadSlot(s, w.Slot)
+		line, ok := ReadServed(s, w.Slot, slot.Serving)
+		switch {
+		case p.Status == StatusTrial && ok && line.Proposal == n:
+			w.Trial, w.From = true, p.Activation+1
+			line, ok = ReadServed(s, w.Slot, line.Before)
+		case p.ShadowFrom != 0:
+			w.From = p.ShadowFrom
+		default:
+			continue
+		}
+		if ok && line.Bound {
+			w.Incumbent = &line.Binding
+		}
+		if w.From <= h {
+			watched = append(watched, w)
+		}
+	}
+	return watched
 }
 
 // Attested reports whether a validator's readiness for a proposal counts in the newest epoch. As
@@ -105,7 +171,7 @@ func ReadSlot(s State, slot string) (Slot, bool) { return load(s, SlotKey(slot),
 
 // ReadServed returns a line of a slot's history.
 func ReadServed(s State, slot string, n HistoryNumber) (Served, bool) {
-	x, ok := load(s, HistoryKey(slot, n), readServed)
+	x, ok := load(s, HistoryKey(slot, n), func(r *canonical.Reader) Served { return readServed(r, slot) })
 	x.Number = n
 	return x, ok
 }

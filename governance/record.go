@@ -8,60 +8,39 @@ import (
 	"quoin.dev/quoin/canonical"
 )
 
-// Status says where a proposal stands.
-type Status byte
-
-// The statuses. Numbers are stable; those left out are for steps between (precheck, shadow, trial,
-// pause) that may come.
-const (
-	StatusProposed    Status = 1  // open: waits for approvals
-	StatusApproved    Status = 3  // open: may be scheduled
-	StatusScheduled   Status = 5  // open: takes effect at its activation height, if enough are ready
-	StatusActive      Status = 7  // in effect
-	StatusRetired     Status = 9  // a later proposal took its place; a rollback may bring it back
-	StatusRejected    Status = 10 // at its activation: see FateReject
-	StatusVetoed      Status = 11
-	StatusRolledBack  Status = 12
-	StatusQuarantined Status = 13
-	StatusCancelled   Status = 14
-)
-
-var statusNames = map[Status]string{
-	StatusProposed: "proposed", StatusApproved: "approved", StatusScheduled: "scheduled",
-	StatusActive: "active", StatusRetired: "retired", StatusRejected: "rejected", StatusVetoed: "vetoed",
-	StatusRolledBack: "rolled-back", StatusQuarantined: "quarantined", StatusCancelled: "cancelled",
-}
-
-// String returns the stable name.
-func (s Status) String() string {
-	if name, ok := statusNames[s]; ok {
-		return name
-	}
-	return "unknown"
-}
-
-// Open reports whether the proposal can still take effect for the first time.
-func (s Status) Open() bool {
-	return s == StatusProposed || s == StatusApproved || s == StatusScheduled
-}
-
 // Proposal is a proposed change and what became of it.
 type Proposal struct {
 	Propose
-	Number     ProposalNumber
-	Status     Status
-	Proposer   quoin.PublicKey
-	Proposed   quoin.Height // the height of the block with the proposal
-	Scheduled  quoin.Height // the height of the block with the schedule; 0 without
-	Activation quoin.Height // the last height before it takes effect; 0 until scheduled
-	Order      uint64       // its place among all schedules; 0 until scheduled
-	Moves      uint64       // how often the activation was put off because too few were ready
-	Closed     quoin.Height // the height at which it ceased to be open; 0 before
+	Number       ProposalNumber
+	Status       Status
+	Class        Class
+	Proposer     quoin.PublicKey
+	ProposerName string       // of the member: keys may rotate
+	Proposed     quoin.Height // the height of the block with the proposal
+	Round        uint64       // votes and evidence are of one round
+	Basis        quoin.Hash   // what it is judged against: see basis
+	ShadowFrom   quoin.Height // the first height of its shadow; 0 without
+	Shadowed     Shadowed     // what a quorum agreed on, in this round
+	Scheduled    quoin.Height // the height of the block with the schedule; 0 without
+	Activation   quoin.Height // the last height before it takes effect; 0 until scheduled
+	Due          quoin.Height // where it stands in the schedule: its activation, or the end of its trial; 0 nowhere
+	Order        uint64       // its place among all schedules; 0 until scheduled
+	Moves        uint64       // how often the activation was put off
+	Closed       quoin.Height // the height at which it let go of its slot; 0 before
+	EndOfUse     quoin.Height // set by a deprecation; 0 without
+	Ending       Ending
+}
+
+// Shadowed sums the agreed reports of a shadow.
+type Shadowed struct {
+	Through quoin.Height // of the newest; 0 without
+	Heights uint64
+	Comparison
 }
 
 // Expired reports whether the proposal should have been scheduled before h.
 func (p *Proposal) Expired(h quoin.Height) bool {
-	return (p.Status == StatusProposed || p.Status == StatusApproved) && h-p.Proposed > OpenHeightsMax
+	return p.Status.Open() && p.Status != StatusScheduled && h-p.Proposed > OpenHeightsMax
 }
 
 // pastLife reports whether the release's end of life comes before it would serve if h were the last
@@ -78,10 +57,12 @@ type Cause byte
 
 // The causes.
 const (
-	CauseGenesis    Cause = 1
-	CauseProposal   Cause = 2
-	CauseRollback   Cause = 3
-	CauseQuarantine Cause = 4
+	CauseGenesis     Cause = 1
+	CauseProposal    Cause = 2
+	CauseRollback    Cause = 3
+	CauseQuarantine  Cause = 4
+	CausePause       Cause = 5
+	CauseUnconfirmed Cause = 6
 )
 
 // String returns the stable name.
@@ -95,20 +76,25 @@ func (c Cause) String() string {
 		return "rollback"
 	case CauseQuarantine:
 		return "quarantine"
+	case CausePause:
+		return "pause"
+	case CauseUnconfirmed:
+		return "unconfirmed"
 	}
 	return "none"
 }
 
 // Served is one line of a slot's history: what serves it from height First on.
 type Served struct {
-	Number   HistoryNumber
-	Epoch    quoin.Epoch
-	First    quoin.Height
-	Cause    Cause
-	Proposal ProposalNumber // that brought the binding; 0 for the genesis' and for a fallback
-	Before   HistoryNumber  // what a return from here brings back; 0 for the hook's fallback
-	Bound    bool           // false: nothing serves the slot
-	Binding  quoin.Binding  // if Bound
+	Number     HistoryNumber
+	Epoch      quoin.Epoch
+	First      quoin.Height
+	Cause      Cause
+	Proposal   ProposalNumber   // that brought the binding; 0 for the genesis' and for a fallback
+	Before     HistoryNumber    // what a return from here brings back; 0 for the hook's fallback
+	Bound      bool             // false: nothing serves the slot
+	Binding    quoin.Binding    // if Bound, but of the slot of the parameters
+	Parameters quoin.Parameters // of that slot
 }
 
 // Slot is what governance knows of a slot.
@@ -188,26 +174,36 @@ func putEpoch(s State, c *quoin.Configuration) {
 }
 
 func putProposal(s State, p *Proposal) {
-	b := []byte{byte(p.Status)}
+	b := []byte{byte(p.Status), byte(p.Class)}
 	b = append(b, p.Proposer[:]...)
-	b = canonical.AppendUint64(b, p.Proposed)
-	b = canonical.AppendUint64(b, p.Scheduled)
-	b = canonical.AppendUint64(b, p.Activation)
-	b = canonical.AppendUint64(b, p.Order)
-	b = canonical.AppendUint64(b, p.Moves)
-	b = canonical.AppendUint64(b, p.Closed)
+	b = canonical.AppendBytes8(b, p.ProposerName)
+	b = canonical.AppendUint64(canonical.AppendUint64(b, p.Proposed), p.Round)
+	b = append(b, p.Basis[:]...)
+	for _, n := range []uint64{uint64(p.ShadowFrom), uint64(p.Shadowed.Through), p.Shadowed.Heights} {
+		b = canonical.AppendUint64(b, n)
+	}
+	b = p.Shadowed.Comparison.append(b)
+	for _, n := range []uint64{uint64(p.Scheduled), uint64(p.Activation), uint64(p.Due), p.Order, p.Moves, uint64(p.Closed), uint64(p.EndOfUse)} {
+		b = canonical.AppendUint64(b, n)
+	}
+	b = append(b, byte(p.Ending.Why))
+	b = canonical.AppendUint64(canonical.AppendUint32(b, p.Ending.Code), p.Ending.Height)
+	b = canonical.AppendBytes8(b, p.Ending.Note)
 	s.Put(ProposalKey(p.Number), p.Propose.appendBody(b))
 }
 
 func readProposal(r *canonical.Reader) Proposal {
-	p := Proposal{Status: Status(r.Byte())}
+	p := Proposal{Status: Status(r.Byte()), Class: Class(r.Byte())}
 	r.Copy(p.Proposer[:])
-	p.Proposed = readHeight(r)
-	p.Scheduled = readHeight(r)
-	p.Activation = readHeight(r)
-	p.Order = r.Uint64()
-	p.Moves = r.Uint64()
-	p.Closed = readHeight(r)
+	p.ProposerName = string(r.Bytes8(quoin.NamespaceMax))
+	p.Proposed, p.Round = readHeight(r), r.Uint64()
+	r.Copy(p.Basis[:])
+	p.ShadowFrom = readHeight(r)
+	p.Shadowed = Shadowed{readHeight(r), r.Uint64(), readComparison(r)}
+	p.Scheduled, p.Activation, p.Due = readHeight(r), readHeight(r), readHeight(r)
+	p.Order, p.Moves = r.Uint64(), r.Uint64()
+	p.Closed, p.EndOfUse = readHeight(r), readHeight(r)
+	p.Ending = Ending{Why: Why(r.Byte()), Code: r.Uint32(), Height: readHeight(r), Note: string(r.Bytes8(NoteMax))}
 	p.Propose = readPropose(r)
 	return p
 }
@@ -219,17 +215,24 @@ func putServed(s State, slot string, x *Served) {
 	b = canonical.AppendUint64(b, x.Proposal)
 	b = canonical.AppendUint64(b, x.Before)
 	b = canonical.AppendBool(b, x.Bound)
-	if x.Bound {
+	switch {
+	case slot == ParametersSlot:
+		b = x.Parameters.AppendBinary(b)
+	case x.Bound:
 		b = x.Binding.AppendBinary(b)
 	}
 	s.Put(HistoryKey(slot, x.Number), b)
 }
 
-func readServed(r *canonical.Reader) Served {
+func readServed(r *canonical.Reader, slot string) Served {
 	x := Served{Epoch: quoin.Epoch(r.Uint64()), First: readHeight(r), Cause: Cause(r.Byte())}
 	x.Proposal = ProposalNumber(r.Uint64())
 	x.Before = HistoryNumber(r.Uint64())
-	if x.Bound = r.Bool(); x.Bound {
+	x.Bound = r.Bool()
+	switch {
+	case slot == ParametersSlot:
+		x.Parameters = quoin.ReadParameters(r)
+	case x.Bound:
 		x.Binding = quoin.ReadBinding(r)
 	}
 	return x
@@ -359,4 +362,9 @@ func readSlotName(r *canonical.Reader) string {
 		r.Fail("slot %q", slot)
 	}
 	return slot
+}
+
+func splitSlot(slot string) (hook, namespace string) {
+	hook, namespace, _ = strings.Cut(slot, "/")
+	return hook, namespace
 }

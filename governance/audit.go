@@ -1,0 +1,60 @@
+package governance
+
+import (
+	"crypto/sha256"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+)
+
+// Every change of governance's state is an event of the audit chain: a hash over all events so far, in
+// state, so that whoever replays a history can tell whether it is whole and unaltered.
+
+// AuditKind says what an event of the audit chain is.
+type AuditKind byte
+
+// The kinds of events.
+const (
+	AuditCommand    AuditKind = 1 // a command with result OK: signer, payload, output
+	AuditFault      AuditKind = 2 // of what serves: slot, code
+	AuditDecision   AuditKind = 3 // what became of all that was due at a height
+	AuditSuspension AuditKind = 4 // of a namespace, on evidence
+)
+
+// Audit is the state of the audit chain.
+type Audit struct {
+	Count uint64 // events so far
+	Head  quoin.Hash
+}
+
+// ReadAudit returns the audit chain's state.
+func ReadAudit(s State) Audit {
+	a, _ := load(s, keyAudit, readAudit)
+	return a
+}
+
+// ReadEpochAudit returns the audit chain's state when an epoch began.
+func ReadEpochAudit(s State, e quoin.Epoch) (Audit, bool) { return load(s, AuditKey(e), readAudit) }
+
+func readAudit(r *canonical.Reader) Audit {
+	a := Audit{Count: r.Uint64()}
+	r.Copy(a.Head[:])
+	return a
+}
+
+// Next returns the chain's state after an event: its head is SHA-256 over "quoin/audit/v1\n", the head
+// before, kind, height, and the event's bytes.
+func (a Audit) Next(kind AuditKind, h quoin.Height, event []byte) Audit {
+	b := append([]byte("quoin/audit/v1\n"), a.Head[:]...)
+	b = canonical.AppendUint64(append(b, byte(kind)), h)
+	return Audit{a.Count + 1, sha256.Sum256(append(b, event...))}
+}
+
+func (a Audit) appendBinary(b []byte) []byte {
+	return append(canonical.AppendUint64(b, a.Count), a.Head[:]...)
+}
+
+// record appends an event to the audit chain.
+func record(s State, kind AuditKind, h quoin.Height, event []byte) {
+	s.Put(keyAudit, ReadAudit(s).Next(kind, h, event).appendBinary(nil))
+}

@@ -1,0 +1,494 @@
+package governance
+
+import (
+	"slices"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/governance/policy"
+)
+
+// proposal returns a proposal that takes a command of the kind now.
+func (x *execution) proposal(n ProposalNumber, k Kind) (Proposal, Code) {
+	p, ok := ReadProposal(x.state, n)
+	if !ok {
+		return p, NoProposal
+	}
+	if code := p.Status.takes(k); code != OK {
+		return p, code
+	}
+	if p.Expired(x.height) && k != KindCancel {
+		return p, ProposalExpired
+	}
+	return p, OK
+}
+
+// isValidator reports whether the sender is a validator of the present set.
+func (x *execution) isValidator() bool {
+	_, ok := x.configuration.Validators.Index(x.signer)
+	return ok
+}
+
+// precheck counts what validators found. What a quorum passes may be judged by people; what no
+// quorum can pass any more is rejected.
+func (x *execution) precheck(c Precheck) Code {
+	if !x.isValidator() {
+		return NotValidator
+	}
+	p, code := x.proposal(c.Proposal, KindPrecheck)
+	if code != OK {
+		return code
+	}
+	if _, counted := x.state.Get(PrecheckKey(&p, x.signer)); counted {
+		return AlreadyCounted
+	}
+	x.state.Put(PrecheckKey(&p, x.signer), canonical.AppendUint64(canonical.AppendUint32(nil, c.Code), x.height))
+	set := &x.configuration.Validators
+	passed := voices(x.state, set, x.prechecks(&p, func(code PrecheckCode) bool { return code == PrecheckPassed }))
+	failed := voices(x.state, set, x.prechecks(&p, func(code PrecheckCode) bool { return code != PrecheckPassed }))
+	switch {
+	case p.Status != StatusProposed:
+	case set.IsQuorum(passed):
+		p.Status = StatusPrechecked
+		putProposal(x.state, &p)
+	case !set.IsQuorum(set.Total() - failed):
+		x.end(&p, StatusRejected, Ending{Why: WhyPrecheck, Code: uint32(c.Code)})
+	}
+	return OK
+}
+
+func (x *execution) prechecks(p *Proposal, counts func(PrecheckCode) bool) func(quoin.PublicKey) (bool, bool) {
+	return func(k quoin.PublicKey) (bool, bool) {
+		code, ok := load(x.state, PrecheckKey(p, k), readPrecheck)
+		return counts(code), ok
+	}
+}
+
+func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
+	m, ok := x.sender(quoin.RoleApprover)
+	if !ok {
+		return NotApprover
+	}
+	p, code := x.proposal(n, k)
+	if code == WrongStage && p.Status == StatusProposed {
+		return NotPrechecked
+	}
+	if code != OK {
+		return code
+	}
+	if isOwn(x.state, &x.configuration, &p, m) && !x.flaws.AuthorApproves {
+		return OwnProposal
+	}
+	v := Review{Approves: k == KindApprove, At: x.height, Note: note}
+	if old, ok := load(x.state, ReviewKey(&p, m.Name), readReview); ok && old.Approves == v.Approves {
+		return AlreadyCounted
+	}
+	putReview(x.state, ReviewKey(&p, m.Name), &v)
+	switch {
+	case v.Approves && p.Status == StatusPrechecked:
+		if countReviews(x.state, &x.configuration, &p).approvals > 0 && x.gate(&p, policy.StepApprove) == OK {
+			p.Status = StatusApproved
+			putProposal(x.state, &p)
+		}
+	case !v.Approves:
+		if x.gate(&p, policy.StepReject) == OK {
+			x.end(&p, StatusRejected, Ending{Why: WhyReviewers, Note: note})
+		}
+	}
+	return OK
+}
+
+func (x *execution) gate(p *Proposal, step string) Code {
+	return gate(x.env, x.state, &x.configuration, x.height, p, step)
+}
+
+func (x *execution) attest(c Attest) Code {
+	m, ok := x.sender(quoin.RoleAssessor)
+	if !ok {
+		return NotAssessor
+	}
+	p, code := x.proposal(c.Proposal, KindAttest)
+	switch {
+	case code != OK:
+		return code
+	case isOwn(x.state, &x.configuration, &p, m):
+		return OwnProposal
+	case c.Until < x.height:
+		return EvidenceExpired
+	}
+	putEvidence(x.state, EvidenceKey(&p, c.Evidence, m.Name), &Evidence{c.Result, c.Digest, x.height, c.Until, c.Note})
+	return OK
+}
+
+func (x *execution) shadow(c Shadow) Code {
+	if _, ok := x.sender(quoin.RoleProposer); !ok {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindShadow)
+	switch {
+	case code != OK:
+		return code
+	case p.Plan.Shadow == 0:
+		return BadPlan
+	}
+	p.Status, p.ShadowFrom = StatusShadow, x.height+1
+	putProposal(x.state, &p)
+	return OK
+}
+
+// report counts what validators' shadows found in an interval. What a quorum agrees on is evidence; if
+// more than f differ from the most, honest validators differ, and what is shadowed is not
+// deterministic.
+func (x *execution) report(c *Report) Code {
+	i, ok := x.configuration.Validators.Index(x.signer)
+	if !ok {
+		return NotValidator
+	}
+	p, code := x.proposal(c.Proposal, KindReport)
+	if code != OK {
+		return code
+	}
+	interval := quoin.Height(x.configuration.Parameters.ReportHeights)
+	switch {
+	case p.ShadowFrom == 0:
+		return WrongStage
+	case c.Through%interval != 0 || c.Through > x.height || c.Through < p.ShadowFrom+interval-1:
+		return BadInterval
+	case c.Through <= p.Shadowed.Through || c.Through+reportIntervals*interval < x.height:
+		return LateReport
+	}
+	reports := loadReports(x.state, &p, c.Through)
+	if slices.ContainsFunc(reports, func(r validatorReport) bool { return r.validator == x.signer }) {
+		return AlreadyCounted
+	}
+	reports = append(reports, validatorReport{x.signer, c.Comparison})
+	putReports(x.state, &p, c.Through, reports)
+	_ = i
+	agreed, outside := x.agreement(reports)
+	set := &x.configuration.Validators
+	if outside > set.FaultBound() {
+		x.end(&p, StatusRejected, Ending{Why: WhyDisagreement})
+		return OK
+	}
+	if agreed == nil {
+		return OK
+	}
+	t := &p.Shadowed
+	t.Through, t.Heights = c.Through, t.Heights+uint64(interval)
+	t.Compared, t.Diverged = t.Compared+agreed.Compared, t.Diverged+agreed.Diverged
+	t.Faults, t.Skipped = t.Faults+agreed.Faults, t.Skipped+agreed.Skipped
+	if t.First == 0 {
+		t.First = agreed.First
+	}
+	t.Digest = chainDigest(t.Digest, agreed.Digest)
+	if _, ok := x.configuration.Policy(byte(p.Class), policy.StepShadow); ok && x.gate(&p, policy.StepShadow) != OK {
+		x.end(&p, StatusRejected, Ending{Why: WhyShadowPolicy})
+		return OK
+	}
+	putProposal(x.state, &p)
+	return OK
+}
+
+// agreement returns what a quorum of the set reports alike, or nil, and the weight outside the
+// largest group.
+func (x *execution) agreement(reports []validatorReport) (agreed *Comparison, outside uint64) {
+	set := &x.configuration.Validators
+	total, largest := uint64(0), uint64(0)
+	for i := range reports {
+		own, ok := set.Index(reports[i].validator)
+		if !ok {
+			continue
+		}
+		total += set.At(own).Weight
+		weight := uint64(0)
+		for _, r := range reports {
+			if k, ok := set.Index(r.validator); ok && r.Comparison == reports[i].Comparison {
+				weight += set.At(k).Weight
+			}
+		}
+		if largest = max(largest, weight); set.IsQuorum(weight) {
+			agreed = &reports[i].Comparison
+		}
+	}
+	return agreed, total - largest
+}
+
+func (x *execution) schedule(c Schedule) Code {
+	if _, ok := x.sender(quoin.RoleProposer); !ok {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindSchedule)
+	switch {
+	case p.Status == StatusProposed || p.Status == StatusPrechecked:
+		return NotApproved
+	case p.Status == StatusScheduled:
+		return AlreadyScheduled
+	case code != OK:
+		return code
+	case c.Height < x.height || uint64(c.Height-x.height) < x.configuration.Parameters.NoticeHeights:
+		return NoticeTooShort
+	case c.Height-x.height > AheadHeightsMax:
+		return TooFarAhead
+	case p.pastLife(c.Height):
+		return EndOfLife
+	}
+	if code := x.gate(&p, policy.StepActivate); code != OK {
+		return code
+	}
+	p.Status, p.Scheduled, p.Activation, p.Due = StatusScheduled, x.height, c.Height, c.Height
+	p.Order = enter(x.state, c.Height, item{proposal: p.Number})
+	putProposal(x.state, &p)
+	if x.flaws.EarlyEpoch {
+		next := p.apply(&x.configuration)
+		next.Epoch, next.First = next.Epoch+1, c.Height+1
+		x.state.Put(EpochKey(next.Epoch), next.AppendBinary(nil))
+	}
+	x.answer(uint64(c.Height))
+	return OK
+}
+
+func (x *execution) ready(c Ready) Code {
+	p, code := x.proposal(c.Proposal, KindReady)
+	if code == NoProposal {
+		return code
+	}
+	if _, newcomer := p.Validators.Index(x.signer); !x.isValidator() && !newcomer && !x.proposedValidator() {
+		return NotValidator
+	}
+	if code != OK {
+		return code
+	}
+	x.state.Put(ReadyKey(&p, x.signer), canonical.AppendUint64(nil, x.height))
+	return OK
+}
+
+// proposedValidator reports whether the sender would be a validator of the proposed set: the
+// readiness of a set's newcomers counts as soon as the set does.
+func (x *execution) proposedValidator() bool {
+	slot, _ := ReadSlot(x.state, ValidatorsSlot)
+	if slot.Open == 0 {
+		return false
+	}
+	p, _ := ReadProposal(x.state, slot.Open)
+	_, ok := p.Validators.Index(x.signer)
+	return ok
+}
+
+func (x *execution) veto(c Veto) Code {
+	if !x.isValidator() {
+		return NotValidator
+	}
+	p, code := x.proposal(c.Proposal, KindVeto)
+	if code != OK {
+		return code
+	}
+	key := VetoKey(&p, x.signer)
+	if _, counted := x.state.Get(key); counted {
+		return AlreadyCounted
+	}
+	x.state.Put(key, canonical.AppendUint64(nil, x.height))
+	if x.flaws.vetoed(x.state, &x.configuration.Validators, &p) {
+		x.end(&p, StatusVetoed, Ending{Why: WhyVeto, Note: c.Note})
+	}
+	return OK
+}
+
+func (x *execution) cancel(c Cancel) Code {
+	p, code := x.proposal(c.Proposal, KindCancel)
+	if code != OK {
+		return code
+	}
+	m, ok := x.sender(quoin.RoleProposer)
+	if !ok || m.Name != p.ProposerName && !p.Expired(x.height) {
+		return NotYours
+	}
+	x.end(&p, StatusCancelled, Ending{Why: WhyWithdrawn, Note: c.Note})
+	return OK
+}
+
+// health counts a validator's report on what serves. Bad ones of more than f pause it, of a quorum
+// roll it back.
+func (x *execution) health(c *Health) Code {
+	if !x.isValidator() {
+		return NotValidator
+	}
+	p, code := x.proposal(c.Proposal, KindHealth)
+	if code != OK {
+		return code
+	}
+	old, again := load(x.state, HealthKey(&p, x.signer), readHealth)
+	switch {
+	case c.Reason >= healthEnd:
+		return Malformed
+	case c.Through > x.height || c.Through <= p.Activation:
+		return BadInterval
+	case again && c.Through <= old.Through:
+		return LateReport
+	case p.Status != StatusTrial && c.Reason == HealthGood:
+		return WrongStage
+	}
+	putHealth(x.state, HealthKey(&p, x.signer), &healthRecord{c.Through, c.Reason, c.Digest})
+	if c.Reason == HealthGood {
+		return OK
+	}
+	set := &x.configuration.Validators
+	bad := countHealth(x.state, &x.configuration, x.height, &p).bad
+	ending := Ending{Why: WhyHealthPaused, Code: uint32(c.Reason)}
+	cause := CausePause
+	if set.IsQuorum(bad) {
+		ending.Why, cause = WhyHealthReturned, CauseRollback
+	}
+	if bad > set.FaultBound() {
+		x.leave(&p, cause, ending) // what cannot be returned to stays: there is nothing before it
+	}
+	return OK
+}
+
+func (x *execution) confirm(c Confirm) Code {
+	_, proposer := x.sender(quoin.RoleProposer)
+	_, approver := x.sender(quoin.RoleApprover)
+	if !proposer && !approver {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindConfirm)
+	if code != OK {
+		return code
+	}
+	if slot, _ := ReadSlot(x.state, p.Slot()); slot.Return.Cause != 0 {
+		return AlreadyReturning
+	}
+	if code := x.gate(&p, policy.StepConfirm); code != OK {
+		return code
+	}
+	x.end(&p, StatusActive, Ending{Height: x.height, Note: c.Note})
+	return OK
+}
+
+func (x *execution) pause(c Pause) Code {
+	if _, ok := x.sender(quoin.RoleResponder); !ok {
+		return NotResponder
+	}
+	p, code := x.proposal(c.Proposal, KindPause)
+	if code != OK {
+		return code
+	}
+	if code := x.gate(&p, policy.StepEmergency); code != OK {
+		return code
+	}
+	ending := Ending{Why: WhyResponder, Note: c.Note}
+	if !p.Status.Serves() {
+		x.end(&p, StatusPaused, ending)
+		return OK
+	}
+	return x.leave(&p, CausePause, ending)
+}
+
+// resume begins again: nothing that was said before the pause counts.
+func (x *execution) resume(c Resume) Code {
+	if _, ok := x.sender(quoin.RoleProposer); !ok {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindResume)
+	if code != OK {
+		return code
+	}
+	slot, _ := ReadSlot(x.state, p.Slot())
+	name, _ := ReadName(x.state, p.Release.Name)
+	switch {
+	case slot.Open != 0:
+		return SlotBusy
+	case name.Open != 0:
+		return NameBusy
+	case len(loadOpen(x.state)) >= OpenProposalsMax:
+		return TooManyOpen
+	case p.Subject == SubjectRelease && name.Newest != p.Release.Digest:
+		return BadSequence
+	}
+	if _, code := x.checkChange(&p.Propose); code != OK {
+		return code
+	}
+	p.restart()
+	p.Proposed, p.Closed = x.height, 0
+	x.enterOpen(&p)
+	return OK
+}
+
+// restart forgets all that was said of a proposal.
+func (p *Proposal) restart() {
+	p.Status, p.Round = StatusProposed, p.Round+1
+	p.ShadowFrom, p.Shadowed, p.Scheduled, p.Activation, p.Due, p.Order, p.Moves = 0, Shadowed{}, 0, 0, 0, 0, 0
+	p.Ending = Ending{}
+}
+
+func (x *execution) deprecate(c Deprecate) Code {
+	if _, ok := x.sender(quoin.RoleProposer); !ok {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindDeprecate)
+	switch {
+	case code != OK:
+		return code
+	case c.EndOfLife <= x.height:
+		return NoticeTooShort
+	}
+	if code := x.gate(&p, policy.StepDeprecate); code != OK {
+		return code
+	}
+	if p.Status == StatusActive {
+		p.Status = StatusDeprecated
+	}
+	p.EndOfUse, p.Ending.Note = c.EndOfLife, c.Note
+	putProposal(x.state, &p)
+	return OK
+}
+
+// retire ends a release for good. It is refused while anything binds it, is about to, or would fall
+// back on it.
+func (x *execution) retire(c Retire) Code {
+	if _, ok := x.sender(quoin.RoleProposer); !ok {
+		return NotProposer
+	}
+	p, code := x.proposal(c.Proposal, KindRetire)
+	switch {
+	case code != OK:
+		return code
+	case x.bound(&p):
+		return StillBound
+	}
+	if code := x.gate(&p, policy.StepRetire); code != OK {
+		return code
+	}
+	p.Status, p.Ending = StatusRetired, Ending{WhyRetired, 0, x.height, c.Note}
+	putProposal(x.state, &p)
+	return OK
+}
+
+// bound reports whether what a proposal brought serves, is about to, or is what a trial would return
+// to.
+func (x *execution) bound(p *Proposal) bool {
+	same := func(b *quoin.Binding) bool {
+		return p.Subject == SubjectRelease && b.Release == p.Binding.Release
+	}
+	now := CurrentConfiguration(x.state)
+	for i := range now.Bindings {
+		if same(&now.Bindings[i]) {
+			return true
+		}
+	}
+	for _, n := range loadOpen(x.state) {
+		q := mustProposal(x.state, n)
+		if same(&q.Binding) {
+			return true
+		}
+		if q.Status == StatusTrial {
+			slot, _ := ReadSlot(x.state, q.Slot())
+			line, _ := ReadServed(x.state, q.Slot(), mustServed(x.state, q.Slot(), slot.Serving).Before)
+			if line.Proposal == p.Number || same(&line.Binding) {
+				return true
+			}
+		}
+	}
+	slot, _ := ReadSlot(x.state, p.Slot())
+	line, ok := ReadServed(x.state, p.Slot(), slot.Serving)
+	return ok && line.Proposal == p.Number
+}
