@@ -105,22 +105,22 @@ func (s releaseService) ListProposals(ctx context.Context, r *connect.Request[qu
 			if len(answer.Proposals) == limit {
 				break
 			}
-			answer.Proposals = append(answer.Proposals, proposal(k, &p, set))
+			answer.Proposals = append(answer.Proposals, proposal(k, &p, set, v.Overview().Tip.Height))
 		}
 	})
 	return connect.NewResponse(answer), err
 }
 
-func proposal(k governance.State, p *governance.Proposal, set quoin.ValidatorSet) *quoinv1.Proposal {
-	vetoes := governance.Count(k, p, set)
+func proposal(k governance.State, p *governance.Proposal, set quoin.ValidatorSet, h quoin.Height) *quoinv1.Proposal {
+	vetoes := governance.Count(k, p, set, h)
 	next := set
 	if p.Subject == governance.SubjectValidators {
 		next = p.Validators
 	}
-	ready := governance.Count(k, p, next)
+	ready := governance.Count(k, p, next, h)
 	x := &quoinv1.Proposal{Number: uint64(p.Number), Status: p.Status.String(), Slot: p.Slot(), Name: p.Release.Name, Version: p.Release.Version,
 		Proposer: p.Proposer[:], ProposedHeight: uint64(p.Proposed), ActivationHeight: uint64(p.Activation), Moves: p.Moves,
-		Approvals: uint32(vetoes.Approvals), ApprovalsRequired: uint32(vetoes.ApprovalsRequired), ReadyWeight: ready.ReadyWeight, VetoWeight: vetoes.VetoWeight}
+		Approvals: uint32(vetoes.Approvals), ReadyWeight: ready.Ready, VetoWeight: vetoes.Vetoes}
 	if p.Subject != governance.SubjectValidators {
 		x.Binding = toBinding(&p.Binding)
 	}

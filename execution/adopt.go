@@ -82,7 +82,7 @@ func (x *Executor) Adopt(b *quoin.Block, account []byte, agreed quoin.Hash) (*Ou
 func (x *Executor) retell(o *Outcome, r *canonical.Reader) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
-	change := x.flaws.Governance.Decide(&kernelState{overlay: o.overlay}, h.Height)
+	change := x.flaws.Governance.Decide(x.c.Environment, &kernelState{overlay: o.overlay}, h.Height)
 	if change.Next != nil {
 		o.Last, o.Next = true, change.Next
 	}

@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
@@ -26,9 +27,9 @@ func CheckVersions(c *quoin.Configuration) error {
 }
 
 // Environment returns what governance must know of this version's hooks. extra names built-ins
-// beside plugin.Builtins.
+// beside plugin.Builtins. Its judge keeps compiled policies, so that it is for one goroutine.
 func Environment(extra ...plugin.Builtin) governance.Environment {
-	env := governance.Environment{ModuleBytesMax: plugin.FileMax, AuthorBytes: plugin.AuthorBytes, Verify: signature.Verify}
+	env := governance.Environment{ModuleBytesMax: plugin.FileMax, AuthorBytes: plugin.AuthorBytes, Verify: signature.Verify, Judge: policy.NewJudge()}
 	for _, h := range hook.All() {
 		x := governance.Hook{Name: h.Name, Class: governance.Class(h.Class), Namespaced: h.Namespaced, Fallback: h.Fallback, FuelMax: h.FuelMax}
 		for _, b := range append(plugin.Builtins(), extra...) {

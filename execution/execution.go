@@ -270,7 +270,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
-	change := x.flaws.Governance.Decide(kernel, h.Height) // on the state after the block before
+	change := x.flaws.Governance.Decide(x.c.Environment, kernel, h.Height) // on the state after the block before
 	x.markDecisions(change.Outcomes)
 	governance.Enact(kernel, change)
 	o.suspended = map[string]bool{}

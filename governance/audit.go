@@ -2,13 +2,15 @@ package governance
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 )
 
-// Every change of governance's state is an event of the audit chain: a hash over all events so far, in
-// state, so that whoever replays a history can tell whether it is whole and unaltered.
+// Every change of governance's state is an event of the audit chain. The events are kept in state, each
+// under its number, and so is a hash over all of them: whoever has the genesis and the events can
+// replay the whole life of a network and tell whether the history is whole and unaltered.
 
 // AuditKind says what an event of the audit chain is.
 type AuditKind byte
@@ -54,7 +56,44 @@ func (a Audit) appendBinary(b []byte) []byte {
 	return append(canonical.AppendUint64(b, a.Count), a.Head[:]...)
 }
 
+// AuditEvent is one event of the audit chain.
+type AuditEvent struct {
+	Kind   AuditKind
+	Height quoin.Height // of the block that it happened in
+	Body   []byte       // what the kind says
+}
+
+// ReadAuditEvent returns the event with a number, from 1 on.
+func ReadAuditEvent(s State, n uint64) (AuditEvent, bool) {
+	b, ok := s.Get(EventKey(n))
+	if !ok {
+		return AuditEvent{}, false
+	}
+	e, err := DecodeAuditEvent(b)
+	if err != nil {
+		panic(fmt.Sprintf("governance: event %d: %v", n, err))
+	}
+	return e, true
+}
+
+// DecodeAuditEvent decodes what stands in state under an EventKey. Its errors wrap
+// canonical.ErrMalformed.
+func DecodeAuditEvent(b []byte) (AuditEvent, error) {
+	r := canonical.NewReader(b)
+	e := AuditEvent{Kind: AuditKind(r.Byte()), Height: readHeight(r)}
+	if r.Err() == nil && (e.Kind == 0 || e.Kind > AuditSuspension) {
+		r.Fail("audit event of unknown kind %d", e.Kind)
+	}
+	if err := r.Err(); err != nil {
+		return e, err
+	}
+	e.Body = b[9:]
+	return e, nil
+}
+
 // record appends an event to the audit chain.
-func record(s State, kind AuditKind, h quoin.Height, event []byte) {
-	s.Put(keyAudit, ReadAudit(s).Next(kind, h, event).appendBinary(nil))
+func record(s State, kind AuditKind, h quoin.Height, body []byte) {
+	a := ReadAudit(s).Next(kind, h, body)
+	s.Put(keyAudit, a.appendBinary(nil))
+	s.Put(EventKey(a.Count), append(canonical.AppendUint64([]byte{byte(kind)}, h), body...))
 }

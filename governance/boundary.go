@@ -237,10 +237,10 @@ func enactProposal(s State, d *Decision, now *quoin.Configuration, o Outcome) {
 		putItem(s, p.Due, item{order: p.Order, proposal: p.Number})
 	case FateReject:
 		p.Ending = Ending{Why: o.Why, Height: d.Height}
-		closeProposal(s, &p, StatusRejected, d.Height)
+		closeProposal(s, &p, EventDue, StatusRejected, d.Height)
 	case FateVeto:
 		p.Ending = Ending{Why: WhyVeto, Height: d.Height}
-		closeProposal(s, &p, StatusVetoed, d.Height)
+		closeProposal(s, &p, EventDue, StatusVetoed, d.Height)
 	case FateActivate:
 		p.Ending = Ending{}
 		enactActivation(s, d, &p)
@@ -251,7 +251,7 @@ func enactProposal(s State, d *Decision, now *quoin.Configuration, o Outcome) {
 		p.Ending = Ending{Why: WhyUnconfirmed, Height: d.Height}
 		line := returned(s, o.Slot, &Return{From: slot.Serving, To: before})
 		line.Epoch, line.First, line.Cause = d.Next.Epoch, d.Next.First, CauseUnconfirmed
-		closeProposal(s, &p, StatusRolledBack, d.Height)
+		closeProposal(s, &p, EventUnheard, StatusRolledBack, d.Height)
 		serve(s, o.Slot, line)
 	case FateVoid:
 		putProposal(s, &p)
@@ -270,16 +270,18 @@ func enactActivation(s State, d *Decision, p *Proposal) {
 	slot, _ := ReadSlot(s, p.Slot())
 	if line, ok := ReadServed(s, p.Slot(), slot.Serving); ok && line.Proposal != 0 {
 		q := mustProposal(s, line.Proposal)
-		q.Status, q.Ending = StatusSuperseded, Ending{Why: WhyReplaced, Height: d.Height}
+		q.become(EventReplace, StatusSuperseded)
+		q.Ending = Ending{Why: WhyReplaced, Height: d.Height}
 		putProposal(s, &q)
 	}
 	if p.Plan.Trial > 0 {
-		p.Status, p.Due = StatusTrial, d.Height+quoin.Height(p.Plan.Trial)
+		p.become(EventDue, StatusTrial)
+		p.Due = d.Height + quoin.Height(p.Plan.Trial)
 		putProposal(s, p)
 		p.Order = enter(s, p.Due, item{proposal: p.Number})
 		putProposal(s, p)
 	} else {
-		closeProposal(s, p, StatusActive, d.Height)
+		closeProposal(s, p, EventDue, StatusActive, d.Height)
 	}
 	switch p.Subject {
 	case SubjectValidators, SubjectPolicies:
@@ -303,7 +305,7 @@ func enactReturn(s State, d *Decision, o Outcome) {
 	}
 	if last := mustServed(s, o.Slot, ret.From); last.Proposal != 0 {
 		p := mustProposal(s, last.Proposal)
-		closeProposal(s, &p, statusAfter(ret.Cause), d.Height)
+		closeProposal(s, &p, EventLeave, statusAfter(ret.Cause), d.Height)
 	}
 	line := returned(s, o.Slot, &ret)
 	line.Epoch, line.First, line.Cause = d.Next.Epoch, d.Next.First, ret.Cause
@@ -332,10 +334,12 @@ func serve(s State, slotName string, line Served) {
 		line.Before = slot.Serving
 	} else if line.Proposal != 0 {
 		p := mustProposal(s, line.Proposal)
-		p.Status, p.Ending = StatusActive, Ending{}
+		status := StatusActive
 		if p.EndOfUse != 0 {
-			p.Status = StatusDeprecated
+			status = StatusDeprecated
 		}
+		p.become(EventReturn, status)
+		p.Ending = Ending{}
 		putProposal(s, &p)
 	}
 	slot.Serving++
@@ -354,7 +358,7 @@ func void(s State, next *quoin.Configuration) {
 		}
 		if b := basis(s, next, p.Slot()); b != p.Basis {
 			unschedule(s, &p)
-			p.restart()
+			p.restart(EventVoid)
 			p.Basis = b
 			putProposal(s, &p)
 		}

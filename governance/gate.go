@@ -96,7 +96,7 @@ func countReviews(s State, c *quoin.Configuration, p *Proposal) reviews {
 		if isOwn(s, c, p, m) {
 			return
 		}
-		v, ok := load(s, ReviewKey(p, m.Name), readReview)
+		v, ok := ReadReview(s, p, m.Name)
 		switch {
 		case !ok:
 		case v.Approves:

@@ -98,6 +98,9 @@ func RevocationKey(key quoin.PublicKey, member string) []byte {
 // AuditKey is the key of the audit chain's state when an epoch began.
 func AuditKey(e quoin.Epoch) []byte { return numbered("audit/", e) }
 
+// EventKey is the key of an event of the audit chain.
+func EventKey(n uint64) []byte { return numbered("event/", n) }
+
 var (
 	keyNewest   = []byte("epoch")
 	keyCounters = []byte("counters")

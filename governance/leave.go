@@ -79,11 +79,11 @@ func (x *execution) leave(p *Proposal, cause Cause, e Ending) Code {
 	return OK
 }
 
-// end moves a proposal to a status in which it lets go of its slot and name.
-func (x *execution) end(p *Proposal, status Status, e Ending) {
+// end has a command move a proposal to a status in which it lets go of its slot and name.
+func (x *execution) end(p *Proposal, k Kind, status Status, e Ending) {
 	e.Height = x.height
 	p.Ending = e
-	closeProposal(x.state, p, status, x.height)
+	closeProposal(x.state, p, Event(k), status, x.height)
 }
 
 func (x *execution) lift(c Lift) Code {
@@ -133,9 +133,10 @@ func unschedule(s State, p *Proposal) {
 }
 
 // closeProposal gives a proposal a status in which it lets go of its slot and name.
-func closeProposal(s State, p *Proposal, status Status, h quoin.Height) {
+func closeProposal(s State, p *Proposal, e Event, status Status, h quoin.Height) {
 	unschedule(s, p)
-	p.Status, p.Closed = status, h
+	p.become(e, status)
+	p.Closed = h
 	putProposal(s, p)
 	putOpen(s, slices.DeleteFunc(loadOpen(s), func(n ProposalNumber) bool { return n == p.Number }))
 	slot, _ := ReadSlot(s, p.Slot())

@@ -1,5 +1,10 @@
 package governance
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Status says where a proposal stands.
 type Status byte
 
@@ -60,7 +65,7 @@ type Event byte
 const (
 	EventDue     Event = 0x80 + iota // its activation height has come
 	EventUnheard                     // a trial's last height has come without confirmation
-	EventFaults                      // FaultsMax faults of what serves, in one epoch
+	EventLeave                       // a return that was asked for is due: by a pause, a rollback, bad health or faults
 	EventReplace                     // a later proposal takes its place
 	EventReturn                      // a rollback of what came after brings it back
 	EventVoid                        // what it was judged against has changed
@@ -68,7 +73,10 @@ const (
 
 // road says which statuses follow when a proposal of a status meets an event. An event that is not
 // there is refused (a command: ProposalClosed or WrongStage) or cannot happen. It is the whole life of a
-// proposal: everything that sets a status goes through move, which panics on any other step.
+// proposal: everything that sets a status goes through become, which panics on any other step.
+//
+// What serves goes only with a block's end: pauses, rollbacks, bad health and faults ask for its
+// return, and EventLeave carries it out.
 var road = map[Status]map[Event][]Status{
 	StatusProposed: {
 		Event(KindPrecheck): {StatusProposed, StatusPrechecked, StatusRejected},
@@ -121,28 +129,28 @@ var road = map[Status]map[Event][]Status{
 	},
 	StatusTrial: {
 		Event(KindAttest):   {StatusTrial},
-		Event(KindHealth):   {StatusTrial, StatusPaused, StatusRolledBack},
+		Event(KindHealth):   {StatusTrial},
 		Event(KindConfirm):  {StatusActive},
-		Event(KindPause):    {StatusPaused},
-		Event(KindRollback): {StatusRolledBack},
+		Event(KindPause):    {StatusTrial},
+		Event(KindRollback): {StatusTrial},
 		EventUnheard:        {StatusRolledBack},
-		EventFaults:         {StatusQuarantined},
+		EventLeave:          {StatusPaused, StatusRolledBack, StatusQuarantined},
 	},
 	StatusActive: {
-		Event(KindHealth):    {StatusActive, StatusPaused, StatusRolledBack},
-		Event(KindPause):     {StatusPaused},
-		Event(KindRollback):  {StatusRolledBack},
+		Event(KindHealth):    {StatusActive},
+		Event(KindPause):     {StatusActive},
+		Event(KindRollback):  {StatusActive},
 		Event(KindDeprecate): {StatusDeprecated},
-		EventFaults:          {StatusQuarantined},
+		EventLeave:           {StatusPaused, StatusRolledBack, StatusQuarantined},
 		EventReplace:         {StatusSuperseded},
 	},
 	StatusDeprecated: {
-		Event(KindHealth):    {StatusDeprecated, StatusPaused, StatusRolledBack},
-		Event(KindPause):     {StatusPaused},
-		Event(KindRollback):  {StatusRolledBack},
+		Event(KindHealth):    {StatusDeprecated},
+		Event(KindPause):     {StatusDeprecated},
+		Event(KindRollback):  {StatusDeprecated},
 		Event(KindDeprecate): {StatusDeprecated},
 		Event(KindRetire):    {StatusRetired}, // refused while it is bound
-		EventFaults:          {StatusQuarantined},
+		EventLeave:           {StatusPaused, StatusRolledBack, StatusQuarantined},
 		EventReplace:         {StatusSuperseded},
 	},
 	StatusSuperseded: {
@@ -157,6 +165,14 @@ var road = map[Status]map[Event][]Status{
 	},
 	StatusRolledBack:  {Event(KindRetire): {StatusRetired}, EventReturn: {StatusActive, StatusDeprecated}},
 	StatusQuarantined: {Event(KindRetire): {StatusRetired}},
+}
+
+// become gives a proposal the status that an event leads to.
+func (p *Proposal) become(e Event, s Status) {
+	if !slices.Contains(road[p.Status][e], s) {
+		panic(fmt.Sprintf("governance: proposal %d: event %d leads from %v to %v", p.Number, e, p.Status, s))
+	}
+	p.Status = s
 }
 
 // takes returns OK if a proposal of the status takes the command, or why it does not.

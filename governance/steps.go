@@ -49,10 +49,10 @@ func (x *execution) precheck(c Precheck) Code {
 	switch {
 	case p.Status != StatusProposed:
 	case set.IsQuorum(passed):
-		p.Status = StatusPrechecked
+		p.become(Event(KindPrecheck), StatusPrechecked)
 		putProposal(x.state, &p)
 	case !set.IsQuorum(set.Total() - failed):
-		x.end(&p, StatusRejected, Ending{Why: WhyPrecheck, Code: uint32(c.Code)})
+		x.end(&p, KindPrecheck, StatusRejected, Ending{Why: WhyPrecheck, Code: uint32(c.Code)})
 	}
 	return OK
 }
@@ -80,19 +80,19 @@ func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
 		return OwnProposal
 	}
 	v := Review{Approves: k == KindApprove, At: x.height, Note: note}
-	if old, ok := load(x.state, ReviewKey(&p, m.Name), readReview); ok && old.Approves == v.Approves {
+	if old, ok := ReadReview(x.state, &p, m.Name); ok && old.Approves == v.Approves {
 		return AlreadyCounted
 	}
 	putReview(x.state, ReviewKey(&p, m.Name), &v)
 	switch {
 	case v.Approves && p.Status == StatusPrechecked:
 		if countReviews(x.state, &x.configuration, &p).approvals > 0 && x.gate(&p, policy.StepApprove) == OK {
-			p.Status = StatusApproved
+			p.become(Event(KindApprove), StatusApproved)
 			putProposal(x.state, &p)
 		}
 	case !v.Approves:
 		if x.gate(&p, policy.StepReject) == OK {
-			x.end(&p, StatusRejected, Ending{Why: WhyReviewers, Note: note})
+			x.end(&p, KindReject, StatusRejected, Ending{Why: WhyReviewers, Note: note})
 		}
 	}
 	return OK
@@ -131,7 +131,8 @@ func (x *execution) shadow(c Shadow) Code {
 	case p.Plan.Shadow == 0:
 		return BadPlan
 	}
-	p.Status, p.ShadowFrom = StatusShadow, x.height+1
+	p.become(Event(KindShadow), StatusShadow)
+	p.ShadowFrom = x.height + 1
 	putProposal(x.state, &p)
 	return OK
 }
@@ -140,8 +141,7 @@ func (x *execution) shadow(c Shadow) Code {
 // more than f differ from the most, honest validators differ, and what is shadowed is not
 // deterministic.
 func (x *execution) report(c *Report) Code {
-	i, ok := x.configuration.Validators.Index(x.signer)
-	if !ok {
+	if !x.isValidator() {
 		return NotValidator
 	}
 	p, code := x.proposal(c.Proposal, KindReport)
@@ -163,11 +163,10 @@ func (x *execution) report(c *Report) Code {
 	}
 	reports = append(reports, validatorReport{x.signer, c.Comparison})
 	putReports(x.state, &p, c.Through, reports)
-	_ = i
 	agreed, outside := x.agreement(reports)
 	set := &x.configuration.Validators
 	if outside > set.FaultBound() {
-		x.end(&p, StatusRejected, Ending{Why: WhyDisagreement})
+		x.end(&p, KindReport, StatusRejected, Ending{Why: WhyDisagreement})
 		return OK
 	}
 	if agreed == nil {
@@ -182,7 +181,7 @@ func (x *execution) report(c *Report) Code {
 	}
 	t.Digest = chainDigest(t.Digest, agreed.Digest)
 	if _, ok := x.configuration.Policy(byte(p.Class), policy.StepShadow); ok && x.gate(&p, policy.StepShadow) != OK {
-		x.end(&p, StatusRejected, Ending{Why: WhyShadowPolicy})
+		x.end(&p, KindReport, StatusRejected, Ending{Why: WhyShadowPolicy})
 		return OK
 	}
 	putProposal(x.state, &p)
@@ -219,9 +218,9 @@ func (x *execution) schedule(c Schedule) Code {
 	}
 	p, code := x.proposal(c.Proposal, KindSchedule)
 	switch {
-	case p.Status == StatusProposed || p.Status == StatusPrechecked:
+	case code == WrongStage && (p.Status == StatusProposed || p.Status == StatusPrechecked):
 		return NotApproved
-	case p.Status == StatusScheduled:
+	case code == WrongStage && p.Status == StatusScheduled:
 		return AlreadyScheduled
 	case code != OK:
 		return code
@@ -235,7 +234,8 @@ func (x *execution) schedule(c Schedule) Code {
 	if code := x.gate(&p, policy.StepActivate); code != OK {
 		return code
 	}
-	p.Status, p.Scheduled, p.Activation, p.Due = StatusScheduled, x.height, c.Height, c.Height
+	p.become(Event(KindSchedule), StatusScheduled)
+	p.Scheduled, p.Activation, p.Due = x.height, c.Height, c.Height
 	p.Order = enter(x.state, c.Height, item{proposal: p.Number})
 	putProposal(x.state, &p)
 	if x.flaws.EarlyEpoch {
@@ -288,7 +288,7 @@ func (x *execution) veto(c Veto) Code {
 	}
 	x.state.Put(key, canonical.AppendUint64(nil, x.height))
 	if x.flaws.vetoed(x.state, &x.configuration.Validators, &p) {
-		x.end(&p, StatusVetoed, Ending{Why: WhyVeto, Note: c.Note})
+		x.end(&p, KindVeto, StatusVetoed, Ending{Why: WhyVeto, Note: c.Note})
 	}
 	return OK
 }
@@ -302,7 +302,7 @@ func (x *execution) cancel(c Cancel) Code {
 	if !ok || m.Name != p.ProposerName && !p.Expired(x.height) {
 		return NotYours
 	}
-	x.end(&p, StatusCancelled, Ending{Why: WhyWithdrawn, Note: c.Note})
+	x.end(&p, KindCancel, StatusCancelled, Ending{Why: WhyWithdrawn, Note: c.Note})
 	return OK
 }
 
@@ -360,7 +360,7 @@ func (x *execution) confirm(c Confirm) Code {
 	if code := x.gate(&p, policy.StepConfirm); code != OK {
 		return code
 	}
-	x.end(&p, StatusActive, Ending{Height: x.height, Note: c.Note})
+	x.end(&p, KindConfirm, StatusActive, Ending{Height: x.height, Note: c.Note})
 	return OK
 }
 
@@ -377,7 +377,7 @@ func (x *execution) pause(c Pause) Code {
 	}
 	ending := Ending{Why: WhyResponder, Note: c.Note}
 	if !p.Status.Serves() {
-		x.end(&p, StatusPaused, ending)
+		x.end(&p, KindPause, StatusPaused, ending)
 		return OK
 	}
 	return x.leave(&p, CausePause, ending)
@@ -407,15 +407,16 @@ func (x *execution) resume(c Resume) Code {
 	if _, code := x.checkChange(&p.Propose); code != OK {
 		return code
 	}
-	p.restart()
+	p.restart(Event(KindResume))
 	p.Proposed, p.Closed = x.height, 0
 	x.enterOpen(&p)
 	return OK
 }
 
 // restart forgets all that was said of a proposal.
-func (p *Proposal) restart() {
-	p.Status, p.Round = StatusProposed, p.Round+1
+func (p *Proposal) restart(e Event) {
+	p.become(e, StatusProposed)
+	p.Round++
 	p.ShadowFrom, p.Shadowed, p.Scheduled, p.Activation, p.Due, p.Order, p.Moves = 0, Shadowed{}, 0, 0, 0, 0, 0
 	p.Ending = Ending{}
 }
@@ -435,7 +436,7 @@ func (x *execution) deprecate(c Deprecate) Code {
 		return code
 	}
 	if p.Status == StatusActive {
-		p.Status = StatusDeprecated
+		p.become(Event(KindDeprecate), StatusDeprecated)
 	}
 	p.EndOfUse, p.Ending.Note = c.EndOfLife, c.Note
 	putProposal(x.state, &p)
@@ -458,7 +459,8 @@ func (x *execution) retire(c Retire) Code {
 	if code := x.gate(&p, policy.StepRetire); code != OK {
 		return code
 	}
-	p.Status, p.Ending = StatusRetired, Ending{WhyRetired, 0, x.height, c.Note}
+	p.become(Event(KindRetire), StatusRetired)
+	p.Ending = Ending{WhyRetired, 0, x.height, c.Note}
 	putProposal(x.state, &p)
 	return OK
 }

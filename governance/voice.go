@@ -18,6 +18,11 @@ func putReview(s State, key []byte, v *Review) {
 	s.Put(key, appendNote(canonical.AppendUint64(canonical.AppendBool(nil, v.Approves), v.At), v.Note))
 }
 
+// ReadReview returns a member's newest word on a proposal in its present round.
+func ReadReview(s State, p *Proposal, member string) (Review, bool) {
+	return load(s, ReviewKey(p, member), readReview)
+}
+
 func readReview(r *canonical.Reader) Review { return Review{r.Bool(), readHeight(r), readNote(r)} }
 
 func readPrecheck(r *canonical.Reader) PrecheckCode {

@@ -41,23 +41,27 @@ func (g *governed) finished(n *node, f *replica.Finished) {
 
 // proposal checks that a proposal's status is what was said of it.
 func (g *governed) proposal(n *node, k governance.State, c *quoin.Configuration, p *governance.Proposal) {
-	approvers, approvals := c.Holders(quoin.RoleApprover), 0
-	for _, a := range approvers {
-		if _, ok := k.Get(governance.ApprovalKey(p.Number, a)); !ok {
+	approvers, approvals := 0, 0
+	for _, m := range c.Members {
+		if !m.Roles.Has(quoin.RoleApprover) {
+			continue
+		}
+		approvers++
+		if v, ok := governance.ReadReview(k, p, m.Name); !ok || !v.Approves {
 			continue
 		}
 		approvals++
-		if a == p.Proposer || a == p.Release.Author {
+		if m.Key == p.Proposer || m.Key == p.Release.Author {
 			g.w.broken("I6/governed", "%s: proposal %d is approved by who made it", n.name, p.Number)
 		}
 	}
 	vetoed := false
 	for i := range g.sets {
-		vetoed = vetoed || g.weight(k, &g.sets[i], func(key quoin.PublicKey) []byte { return governance.VetoKey(p.Number, key) }) > g.sets[i].FaultBound()
+		vetoed = vetoed || g.weight(k, &g.sets[i], func(key quoin.PublicKey) []byte { return governance.VetoKey(p, key) }) > g.sets[i].FaultBound()
 	}
 	switch p.Status {
 	case governance.StatusApproved, governance.StatusScheduled, governance.StatusActive:
-		if required := max(1, min(2, len(approvers))); approvals < required {
+		if required := max(1, min(2, approvers)); approvals < required {
 			g.w.broken("I6/governed", "%s: proposal %d is %v with %d approvals of %d", n.name, p.Number, p.Status, approvals, required)
 		}
 		if vetoed {
@@ -93,7 +97,7 @@ func (g *governed) event(n *node, e *replica.Event) {
 		if p.Activation != e.Height {
 			g.w.broken("K8/governed", "%s: proposal %d takes effect after height %d; it was scheduled for %d", n.name, p.Number, e.Height, p.Activation)
 		}
-		ready := g.weight(k, &c.Validators, func(key quoin.PublicKey) []byte { return governance.ReadyKey(p.Number, key) })
+		ready := g.weight(k, &c.Validators, func(key quoin.PublicKey) []byte { return governance.ReadyKey(&p, key) })
 		if !c.Validators.IsQuorum(ready) {
 			g.w.broken("K8/governed", "%s: proposal %d takes effect with weight %d of %d of the set of epoch %d ready", n.name, p.Number, ready, c.Validators.Total(), c.Epoch)
 		}

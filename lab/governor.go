@@ -191,6 +191,8 @@ func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
 	case code == governance.OK && g.step == 0:
 		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())
 		g.step++
+	case code == governance.ProposalClosed || code == governance.NoProposal:
+		g.next() // it was rejected or vetoed
 	case code == governance.NoticeTooShort && g.notice > 0:
 		g.notice++ // the schedule took too long to be certified
 	case code == governance.OK || code == governance.AlreadyCounted || code == governance.AlreadyScheduled:

@@ -10,6 +10,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/lab/events"
 	"quoin.dev/quoin/mark"
 	"quoin.dev/quoin/plugin"
@@ -147,7 +148,7 @@ func (w *world) makeGenesis() {
 	p.ExpiryWindowHeights, p.ForcedInclusionViews = 128, 16
 	p.HeartbeatMS = 5_000
 	p.UnsignedTransactionsFlag = 1
-	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: w.members, Parameters: p, Members: w.governor.members()}
+	g.Configuration = quoin.Configuration{Epoch: 1, First: 1, Validators: w.members, Parameters: p, Members: w.governor.members(), Policies: policy.Light(2)}
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range w.o.Candidate.Bindings() {

@@ -64,7 +64,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	if c.Ended {
 		r.c.Marks.Reach(&marks[markEpochEnded])
 		r.splits.endEpoch()
-		r.kernelView.asked = nil // readiness for a validator set has to be said again in every epoch
+		r.kernelView.said = nil // readiness for a validator set has to be said again in every epoch
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
 	}
 	if kernel || c.Ended {
@@ -139,7 +139,14 @@ func (r *Replica) Snapshot() []LogRecord {
 type kernelView struct {
 	scheduled bool // an activation lies ahead
 	releases  []quoin.Hash
-	asked     map[governance.ProposalNumber]quoin.Height // expiry of the readiness that was sent
+	said      map[word]quoin.Height // expiry of what was sent, of each
+}
+
+// word is what a validator says of a proposal once in a round.
+type word struct {
+	proposal governance.ProposalNumber
+	round    uint64
+	kind     governance.Kind
 }
 
 // look reads the certified kernel state: which releases this node should have, whether an
@@ -147,8 +154,8 @@ type kernelView struct {
 func (r *Replica) look(out *Output) {
 	k := kernelReader{r.chain.state}
 	v := &r.kernelView
-	if v.asked == nil {
-		v.asked = map[governance.ProposalNumber]quoin.Height{}
+	if v.said == nil {
+		v.said = map[word]quoin.Height{}
 	}
 	h := r.exec.Tip().Height
 	v.scheduled = false
@@ -167,14 +174,23 @@ func (r *Replica) look(out *Output) {
 		if !p.Binding.Release.IsZero() {
 			releases = append(releases, p.Binding.Release)
 		}
-		if !member || v.asked[p.Number] > h {
+		if !member {
 			continue
 		}
-		if ready := r.vouches(&p); !ready {
-			r.c.Marks.Reach(&marks[markNotReady])
-		} else if !governance.Attested(k, &p, r.self) {
-			r.attest(p.Number, h, out)
+		var say governance.Command
+		switch {
+		case p.Status == governance.StatusProposed && !governance.Prechecked(k, &p, r.self):
+			say = governance.Precheck{Proposal: p.Number}
+		case p.Status == governance.StatusScheduled && !governance.Attested(k, &p, r.self):
+			say = governance.Ready{Proposal: p.Number}
+		default:
+			continue
 		}
+		if !r.vouches(&p) {
+			r.c.Marks.Reach(&marks[markNotReady])
+			continue
+		}
+		r.say(word{p.Number, p.Round, say.Kind()}, say, h, out)
 	}
 	for _, b := range r.exec.Configuration().Bindings {
 		if s, ok := governance.ReadSlot(k, b.Slot()); ok && s.Return.Cause != 0 {
@@ -208,6 +224,8 @@ func (r *Replica) member(open []governance.Proposal) bool {
 // node has the state, or it would not know of the proposal, and must have every release in use.
 func (r *Replica) vouches(p *governance.Proposal) bool {
 	switch p.Subject {
+	case governance.SubjectParameters, governance.SubjectMembers, governance.SubjectPolicies, governance.SubjectUnbind:
+		return true
 	case governance.SubjectBuiltin:
 		return r.c.Table.Ready(&p.Binding) == nil
 	case governance.SubjectValidators:
@@ -227,13 +245,16 @@ func (r *Replica) vouches(p *governance.Proposal) bool {
 		quoin.Height(m.EndOfLife) == x.EndOfLife && uint64(release.Report().FileBytes) == x.Size && plugin.Fits(m, &p.Binding) == nil
 }
 
-// attest sends this validator's readiness for a proposal.
-func (r *Replica) attest(n governance.ProposalNumber, h quoin.Height, out *Output) {
-	t := quoin.Transaction{Sender: r.self, Salt: uint64(n), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
-		Namespace: quoin.KernelNamespace, Payload: governance.Encode(governance.Ready{Proposal: n})}
+// say sends what this validator has to say, unless it did so and the transaction may still come.
+func (r *Replica) say(w word, c governance.Command, h quoin.Height, out *Output) {
+	if r.kernelView.said[w] > h {
+		return
+	}
+	t := quoin.Transaction{Sender: r.self, Salt: uint64(w.proposal)<<24 | w.round<<8&0xffff00 | uint64(w.kind), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
+		Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)}
 	t.Signature = r.c.Signer.Sign(quoin.TransactionSigningBytes(t.ID(r.originID)))
 	r.c.Marks.Reach(&marks[markAttested])
-	r.kernelView.asked[n] = t.Expiry
+	r.kernelView.said[w] = t.Expiry
 	r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge)
 	r.forward([]quoin.Transaction{t}, out)
 }

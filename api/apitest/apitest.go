@@ -11,6 +11,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
@@ -112,6 +113,7 @@ func (w *Network) genesis(t testing.TB, o Options) *quoin.Genesis {
 		{Name: "approver", Key: signature.PublicOf(w.Second), Organisation: "org-1", Roles: quoin.RoleApprover},
 	}
 	quoin.SortMembers(g.Configuration.Members)
+	g.Configuration.Policies = policy.Light(1)
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
 	for _, b := range o.Bindings {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugins/bank/smallbank"
@@ -53,6 +54,7 @@ type plan struct {
 	members    []member
 	proposers  []quoin.PublicKey
 	approvers  []quoin.PublicKey
+	light      bool // the policies of a development network
 	parameters map[string]uint64
 	now        time.Time
 }
@@ -81,6 +83,10 @@ func (p *plan) genesis() (*quoin.Genesis, error) {
 		return nil, err
 	}
 	g.Configuration.Members = p.operators()
+	g.Configuration.Policies = policy.Defaults(min(2, len(p.approvers)))
+	if p.light {
+		g.Configuration.Policies = policy.Light(min(2, len(p.approvers)))
+	}
 	if err := g.Check(); err != nil {
 		return nil, usage(err.Error(), "see `quoin genesis --help`")
 	}

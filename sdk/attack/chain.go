@@ -8,6 +8,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/ledger"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/signature"
@@ -61,6 +62,7 @@ func configuration(members int, bindings ...quoin.Binding) (quoin.Configuration,
 		{Name: "approver", Key: personKey("approver").public, Organisation: "org-1", Roles: quoin.RoleApprover},
 	}
 	quoin.SortMembers(c.Members)
+	c.Policies = policy.Light(1)
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: bystanderNamespace, Builtin: "kv"})
 	for _, b := range bindings {
