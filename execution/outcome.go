@@ -20,6 +20,10 @@ type Outcome struct {
 	Faults     []SlotFault           // of plugins, by no client's input
 	Suspended  string                // a namespace that the block suspended
 	Logs       []PluginLog           // for people
+	// Comparisons has one for each governance.Watch that covers the block and that could be compared
+	// here, in the order of governance.Watched. It is in neither block nor state, and nil for a block
+	// that was not executed here.
+	Comparisons []Comparison
 
 	parent  *Outcome // nil on the certified tip
 	overlay *state.Overlay
