@@ -304,6 +304,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 			o.segment.Append(&transactions[i], &o.Results[i])
 		}
 	}
+	x.recordDefects(o, kernel)
 	if x.flaws.ReversedEntries {
 		o.reverse()
 	}

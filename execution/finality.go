@@ -86,9 +86,10 @@ const (
 	LeaderFault   FaultKind = "leader-fault"
 	FinalityFault FaultKind = "finality-fault"
 	BatchFault    FaultKind = "batch-fault" // it does not count towards quarantine
+	TrialFault    FaultKind = "trial-fault" // of a machine on trial, at a client's transaction
 )
 
-// SlotFault is a fault that no client's input caused.
+// SlotFault is a fault that no client's input caused, or a defect of what is on trial.
 type SlotFault struct {
 	Kind  FaultKind
 	Slot  string

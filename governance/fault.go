@@ -7,10 +7,10 @@ import (
 	"quoin.dev/quoin/canonical"
 )
 
-// RecordFault counts a fault that no client's input caused (a leader's, a pacemaker's, an
-// initialisation's) against the binding that serves a slot at height h. The FaultsMax-th in an
-// epoch quarantines the binding: the slot's return is scheduled as by a rollback. It belongs to
-// executing h, after Enact and before the commands.
+// RecordFault counts a fault that no client's input caused (a leader's, an initialisation's), or a
+// defect of what is OnTrial, against the binding that serves a slot at height h. The FaultsMax-th in
+// an epoch quarantines the binding: the slot's return is scheduled as by a rollback. It belongs to
+// executing h: after Enact and before the commands, but defects on trial after all commands.
 //
 // Faults of slots that have no binding at h are not counted.
 func RecordFault(env Environment, s State, slotName string, code uint32, h quoin.Height) {
@@ -41,6 +41,16 @@ func RecordFault(env Environment, s State, slotName string, code uint32, h quoin
 		putProposal(s, &p)
 	}
 	enterReturn(s, slotName, ret)
+}
+
+// OnTrial reports whether what serves a slot at height h is on trial. As long as it is, a defect that a
+// client's input shows counts as a fault: who tries a release wants to know, and the return costs
+// little. Afterwards it is a failed transaction and no more, or clients could take releases from a
+// network.
+func OnTrial(s State, slotName string, h quoin.Height) bool {
+	slot, _ := ReadSlot(s, slotName)
+	line, ok := ReadServed(s, slotName, slot.Serving)
+	return ok && line.Proposal != 0 && line.First <= h && mustProposal(s, line.Proposal).Status == StatusTrial
 }
 
 // checkReturn returns the return of a slot from the history line from, requested at h, or why there

@@ -12,9 +12,10 @@ type Block struct {
 	Height  quoin.Height
 	Faults  []SlotFault   // as recorded by its execution, in that order
 	Entries []quoin.Entry // in the order of the ledger; those that are no commands do not matter
+	Defects []SlotFault   // of machines on trial, in the order of the ledger: they are recorded after the entries
 }
 
-// SlotFault is a fault that no client's input caused.
+// SlotFault is a fault that RecordFault counts.
 type SlotFault struct {
 	Slot string
 	Code uint32
@@ -56,6 +57,9 @@ func fold(env Environment, genesis *quoin.Configuration, blocks iter.Seq[Block],
 			if err := f.replay(env, s, h, &b.Entries[i]); err != nil {
 				return epochs, err
 			}
+		}
+		for _, x := range b.Defects {
+			RecordFault(env, s, x.Slot, x.Code, h)
 		}
 	}
 	for h < last {

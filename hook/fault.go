@@ -42,5 +42,15 @@ func (f Fault) String() string {
 	return "unknown"
 }
 
+// Defect reports whether the fault can only be a mistake in the plugin. Using up a limit may be the
+// doing of whoever made the request.
+func (f Fault) Defect() bool {
+	switch f {
+	case FaultTrap, FaultBounds, FaultAbort, FaultExit, FaultOutput, FaultImport, FaultReentrant, FaultMissing, FaultStatus:
+		return true
+	}
+	return false
+}
+
 // Valid reports whether the number is one of the faults, or none.
 func (f Fault) Valid() bool { return f < faultCount }

@@ -39,7 +39,7 @@ func (b *bindings) end() {
 	blocks := func(yield func(governance.Block) bool) {
 		for i := range b.w.chain.blocks {
 			f := &b.w.chain.blocks[i]
-			x := governance.Block{Height: f.Checkpoint.Height, Faults: b.cold.faults[f.Checkpoint.Height]}
+			x := governance.Block{Height: f.Checkpoint.Height, Faults: b.cold.faults[f.Checkpoint.Height], Defects: b.cold.defects[f.Checkpoint.Height]}
 			for k := range f.Results {
 				x.Entries = append(x.Entries, quoin.Entry{Transaction: f.Block.Transactions()[k], Result: f.Results[k]})
 			}

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"strings"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
@@ -15,8 +17,9 @@ import (
 // one of the others, and ends with the same bytes.
 type cold struct {
 	blind
-	w      *world
-	faults map[quoin.Height][]governance.SlotFault
+	w       *world
+	faults  map[quoin.Height][]governance.SlotFault
+	defects map[quoin.Height][]governance.SlotFault // of what is on trial
 }
 
 func (c *cold) end() {
@@ -89,18 +92,21 @@ func (c *cold) end() {
 
 func (c *cold) note(e *replica.Event) {
 	c.w.trace.note(c.w.now, events.World, events.Noted, "cold", "%s height %d %s", e.Kind, e.Height, e.Reason)
-	slot := ""
+	slot, reason, faults := "", e.Reason, c.faults
 	switch e.Kind {
 	case replica.LeaderFaulted:
 		slot = hook.Leader.Name
 	case replica.FinalityFaulted:
 		slot = hook.Finality.Name
+	case replica.TrialFaulted:
+		slot, reason, _ = strings.Cut(e.Reason, ": ")
+		faults = c.defects
 	default:
 		return
 	}
 	for f := hook.Fault(0); f.Valid(); f++ {
-		if f.String() == e.Reason {
-			c.faults[e.Height] = append(c.faults[e.Height], governance.SlotFault{Slot: slot, Code: uint32(f)})
+		if f.String() == reason {
+			faults[e.Height] = append(faults[e.Height], governance.SlotFault{Slot: slot, Code: uint32(f)})
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (blind) end()                              {}
 func (w *world) observe() {
 	w.chain = &certifiedChain{w: w}
 	w.progress = newProgress(w)
-	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}}
+	c := &cold{w: w, faults: map[quoin.Height][]governance.SlotFault{}, defects: map[quoin.Height][]governance.SlotFault{}}
 	a := &agreement{w: w, ends: map[quoin.Height]bool{}, sets: map[quoin.Epoch]*members{}}
 	w.observers = []observer{
 		&signed{w: w, members: func(n *node, m *message) *members { return a.members(n, m.epoch) }},

@@ -91,6 +91,8 @@ func (r *Replica) note(o *execution.Outcome, out *Output) bool {
 			r.stats.LeaderFaults++
 		case execution.FinalityFault:
 			r.stats.FinalityFaults++
+		case execution.TrialFault:
+			e.Reason = f.Slot + ": " + e.Reason
 		case execution.BatchFault:
 			r.stats.BatchFaults++
 			e.Reason = f.Slot + ": " + e.Reason

@@ -205,6 +205,7 @@ const (
 	LeaderFaulted    EventKind = EventKind(execution.LeaderFault)
 	FinalityFaulted  EventKind = EventKind(execution.FinalityFault)
 	BatchFaulted     EventKind = EventKind(execution.BatchFault)
+	TrialFaulted     EventKind = EventKind(execution.TrialFault)
 	MachineFaulted   EventKind = "machine-fault"
 	PacemakerFaulted EventKind = "pacemaker-fault"
 	PriorityFaulted  EventKind = "priority-fault"
