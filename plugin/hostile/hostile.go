@@ -6,6 +6,7 @@
 //     fault, and its author pays.
 //   - Policies: the same for the other hooks.
 //   - Refused: what the static check keeps out, or the initialisation.
+//   - Releases: what looks well at first, for the stages of a release's life.
 //   - Probes: machines that behave, and tell what they see: whether a replica, a day or another call
 //     can be told from this one.
 //
@@ -77,7 +78,7 @@ func (f *Fixture) Release(author quoin.PublicKey) []byte {
 func Corpus() []Fixture { return append(Leaders(), Machines()...) }
 
 // All returns all fixtures.
-func All() []Fixture { return slices.Concat(Corpus(), Policies(), Refused(), Probes()) }
+func All() []Fixture { return slices.Concat(Corpus(), Policies(), Refused(), Releases(), Probes()) }
 
 // Find returns the fixture of the name.
 func Find(name string) (Fixture, bool) {

@@ -211,3 +211,46 @@ func TestSelective(t *testing.T) {
 		}
 	}
 }
+
+func TestReleases(t *testing.T) {
+	b := newBench(t)
+	load := func(name string, fuel uint64) ([2]*plugin.Table, *quoin.Binding) {
+		f, _ := Find(name)
+		tables, binding := b.load(t, &f)
+		binding.FuelMax = fuel
+		return tables, binding
+	}
+	id := sha256.Sum256([]byte("id"))
+	for _, c := range []struct {
+		name   string
+		height uint64
+		kept   bool
+	}{
+		{ReleaseKeeper, 1, true}, {ReleaseDiverging, 1, false},
+		{ReleaseWatched, 99, true}, {ReleaseWatched, 100, false}, {ReleaseWatched, 101, false},
+	} {
+		tables, binding := load(c.name, FuelMax)
+		binding.Parameters = binary.LittleEndian.AppendUint64(nil, 100)
+		for i, table := range tables {
+			s := state{}
+			r, err := table.Apply(binding, &hook.ApplyRequest{Height: c.height, Transaction: id, Payload: []byte("payload")}, s)
+			if err != nil || r.Fault != hook.FaultNone || r.Code != 0 || (s[string(id[:])] == "payload") != c.kept || len(s) != 1 {
+				t.Errorf("engine %d: %s at height %d: %v, code %d, wrote %q, %v", i, c.name, c.height, r.Fault, r.Code, s, err)
+			}
+		}
+	}
+	tables, binding := load(ReleaseTurns, FuelMax)
+	slow, slowBinding := load(ReleaseSlow, hook.Leader.FuelMax)
+	for i := range tables {
+		for k, want := range []hook.Fault{hook.FaultTrap, hook.FaultNone, hook.FaultNone} {
+			binding.Parameters = binary.LittleEndian.AppendUint64(nil, uint64(k))
+			r, err := tables[i].Lead(binding, leaderRequest(4))
+			if err != nil || r.Fault != want || k > 0 && r.Proposer != uint32(7/k%4) {
+				t.Errorf("engine %d: turns of %d views: %v, %d, %v", i, k, r.Fault, r.Proposer, err)
+			}
+		}
+		if r, err := slow[i].Lead(slowBinding, leaderRequest(4)); err != nil || r.Fault != hook.FaultNone || r.Proposer != 3 || r.Fuel < hook.Leader.FuelMax*9/10 {
+			t.Errorf("engine %d: the slow leader: %v, %d, fuel %d, %v", i, r.Fault, r.Proposer, r.Fuel, err)
+		}
+	}
+}

@@ -31,7 +31,6 @@ const (
 // Leaders returns the hostile leaders.
 func Leaders() []Fixture {
 	n := join(I32Const(0), I32Load(requestValidators))
-	turn := join(I32Const(0), I64Load(requestView), I32Const(0), Op(0x35, 0), U32(requestValidators), Op(0x82), Op(0xa7)) // view mod n
 	return []Fixture{
 		leader(1, "leader-endless-loop", "never returns", hook.FaultFuel, forever()),
 		leader(27, "leader-trap", "traps at once", hook.FaultTrap, trap()),
@@ -53,7 +52,7 @@ func Leaders() []Fixture {
 			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), I64Load(0),
 			I32Const(0), I64Load(requestParentHeight), Op(0x58), // parameters at most the height
 			If(0x40, Loop(0x40, Br(0))),
-			answer(turn)),
+			answer(turn())),
 	}
 }
 
@@ -68,6 +67,11 @@ func leader(row int, name, about string, want hook.Fault, body ...[]byte) Fixtur
 
 // read puts the request to 0.
 func read() []byte { return join(I32Const(0), I32Const(answerAt), Call(leaderInput), drop()) }
+
+// turn pushes the view modulo the number of validators; the request is at 0.
+func turn() []byte {
+	return join(I32Const(0), I64Load(requestView), I32Const(0), Op(0x35, 0), U32(requestValidators), Op(0x82), Op(0xa7))
+}
 
 // answer names the validator that the instructions push, and returns.
 func answer(proposer []byte) []byte {

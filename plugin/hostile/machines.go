@@ -38,6 +38,7 @@ const SelectiveCode = 66
 // Offsets in a request; see hook.ApplyRequest.
 const (
 	requestPayloadLength = 0
+	requestHeight        = 16
 	requestTransaction   = 32
 	requestPayload       = 96
 )
@@ -103,9 +104,7 @@ func selective() []byte {
 		return join(LocalGet(0), I32Const(action), Op(0x46), If(0x40, body...)) // equal
 	}
 	return join(
-		I32Const(readAt), I32Const(answerAt), Call(machineInput), drop(),
-		// The payload is kept in full; a request that does not fit the buffer leaves zeros there.
-		I32Const(requestTransaction), I32Const(32), I32Const(requestPayload), I32Const(readAt), I32Load(requestPayloadLength), Call(machinePut),
+		keep(),
 		I32Const(readAt), I32Load(requestPayloadLength),
 		If(0x40, I32Const(readAt), Op(0x2d, 0), U32(requestPayload), LocalSet(0)), // the payload's first byte
 		when(SelectiveLoop, Loop(0x40, Br(0))),

@@ -262,16 +262,18 @@ func probeBloat() Fixture {
 	return f
 }
 
-// probeSlow waits for one load after the other, each from a place that the one before gives, so that
-// neither caches nor the processor's foresight help.
 func probeSlow() Fixture {
 	m := Guest(PagesMax, Input, Output)
-	const mask, times = PagesMax<<16 - 8, 100_000
-	f := probe(53, ProbeSlow, "waits for memory as long as it can", m, Types(I32, I32),
-		Loop(0x40,
-			LocalGet(0), I32Load(0), LocalGet(0), Op(0x6a), I32Const(1_664_525), Op(0x6c), I32Const(1_013_904_223), Op(0x6a), I32Const(mask), Op(0x71), LocalSet(0),
-			LocalGet(1), I32Const(1), Op(0x6a), LocalTee(1), I32Const(times), Op(0x49), BrIf(0)),
-		give(1, 0))
+	f := probe(53, ProbeSlow, "waits for memory as long as it can", m, Types(I32, I32), wander(100_000), give(1, 0))
 	f.Fuel = 10_000_000
 	return f
+}
+
+// wander waits for one load after the other, each from a place that the one before gives, so that
+// neither caches nor the processor's foresight help. It uses the locals 0 and 1, and PagesMax pages.
+func wander(steps int32) []byte {
+	const mask = PagesMax<<16 - 8
+	return Loop(0x40,
+		LocalGet(0), I32Load(0), LocalGet(0), Op(0x6a), I32Const(1_664_525), Op(0x6c), I32Const(1_013_904_223), Op(0x6a), I32Const(mask), Op(0x71), LocalSet(0),
+		LocalGet(1), I32Const(1), Op(0x6a), LocalTee(1), I32Const(steps), Op(0x49), BrIf(0))
 }
