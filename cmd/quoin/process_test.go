@@ -15,6 +15,7 @@ import (
 // processes is a testnet of real processes on a loopback address of its own.
 type processes struct {
 	t      *testing.T
+	host   string
 	dir    string
 	config string
 	nodes  [4]*exec.Cmd
@@ -28,23 +29,14 @@ func TestProcesses(t *testing.T) {
 	if os.Getenv("QUOIN_E2E") == "" {
 		t.Skip("set QUOIN_E2E=1: takes two minutes")
 	}
-	p := &processes{t: t, dir: filepath.Join(t.TempDir(), "net"), config: t.TempDir()}
-	p.quoin("testnet", "--nodes", "4", "--dir", p.dir, "--host", processHost, "--unsigned")
-	for i := range p.nodes {
-		p.start(i)
-	}
-	t.Cleanup(func() {
-		for i := range p.nodes {
-			p.kill(i)
-		}
-	})
+	p := startProcesses(t, processHost, "--unsigned")
 	for i := range p.nodes {
 		p.await(i, 0, time.Minute)
 	}
 	acknowledged := map[string]string{}
 	put := func() {
 		k, v := fmt.Sprint("key-", len(acknowledged)), fmt.Sprint("value-", len(acknowledged))
-		p.quoin("--api", processAPI(0), "tx", "put", k, v)
+		p.quoin("--api", p.api(0), "tx", "put", k, v)
 		acknowledged[k] = v
 	}
 	put()
@@ -84,7 +76,7 @@ func TestProcesses(t *testing.T) {
 		p.await(i, 1, time.Minute)
 	}
 	for k, v := range acknowledged {
-		if got := p.quoin("--api", processAPI(3), "get", k); string(bytes.TrimSpace(got)) != v {
+		if got := p.quoin("--api", p.api(3), "get", k); string(bytes.TrimSpace(got)) != v {
 			t.Errorf("%s is %q after everything was killed, want %q", k, got, v)
 		}
 	}
@@ -96,16 +88,7 @@ func TestStockVerifier(t *testing.T) {
 	if os.Getenv("QUOIN_E2E") == "" {
 		t.Skip("set QUOIN_E2E=1: builds a module of its own")
 	}
-	p := &processes{t: t, dir: filepath.Join(t.TempDir(), "net"), config: t.TempDir()}
-	p.quoin("testnet", "--nodes", "4", "--dir", p.dir, "--host", "127.0.0.1", "--unsigned")
-	for i := range p.nodes {
-		p.start(i)
-	}
-	t.Cleanup(func() {
-		for i := range p.nodes {
-			p.kill(i)
-		}
-	})
+	p := startProcesses(t, "127.0.0.1", "--unsigned")
 	put := func(k string) bool {
 		cmd := p.command("tx", "put", k, "v")
 		return cmd.Run() == nil
@@ -125,7 +108,23 @@ func TestStockVerifier(t *testing.T) {
 	}
 }
 
-func processAPI(i int) string { return fmt.Sprintf("https://%s:%d", processHost, apiPort+i) }
+// startProcesses makes a testnet and starts its nodes, until the test ends.
+func startProcesses(t *testing.T, host string, options ...string) *processes {
+	t.Helper()
+	p := &processes{t: t, host: host, dir: filepath.Join(t.TempDir(), "net"), config: t.TempDir()}
+	p.quoin(append([]string{"testnet", "--nodes", "4", "--dir", p.dir, "--host", host}, options...)...)
+	t.Cleanup(func() {
+		for i := range p.nodes {
+			p.kill(i)
+		}
+	})
+	for i := range p.nodes {
+		p.start(i)
+	}
+	return p
+}
+
+func (p *processes) api(i int) string { return fmt.Sprintf("https://%s:%d", p.host, apiPort+i) }
 
 func (p *processes) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("quoin", args...)
@@ -162,7 +161,7 @@ func (p *processes) kill(i int) {
 }
 
 func (p *processes) height(i int) uint64 {
-	out, err := p.command("--api", processAPI(i), "status", "--output", "json").Output()
+	out, err := p.command("--api", p.api(i), "status", "--output", "json").Output()
 	var s struct{ Height uint64 }
 	if err != nil || json.Unmarshal(out, &s) != nil {
 		return 0
@@ -175,7 +174,7 @@ func (p *processes) await(i int, h uint64, limit time.Duration) {
 	p.t.Helper()
 	deadline := time.Now().Add(limit)
 	for time.Now().Before(deadline) {
-		if p.command("--api", processAPI(i), "status").Run() == nil && p.height(i) >= h {
+		if p.command("--api", p.api(i), "status").Run() == nil && p.height(i) >= h {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -17,7 +17,8 @@ const (
 	ReleaseWatched = "release-watched"
 	// ReleaseTrapping traps at every transaction.
 	ReleaseTrapping = "release-trapping"
-	// ReleaseSlow is a leader that takes turns, after nearly all of the work that its fuel buys.
+	// ReleaseSlow is a leader that names the validator of its parameters (8 bytes, little-endian), after
+	// nearly all of the work that its fuel buys.
 	ReleaseSlow = "release-slow"
 	// ReleaseTurns is a leader whose turns last as many views as its parameters say (8 bytes,
 	// little-endian). It divides by them.
@@ -36,7 +37,7 @@ func Releases() []Fixture {
 		machine(0, ReleaseTrapping, "traps at every transaction", hook.FaultTrap, trap()),
 		slowLeader(),
 		leader(0, ReleaseTurns, "divides by its parameters", hook.FaultNone,
-			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), LocalSet(0), // where the parameters are
+			readParameters(0),
 			I32Const(0), I32Const(0), I64Load(requestView), LocalGet(0), I64Load(0), Op(0x80), I64Store(requestView), // divided
 			answer(turn())),
 	}
@@ -55,11 +56,17 @@ func lose() []byte {
 	return join(I32Const(requestTransaction), I32Const(32), I32Const(0), I32Const(0), Call(machinePut))
 }
 
+// readParameters puts a leader's request to 0, and where its 8 bytes of parameters are into a local.
+func readParameters(local uint32) []byte {
+	return join(I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), LocalSet(local))
+}
+
 // slowSteps are as many as a call of a leader may take.
 const slowSteps = 200_000
 
 func slowLeader() Fixture {
 	m := Guest(PagesMax, Input, Output)
-	m.Func("leader.v1", nil, status, Types(I32, I32), wander(slowSteps), read(), answer(turn()))
+	m.Func("leader.v1", nil, status, Types(I32, I32), wander(slowSteps),
+		readParameters(0), answer(join(LocalGet(0), I32Load(0))))
 	return Fixture{Name: ReleaseSlow, Hook: hook.Leader.Name, About: "works until its fuel is nearly gone", Module: m.Bytes(), Fuel: hook.Leader.FuelMax}
 }
