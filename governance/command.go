@@ -38,6 +38,17 @@ const (
 	KindReserved  Kind = 0x80
 )
 
+var kindNames = [...]string{"", "propose", "approve", "schedule", "ready", "veto", "rollback", "cancel", "lift", "precheck", "reject", "attest",
+	"shadow", "report", "health", "confirm", "pause", "resume", "deprecate", "retire", "rotate", "revoke"}
+
+// String returns the stable name.
+func (k Kind) String() string {
+	if k > 0 && int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
 // Command is what the payload of a kernel transaction asks for: one of the types below.
 type Command interface {
 	Kind() Kind
@@ -220,7 +231,11 @@ func readCommand(r *canonical.Reader) Command {
 	case KindSchedule:
 		return Schedule{readNumber(r), readHeight(r)}
 	case KindPrecheck:
-		return Precheck{readNumber(r), PrecheckCode(r.Uint32())}
+		c := Precheck{readNumber(r), PrecheckCode(r.Uint32())}
+		if c.Code >= precheckEnd {
+			r.Fail("precheck code %d", c.Code)
+		}
+		return c
 	case KindReady:
 		return Ready{readNumber(r)}
 	case KindVeto:
@@ -238,7 +253,11 @@ func readCommand(r *canonical.Reader) Command {
 	case KindReport:
 		return Report{readNumber(r), readHeight(r), readComparison(r)}
 	case KindHealth:
-		return Health{readNumber(r), readHeight(r), HealthReason(r.Uint32()), r.Uint64(), r.Uint64(), r.Uint64(), readComparison(r)}
+		c := Health{readNumber(r), readHeight(r), HealthReason(r.Uint32()), r.Uint64(), r.Uint64(), r.Uint64(), readComparison(r)}
+		if c.Reason >= healthEnd {
+			r.Fail("health reason %d", c.Reason)
+		}
+		return c
 	case KindConfirm:
 		return Confirm{readNumber(r), readNote(r)}
 	case KindPause:

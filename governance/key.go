@@ -84,11 +84,11 @@ func SuspendedKey(namespace string) []byte { return []byte("suspended/" + namesp
 // RevokedKey is the key that says that a key has no rights any more.
 func RevokedKey(key quoin.PublicKey) []byte { return []byte("revoked/" + key.String()) }
 
-// RotatedKey is the key of what a rotated key stands for: the member's key in the configuration.
+// RotatedKey is the key of what a rotated key stands for: the first of those that rotations led from.
 func RotatedKey(key quoin.PublicKey) []byte { return []byte("rotated/" + key.String()) }
 
-// DisabledKey is the key that says that a member lost its rights.
-func DisabledKey(member string) []byte { return []byte("disabled/" + member) }
+// DisabledKey is the key that says that all keys of one root lost their rights.
+func DisabledKey(root quoin.PublicKey) []byte { return []byte("disabled/" + root.String()) }
 
 // RevocationKey is the key of a member's voice for revoking a key.
 func RevocationKey(key quoin.PublicKey, member string) []byte {
@@ -98,6 +98,9 @@ func RevocationKey(key quoin.PublicKey, member string) []byte {
 // AuditKey is the key of the audit chain's state when an epoch began.
 func AuditKey(e quoin.Epoch) []byte { return numbered("audit/", e) }
 
+// AuditChainKey is the key of the audit chain's state.
+func AuditChainKey() []byte { return []byte("audit") }
+
 // EventKey is the key of an event of the audit chain.
 func EventKey(n uint64) []byte { return numbered("event/", n) }
 
@@ -105,7 +108,7 @@ var (
 	keyNewest   = []byte("epoch")
 	keyCounters = []byte("counters")
 	keyOpen     = []byte("open")
-	keyAudit    = []byte("audit")
+	keyAudit    = AuditChainKey()
 )
 
 func numbered[T ~uint64](prefix string, n T) []byte {

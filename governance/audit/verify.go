@@ -1,0 +1,441 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/state"
+)
+
+// Trust follows a chain's validators from its genesis, as client.Verifier does.
+type Trust interface {
+	// Extend takes the proof of the epoch after the newest known one: a certificate of its last
+	// height, and the canonical bytes of the state proof of governance.EpochKey.
+	Extend(c quoin.Certificate, proof []byte) error
+	// VerifyCertificate returns nil for what a quorum of the validators of a known epoch certified.
+	VerifyCertificate(c *quoin.Certificate) error
+	// Epoch returns the newest epoch that is known.
+	Epoch() quoin.Epoch
+	// Configuration returns the configuration of an epoch, if it is known.
+	Configuration(e quoin.Epoch) (quoin.Configuration, bool)
+}
+
+// Options say what a history is verified against.
+type Options struct {
+	Origin      quoin.Origin                       // of the chain that is trusted; it holds the hash of the genesis
+	Environment governance.Environment             // of the chain's hooks
+	Trust       func(genesis *quoin.Genesis) Trust // begins at a genesis that is the origin's
+	Watch       Watcher                            // nil: nobody
+}
+
+// Verifier verifies a history line by line. The first error is final.
+type Verifier struct {
+	o      Options
+	trust  Trust   // nil before the header
+	replay *Replay // likewise
+	lines  uint64
+	events uint64 // verified
+	under  under
+	failed *Fault
+}
+
+// under is the checkpoint that events are proved under.
+type under struct {
+	quoin.Checkpoint
+	audit     governance.Audit
+	directory []state.NamespaceRoot
+}
+
+// Summary is what a history proves.
+type Summary struct {
+	Origin     quoin.Origin
+	Events     uint64
+	Head       quoin.Hash  // over all of them
+	Epochs     quoin.Epoch // that began
+	Checkpoint quoin.Checkpoint
+	Lines      uint64
+	Statuses   []StatusCount // of all proposals, in the order of the statuses; those without proposals left out
+}
+
+// StatusCount says how many proposals have a status.
+type StatusCount struct {
+	Status    string `json:"status"`
+	Proposals uint64 `json:"proposals"`
+}
+
+// NewVerifier returns a Verifier that has seen nothing yet.
+func NewVerifier(o Options) *Verifier { return &Verifier{o: o} }
+
+// Verify verifies a whole file. visit, which may be nil, is told of each event once it is verified;
+// what it returns ends the verification. Other errors are *Fault, or the reader's.
+func Verify(r io.Reader, o Options, visit func(*Entry) error) (Summary, error) {
+	v := NewVerifier(o)
+	b := bufio.NewReaderSize(r, 1<<16)
+	for {
+		line, err := readLine(b)
+		switch {
+		case errors.Is(err, io.EOF):
+			return v.End()
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			v.lines++
+			return Summary{}, v.fail(fault(Truncated, "%s", v.ending("in the middle of a line")))
+		case errors.Is(err, bufio.ErrTooLong):
+			v.lines++
+			return Summary{}, v.fail(fault(Format, "the line has more than %d bytes", LineMax))
+		case err != nil:
+			return Summary{}, err
+		}
+		entry, err := v.Line(line)
+		if err != nil {
+			return Summary{}, err
+		}
+		if entry != nil && visit != nil {
+			if err := visit(entry); err != nil {
+				return Summary{}, err
+			}
+		}
+	}
+}
+
+// readLine returns the next line without its end: io.EOF if there is none, io.ErrUnexpectedEOF if it has
+// no end, bufio.ErrTooLong.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > LineMax+1 {
+			return nil, bufio.ErrTooLong
+		}
+		if err == nil && line == nil {
+			return part[:len(part)-1], nil // valid until the next read
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line[:len(line)-1], nil
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return nil, io.ErrUnexpectedEOF
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		}
+	}
+}
+
+// Line verifies the next line, without its end. It returns an Entry if the line is an event. Errors are
+// *Fault.
+func (v *Verifier) Line(b []byte) (*Entry, error) {
+	if v.failed != nil {
+		return nil, v.failed
+	}
+	v.lines++
+	var entry *Entry
+	var f *Fault
+	switch kind := kindOf(b); {
+	case len(b) > LineMax:
+		f = fault(Format, "the line has more than %d bytes", LineMax)
+	case kind == lineHeader:
+		f = v.headerLine(b)
+	case kind != "" && v.trust == nil:
+		f = fault(Order, "a history begins with its header")
+	case kind == lineHandover:
+		f = v.handoverLine(b)
+	case kind == lineCheckpoint:
+		f = v.checkpointLine(b)
+	case kind == lineEvent:
+		entry, f = v.eventLine(b)
+	default:
+		f = fault(Format, "it is no line of %s", FormatName)
+		f.Event = v.expected()
+	}
+	if f != nil {
+		return nil, v.fail(f)
+	}
+	return entry, nil
+}
+
+// expected returns the number of the event that belongs into the next line; 0 if none does.
+func (v *Verifier) expected() uint64 {
+	if v.events < v.under.audit.Count {
+		return v.events + 1
+	}
+	return 0
+}
+
+func (v *Verifier) fail(f *Fault) *Fault {
+	f.Line, f.Verified = v.lines, v.events
+	v.failed = f
+	return f
+}
+
+// written compares a line with the one form that it has.
+func written(b []byte, v any) *Fault {
+	if again := encode(v); !bytes.Equal(again, b) {
+		return fault(Format, "the line is not in its one form; leave it as it was written")
+	}
+	return nil
+}
+
+func (v *Verifier) headerLine(b []byte) *Fault {
+	x, f := decode[headerLine](b)
+	if f != nil {
+		return f
+	}
+	switch {
+	case v.trust != nil:
+		return fault(Order, "a second header")
+	case x.Format != FormatName:
+		return fault(Format, "its format is %.40q, this version reads %s", x.Format, FormatName)
+	case x.Genesis == nil:
+		return fault(Format, "a header without genesis")
+	}
+	if f := v.header(x.Genesis); f != nil {
+		return f
+	}
+	return written(b, headerOf(x.Genesis))
+}
+
+func headerOf(g *quoin.Genesis) headerLine {
+	return headerLine{lineHeader, FormatName, g.Origin(), g}
+}
+
+func (v *Verifier) header(g *quoin.Genesis) *Fault {
+	if g.Origin() != v.o.Origin {
+		return fault(Chain, "the history is of %s, you trust %s", g.Origin(), v.o.Origin)
+	}
+	v.trust = v.o.Trust(g)
+	v.replay = NewReplay(v.o.Environment, &g.Configuration, v.o.Watch)
+	return nil
+}
+
+func (v *Verifier) handoverLine(b []byte) *Fault {
+	x, f := decode[handoverLine](b)
+	if f != nil {
+		return f
+	}
+	c, err := quoin.DecodeCertificate(x.Certificate)
+	if err != nil {
+		return fault(Handover, "its certificate: %w", err)
+	}
+	if f := v.handover(c, x.Proof); f != nil {
+		return f
+	}
+	return written(b, v.handoverOf(c, x.Proof))
+}
+
+// handoverOf is the line of the handover to the newest epoch.
+func (v *Verifier) handoverOf(c quoin.Certificate, proof []byte) handoverLine {
+	next, _ := v.trust.Configuration(v.trust.Epoch())
+	return handoverLine{lineHandover, next.Epoch, next.First, c.AppendBinary(nil), proof}
+}
+
+func (v *Verifier) handover(c quoin.Certificate, proof []byte) *Fault {
+	if f := v.exact(&c, Handover); f != nil {
+		return f
+	}
+	if err := v.trust.Extend(c, proof); err != nil {
+		return fault(Handover, "%w", err)
+	}
+	return nil
+}
+
+// exact refuses a certificate with more signatures than a quorum needs: a history has one form.
+func (v *Verifier) exact(c *quoin.Certificate, code Code) *Fault {
+	now, ok := v.trust.Configuration(c.Checkpoint.Epoch)
+	if !ok {
+		return fault(code, "its certificate is of epoch %d, handovers lead up to epoch %d", c.Checkpoint.Epoch, v.trust.Epoch())
+	}
+	if t := c.Trim(now.Validators); len(t.Signatures) != len(c.Signatures) {
+		return fault(code, "%d signatures, a quorum needs %d", len(c.Signatures), len(t.Signatures))
+	}
+	return nil
+}
+
+func (v *Verifier) checkpointLine(b []byte) *Fault {
+	x, f := decode[checkpointLine](b)
+	if f != nil {
+		return f
+	}
+	c, err := quoin.DecodeCertificate(x.Certificate)
+	if err != nil {
+		return fault(Checkpoint, "its certificate: %w", err)
+	}
+	if f := v.checkpoint(c, x.Proof); f != nil {
+		return f
+	}
+	return written(b, v.checkpointOf(c, x.Proof))
+}
+
+// checkpointOf is the line of the newest checkpoint.
+func (v *Verifier) checkpointOf(c quoin.Certificate, proof []byte) checkpointLine {
+	u := &v.under
+	return checkpointLine{lineCheckpoint, u.Height, u.Epoch, u.Time, u.audit.Count, u.audit.Head.String(), c.AppendBinary(nil), proof}
+}
+
+func (v *Verifier) checkpoint(c quoin.Certificate, proof []byte) *Fault {
+	if c.Checkpoint.Height < v.under.Height {
+		return fault(Order, "a checkpoint of height %d after one of height %d", c.Checkpoint.Height, v.under.Height)
+	}
+	if f := v.exact(&c, Checkpoint); f != nil {
+		return f
+	}
+	if err := v.trust.VerifyCertificate(&c); err != nil {
+		return fault(Checkpoint, "%w", err)
+	}
+	var p state.Proof
+	if err := p.UnmarshalBinary(proof); err != nil {
+		return fault(Checkpoint, "what it shows of the audit chain: %w", err)
+	}
+	value, present, err := p.Verify(c.Checkpoint.State, quoin.KernelNamespace, governance.AuditChainKey())
+	if err != nil {
+		return fault(Checkpoint, "what it shows of the audit chain: %w", err)
+	}
+	chain, err := governance.DecodeAudit(value)
+	if err != nil || !present {
+		return fault(Checkpoint, "the state has no audit chain")
+	}
+	v.under = under{c.Checkpoint, chain, p.Directory}
+	return nil
+}
+
+func (v *Verifier) eventLine(b []byte) (*Entry, *Fault) {
+	fail := func(f *Fault) (*Entry, *Fault) {
+		f.Event = v.events + 1
+		return nil, f
+	}
+	x, f := decode[eventLine](b)
+	if f != nil {
+		return fail(f)
+	}
+	switch next := v.events + 1; {
+	case x.Number > next:
+		return fail(fault(Missing, "event %d stands where event %d belongs: it was removed or moved", x.Number, next))
+	case x.Number < next:
+		return fail(fault(Inserted, "event %d stands where event %d belongs, and was there before", x.Number, next))
+	}
+	entry, f := v.event(x.Bytes, x.Path)
+	if f != nil {
+		return fail(f)
+	}
+	if f := compare(&x.Entry, entry); f != nil {
+		v.events--
+		return fail(f)
+	}
+	if f := written(b, eventLine{lineEvent, *entry, x.Bytes, x.Path}); f != nil {
+		v.events--
+		return fail(f)
+	}
+	return entry, nil
+}
+
+// event verifies that the bytes are those of the next event, and does it again.
+func (v *Verifier) event(b, path []byte) (*Entry, *Fault) {
+	number := v.events + 1
+	if number > v.under.audit.Count {
+		return nil, fault(Inserted, "the checkpoint counts %d events", v.under.audit.Count)
+	}
+	var p state.Proof
+	if err := p.UnmarshalBinary(path); err != nil {
+		return nil, fault(Altered, "its proof: %w", err)
+	}
+	if len(p.Directory) > 0 || len(p.Value) > 0 {
+		return nil, fault(Altered, "its proof repeats what the checkpoint and the line say")
+	}
+	p.Directory, p.Value = v.under.directory, b
+	_, present, err := p.Verify(v.under.State, quoin.KernelNamespace, governance.EventKey(number))
+	if err == nil && !present {
+		err = errors.New("it shows that there is no such event")
+	}
+	if err != nil {
+		return nil, fault(Altered, "these are not the bytes certified as event %d at height %d: %w", number, v.under.Height, err)
+	}
+	entry, err := v.replay.Next(b)
+	if f := asFault(err); f != nil {
+		return nil, f
+	}
+	if entry.Height > v.under.Height {
+		return nil, fault(Unlawful, "it is of height %d, and certified at height %d already", entry.Height, v.under.Height)
+	}
+	v.events++
+	return entry, v.configurations()
+}
+
+func asFault(err error) *Fault {
+	var f *Fault
+	errors.As(err, &f)
+	return f
+}
+
+// configurations refuses a decision that began an epoch with another configuration than the one that was
+// handed over.
+func (v *Verifier) configurations() *Fault {
+	now := governance.CurrentConfiguration(v.replay.State())
+	certified, ok := v.trust.Configuration(now.Epoch)
+	if !ok || bytes.Equal(certified.AppendBinary(nil), now.AppendBinary(nil)) {
+		return nil
+	}
+	return fault(Unlawful, "by the rules epoch %d begins with another configuration than the one that was certified", now.Epoch)
+}
+
+// compare says which field lies.
+func compare(said, is *Entry) *Fault {
+	for _, x := range []struct {
+		field    string
+		said, is any
+	}{
+		{"height", said.Height, is.Height}, {"kind", said.Kind, is.Kind}, {"member", said.Member, is.Member},
+		{"organisation", said.Organisation, is.Organisation}, {"validator", said.Validator, is.Validator}, {"key", said.Key, is.Key},
+		{"what", said.What, is.What}, {"why", said.Why, is.Why}, {"proposals", said.Proposals, is.Proposals}, {"slots", said.Slots, is.Slots},
+		{"became", said.Became, is.Became},
+	} {
+		if a, b := encode(x.said), encode(x.is); !bytes.Equal(a, b) {
+			return fault(Text, "field %q says %.200s; by the event it is %.200s", x.field, a, b)
+		}
+	}
+	return nil
+}
+
+// End verifies that nothing is missing, and says what was proved. Errors are *Fault.
+func (v *Verifier) End() (Summary, error) {
+	if v.failed != nil {
+		return Summary{}, v.failed
+	}
+	if v.under.Height == 0 || v.events < v.under.audit.Count {
+		f := fault(Truncated, "%s", v.ending("there"))
+		f.Event = v.expected()
+		return Summary{}, v.fail(f)
+	}
+	s := v.replay.State()
+	newest := governance.CurrentConfiguration(s).Epoch
+	switch chain := v.replay.Audit(); {
+	case chain != v.under.audit:
+		return Summary{}, v.fail(fault(Unlawful, "the hash over all events is %s, certified is %s", chain.Head, v.under.audit.Head))
+	case newest < v.trust.Epoch():
+		return Summary{}, v.fail(fault(Unlawful, "epoch %d began, and no event says why", v.trust.Epoch()))
+	}
+	if f := asFault(v.replay.Through(v.under.Height)); f != nil {
+		return Summary{}, v.fail(f)
+	}
+	x := Summary{Origin: v.o.Origin, Events: v.events, Head: v.under.audit.Head, Epochs: newest, Checkpoint: v.under.Checkpoint, Lines: v.lines}
+	counts := map[governance.Status]uint64{}
+	for p := range governance.Proposals(s) {
+		counts[p.Status]++
+	}
+	for _, status := range governance.Statuses() {
+		if n := counts[status]; n > 0 {
+			x.Statuses = append(x.Statuses, StatusCount{status.String(), n})
+		}
+	}
+	return x, nil
+}
+
+func (v *Verifier) ending(where string) string {
+	if v.under.Height == 0 {
+		return "the file ends " + where + ", before its first checkpoint"
+	}
+	return fmt.Sprintf("the file ends %s: at event %d of %d certified", where, v.events, v.under.audit.Count)
+}
