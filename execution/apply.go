@@ -32,6 +32,12 @@ func (x *Executor) machine(namespace string) (*quoin.Binding, bool) {
 	return x.served.binding, x.served.binding != nil
 }
 
+// splitSlot returns the hook and the namespace of a slot.
+func splitSlot(slot string) (hookName, namespace string) {
+	hookName, namespace, _ = strings.Cut(slot, "/")
+	return hookName, namespace
+}
+
 // Serves reports whether a machine serves a namespace in the tip's epoch.
 func (x *Executor) Serves(namespace string) bool {
 	_, ok := x.machine(namespace)
@@ -102,6 +108,7 @@ func (x *Executor) applyOne(o *Outcome, w *world, v verdict, binding *quoin.Bind
 	q := x.applyRequest(o, i)
 	mark := o.overlay.Mark()
 	x.state = x.machineState(o, w, o.Block.Transactions()[i].Namespace)
+	x.state.trace.begin(i, o.written)
 	r, err := x.c.Table.Apply(binding, q, &x.state)
 	if code := roomCode(err); code != 0 {
 		x.c.Marks.Reach(&marks[markNoRoom])
@@ -123,19 +130,25 @@ func local(err error, id quoin.Hash) error {
 // it succeeded.
 func (o *Outcome) settle(i int, mark state.Mark, v verdict, r *plugin.ApplyResult) error {
 	o.log(i, &r.Outcome)
-	result := quoin.Result{Code: r.Code, Fuel: v.fuel + r.Fuel, Output: bytes.Clone(r.Output)}
-	switch {
-	case r.Fault != hook.FaultNone:
-		result = quoin.Result{Code: quoin.ResultFault + uint32(r.Fault), Fuel: result.Fuel}
-	case r.Code >= quoin.ResultFault:
-		// The kernel's codes are not a machine's to give.
-		result = quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: result.Fuel}
-	}
+	result := resultOf(r)
+	result.Fuel += v.fuel
 	if result.Code != 0 {
 		return o.refuse(i, mark, result)
 	}
 	o.Results[i] = result
 	return nil
+}
+
+// resultOf gives what a machine answered as a result.
+func resultOf(r *plugin.ApplyResult) quoin.Result {
+	switch {
+	case r.Fault != hook.FaultNone:
+		return quoin.Result{Code: quoin.ResultFault + uint32(r.Fault), Fuel: r.Fuel}
+	case r.Code >= quoin.ResultFault:
+		// The kernel's codes are not a machine's to give.
+		return quoin.Result{Code: quoin.ResultFault + uint32(hook.FaultOutput), Fuel: r.Fuel}
+	}
+	return quoin.Result{Code: r.Code, Fuel: r.Fuel, Output: bytes.Clone(r.Output)}
 }
 
 // log keeps what a plugin logged about transaction i.

@@ -65,6 +65,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	mark := before
 	fault, err := x.c.Table.ApplyBatch(binding, len(of), func(k int) *hook.ApplyRequest {
 		mark = o.overlay.Mark()
+		x.state.trace.begin(of[k], o.written)
 		return x.applyRequest(o, of[k])
 	}, &x.state, func(k int, r plugin.ApplyResult) error {
 		return o.settle(of[k], mark, verdicts.of(of[k]), &r)
@@ -80,6 +81,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	}
 	x.c.Marks.Reach(&marks[markBatchFallsBack])
 	o.written, o.Logs = written, o.Logs[:logs]
+	x.state.trace.forget(i)
 	clean := true
 	for _, k := range of {
 		faulted, err := x.applyOne(o, w, verdicts.of(k), binding, k)

@@ -270,11 +270,12 @@ func (x *Executor) run(o *Outcome) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
+	watched := governance.Watched(kernel, h.Height)
+	o.suspended = map[string]bool{}
+	x.watch(o, kernel, watched)
 	change := x.flaws.Governance.Decide(x.c.Environment, kernel, h.Height) // on the state after the block before
 	x.markDecisions(change.Outcomes)
 	governance.Enact(kernel, change)
-	o.suspended = map[string]bool{}
-
 	if err := x.recordCalls(o, kernel); err != nil {
 		return err
 	}
@@ -327,6 +328,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	if kernel.err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, kernel.err)
 	}
+	x.compare(o, watched, before, verdicts)
 	root, err := o.overlay.Seal()
 	if err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, err)

@@ -17,22 +17,22 @@ func (x *Executor) recordCalls(o *Outcome, kernel *kernelState) error {
 	if err != nil {
 		return err
 	}
-	delay, fault, fuel, err := x.delay(o, lead.Rescue)
-	if err != nil {
+	o.Leader = lead
+	if err := x.delay(o); err != nil {
 		return err
 	}
-	o.Leader, o.Delay = lead, delay
+	o.Delay = o.delay.FinalityResponse
 	b := canonical.AppendUint64(nil, h.Height)
 	b = canonical.AppendUint32(b, uint32(lead.Fault))
 	b = canonical.AppendUint64(b, lead.Fuel)
-	b = canonical.AppendUint32(b, uint32(fault))
-	b = canonical.AppendUint64(b, fuel)
-	b = canonical.AppendUint32(b, delay.Blocks)
-	kernel.Put([]byte("block"), canonical.AppendUint32(b, delay.Milliseconds))
+	b = canonical.AppendUint32(b, uint32(o.delay.Fault))
+	b = canonical.AppendUint64(b, o.delay.Fuel)
+	b = canonical.AppendUint32(b, o.Delay.Blocks)
+	kernel.Put([]byte("block"), canonical.AppendUint32(b, o.Delay.Milliseconds))
 	if lead.Fault != hook.FaultNone {
 		x.recordFault(o, kernel, SlotFault{Kind: LeaderFault, Slot: leaderSlot, Fault: lead.Fault})
 	}
-	if fault != hook.FaultNone {
+	if fault := o.delay.Fault; fault != hook.FaultNone {
 		x.recordFault(o, kernel, SlotFault{Kind: FinalityFault, Slot: finalitySlot, Fault: fault})
 	}
 	return nil
@@ -46,25 +46,30 @@ func (x *Executor) recordFault(o *Outcome, kernel *kernelState, f SlotFault) {
 const finalitySlot = "finality.v1"
 
 // delay asks the finality binding, if there is one. A fault is no delay.
-func (x *Executor) delay(o *Outcome, rescue bool) (hook.FinalityResponse, hook.Fault, uint64, error) {
+func (x *Executor) delay(o *Outcome) error {
 	binding, ok := x.tip.Configuration.Binding(finalitySlot)
-	if !ok || rescue {
-		return hook.FinalityResponse{}, hook.FaultNone, 0, nil
+	if !ok || o.Leader.Rescue {
+		return nil
 	}
+	q := x.finalityRequest(o)
+	r, err := x.c.Table.Delay(binding, &q)
+	if err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
+	x.c.Marks.Sometimes(&marks[markFinalityDelays], r.FinalityResponse != hook.FinalityResponse{})
+	x.c.Marks.Sometimes(&marks[markFinalityFaults], r.Fault != hook.FaultNone)
+	o.delay = r
+	return nil
+}
+
+func (x *Executor) finalityRequest(o *Outcome) hook.FinalityRequest {
 	h, before := o.Block.Header(), x.tip.Checkpoint.Time
 	if o.parent != nil {
 		before = o.parent.Checkpoint.Time
 	}
-	q := hook.FinalityRequest{Transactions: uint32(len(o.Block.Transactions())), Bytes: uint32(o.Block.BodySize()), Proposer: uint32(h.Proposer),
+	return hook.FinalityRequest{Transactions: uint32(len(o.Block.Transactions())), Bytes: uint32(o.Block.BodySize()), Proposer: uint32(h.Proposer),
 		Validators: uint32(x.tip.Configuration.Validators.Len()), Height: uint64(h.Height), Time: uint64(h.Time), ParentTime: uint64(before),
 		Epoch: uint64(h.Epoch), View: uint64(h.View), ViewGap: h.Gap()}
-	r, err := x.c.Table.Delay(binding, &q)
-	if err != nil {
-		return hook.FinalityResponse{}, hook.FaultNone, 0, fmt.Errorf("execution: %w: %w", ErrLocal, err)
-	}
-	x.c.Marks.Sometimes(&marks[markFinalityDelays], r.FinalityResponse != hook.FinalityResponse{})
-	x.c.Marks.Sometimes(&marks[markFinalityFaults], r.Fault != hook.FaultNone)
-	return r.FinalityResponse, r.Fault, r.Fuel, nil
 }
 
 // readDelay returns the delay that the record of the block says: an adopted outcome asked nobody.

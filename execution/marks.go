@@ -44,7 +44,12 @@ const (
 	markDecisionRejects
 	markDecisionVetoes
 	markDecisionVoids
+	markDecisionReverts
 	markReturns
+	markNotCompared
+	markComparesAlike
+	markComparisonDiffers
+	markComparisonSkips
 )
 
 var marks = [...]mark.Mark{
@@ -81,7 +86,12 @@ var marks = [...]mark.Mark{
 	markDecisionRejects:   {Name: "execution/decision-rejects", Kind: mark.Reachable, Says: "a proposal was put off too often: TestUnreadyNextSet"},
 	markDecisionVetoes:    {Name: "execution/decision-vetoes", Kind: mark.Reachable, Says: "what is due is vetoed by the weights of the day: in no world of the lab"},
 	markDecisionVoids:     {Name: "execution/decision-voids", Kind: mark.Reachable, Says: "a return comes too late to have an object: in no world of the lab"},
+	markDecisionReverts:   {Name: "execution/decision-reverts", Kind: mark.Reachable, Says: "a trial that nobody confirmed ends: in no world of the lab"},
 	markReturns:           {Name: "execution/returns", Kind: mark.Sometimes, Says: "a binding goes back to what was before it: by quarantine or rollback"},
+	markNotCompared:       {Name: "execution/not-compared", Kind: mark.Reachable, Says: "what should run beside cannot run here: in no world of the lab"},
+	markComparesAlike:     {Name: "execution/compares-alike", Kind: mark.Reachable, Says: "what runs beside gives the same results as what serves: in no world of the lab"},
+	markComparisonDiffers: {Name: "execution/comparison-differs", Kind: mark.Reachable, Says: "what runs beside gives another result than what serves: in no world of the lab"},
+	markComparisonSkips:   {Name: "execution/comparison-skips", Kind: mark.Reachable, Says: "a comparison would need more fuel than there is: in no world of the lab"},
 }
 
 var fates = [...]*mark.Mark{
@@ -90,6 +100,7 @@ var fates = [...]*mark.Mark{
 	governance.FateReject:   &marks[markDecisionRejects],
 	governance.FateVeto:     &marks[markDecisionVetoes],
 	governance.FateVoid:     &marks[markDecisionVoids],
+	governance.FateRevert:   &marks[markDecisionReverts],
 }
 
 // markDecisions reports what became of what was due.

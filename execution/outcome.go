@@ -4,6 +4,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/ledger"
+	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/state"
 )
 
@@ -35,6 +36,8 @@ type Outcome struct {
 	// next block on.
 	suspended map[string]bool
 	written   int // by machines, see WritesMax
+	delay     plugin.DelayResult
+	traces    map[string]*trace // by namespace: of those that something runs beside
 	flaws     *Flaws
 }
 

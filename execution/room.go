@@ -46,13 +46,16 @@ type machineState struct {
 	namespace string
 	written   *int
 	quota     *quoin.Parameters
+	trace     *trace // nil: nobody compares
+	total     *int   // of what runs beside a machine: all that it has written in the block; nil: it serves
 }
 
 func (x *Executor) machineState(o *Outcome, w *world, namespace string) machineState {
 	if x.flaws.NamespaceLeak {
 		namespace = o.firstNamespace()
 	}
-	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, quota: &x.tip.Configuration.Parameters}
+	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, quota: &x.tip.Configuration.Parameters,
+		trace: o.traces[namespace]}
 }
 
 var (
@@ -70,6 +73,12 @@ func (m *machineState) charge(n int) error {
 	if *m.written+n+writeCost > WritesMax {
 		return errWrites
 	}
+	if m.total != nil {
+		if *m.total+n+writeCost > besideWritesMax {
+			return errBeside
+		}
+		*m.total += n + writeCost
+	}
 	*m.written += n + writeCost
 	return nil
 }
@@ -83,6 +92,7 @@ func (m *machineState) Put(key, value []byte) error {
 	if err := m.charge(len(key) + len(value)); err != nil {
 		return err
 	}
+	m.trace.note(key, value, false)
 	return m.overlay.Put(m.namespace, key, value)
 }
 
@@ -90,6 +100,7 @@ func (m *machineState) Delete(key []byte) error {
 	if err := m.charge(len(key)); err != nil {
 		return err
 	}
+	m.trace.note(key, nil, true)
 	return m.overlay.Delete(m.namespace, key)
 }
 

@@ -18,6 +18,7 @@ type Table struct {
 	observer Observer // nil: none
 	flaws    Flaws    // none but in harnesses
 	meter    Meter    // nil: none
+	beside   *Table   // nil: none was asked for
 
 	// Responses are decoded into these, so that a call allocates nothing.
 	lead     hook.LeaderResponse
@@ -56,7 +57,12 @@ func NewTable(builtins []Builtin) (*Table, error) {
 }
 
 // Add makes a compiled release available to bindings, in place of an earlier one of its digest.
-func (t *Table) Add(r *Release) { put(t.guests, r) }
+func (t *Table) Add(r *Release) {
+	put(t.guests, r)
+	if t.beside != nil {
+		t.beside.Add(r)
+	}
+}
 
 // AddSecond adds a release once more, from a host with another engine, for when there is Doubt.
 func (t *Table) AddSecond(r *Release) { put(t.seconds, r) }
@@ -83,6 +89,9 @@ func (t *Table) Remove(digest quoin.Hash) {
 			g.close()
 			delete(guests, digest)
 		}
+	}
+	if t.beside != nil {
+		t.beside.Remove(digest)
 	}
 }
 
