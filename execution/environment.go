@@ -3,6 +3,7 @@ package execution
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -31,7 +32,8 @@ func CheckVersions(c *quoin.Configuration) error {
 func Environment(extra ...plugin.Builtin) governance.Environment {
 	env := governance.Environment{ModuleBytesMax: plugin.FileMax, AuthorBytes: plugin.AuthorBytes, Verify: signature.Verify, Judge: policy.NewJudge()}
 	for _, h := range hook.All() {
-		x := governance.Hook{Name: h.Name, Class: governance.Class(h.Class), Namespaced: h.Namespaced, Fallback: h.Fallback, FuelMax: h.FuelMax}
+		x := governance.Hook{Name: h.Name, Class: governance.Class(h.Class), Namespaced: h.Namespaced, Fallback: h.Fallback, FuelMax: h.FuelMax,
+			Stateful: slices.ContainsFunc(h.Operations, func(o hook.Operation) bool { return o.Stateful && !o.ReadOnly })}
 		for _, b := range append(plugin.Builtins(), extra...) {
 			if b.Serves(h.Name) {
 				x.Builtins = append(x.Builtins, b.Name)

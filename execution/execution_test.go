@@ -16,12 +16,18 @@ import (
 
 // fixture is an executor at the genesis of a chain with one validator.
 type fixture struct {
-	t     *testing.T
+	t     testing.TB
 	x     *Executor
 	store store.Store
 }
 
-func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
+func newFixture(t testing.TB, builtins ...plugin.Builtin) *fixture {
+	t.Helper()
+	return newFixtureWith(t, func(*quoin.Configuration) {}, builtins...)
+}
+
+// newFixtureWith is a fixture of a chain with another genesis.
+func newFixtureWith(t testing.TB, change func(*quoin.Configuration), builtins ...plugin.Builtin) *fixture {
 	t.Helper()
 	set, err := quoin.NewValidatorSet([]quoin.Validator{{Name: "v", Key: quoin.PublicKey{1}, Weight: 1}})
 	if err != nil {
@@ -38,6 +44,7 @@ func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
 		}
 		g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: b.Name, Builtin: b.Name})
 	}
+	change(&g.Configuration)
 	table, err := plugin.NewTable(append(plugin.Builtins(), builtins...))
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +86,8 @@ func newFixture(t *testing.T, builtins ...plugin.Builtin) *fixture {
 func (f *fixture) execute(txs ...quoin.Transaction) (*Outcome, error) {
 	f.t.Helper()
 	tip := f.x.Tip()
-	return f.x.Execute(quoin.NewBlock(quoin.Header{Epoch: 1, View: 2*quoin.View(tip.Height) + 1, ParentView: tip.View, Height: tip.Height + 1, Parent: tip.Block, ParentCheckpoint: tip.Digest(),
-		Time: tip.Time + 1}, txs))
+	return f.x.Execute(quoin.NewBlock(quoin.Header{Epoch: f.x.Configuration().Epoch, View: 2*quoin.View(tip.Height) + 1, ParentView: tip.View, Height: tip.Height + 1, Parent: tip.Block,
+		ParentCheckpoint: tip.Digest(), Time: tip.Time + 1}, txs))
 }
 
 func put(salt uint64, key, value string) quoin.Transaction {

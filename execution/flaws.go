@@ -24,6 +24,7 @@ type Flaws struct {
 	RefusedWrites   bool // the writes of a transaction that is refused stay
 	NamespaceLeak   bool // all machines of a block work in the namespace of the first
 	OldWindow       bool // the leader's window keeps the blocks of the epoch before
+	Blind           bool // nothing is compared
 	ComparisonLeaks bool // what is written beside a machine is written for good
 	Ledger          ledger.Flaws
 	Governance      governance.Flaws

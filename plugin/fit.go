@@ -18,7 +18,7 @@ func Fits(m *Manifest, b *quoin.Binding) *Refusal {
 		return refuse(CodeHook, -1, "this node has no hook %q; it has %s", b.Hook, strings.Join(hookNames(), ", "))
 	case !m.Serves(b.Hook):
 		return refuse(CodeHook, -1, "the release does not serve %q; it serves %s", b.Hook, strings.Join(m.Hooks, ", "))
-	case h.Namespaced != (b.Namespace != ""):
+	case h.Namespaced != (b.Namespace != "" && len(b.Nodes) == 0): // with nodes it is a label
 		return refuse(CodeHook, -1, "a binding of %q needs a namespace if and only if each has one of its own: %t", b.Hook, h.Namespaced)
 	case b.FuelMax > h.FuelMax:
 		return refuse(CodeFuel, -1, "the binding allows a call %d fuel, %q allows at most %d", b.FuelMax, b.Hook, h.FuelMax)
