@@ -22,6 +22,7 @@ type Decision struct {
 	Height   quoin.Height
 	Next     *quoin.Configuration // of the epoch that begins after Height; nil if none does
 	Outcomes []Outcome            // in ledger order
+	flaws    Flaws
 }
 
 // Fate says what becomes of one thing that is due.
@@ -33,7 +34,7 @@ const (
 	FateMove                     // too few are ready, or its policy does not hold now: it moves to a later height
 	FateReject                   // that happened too often, its life ended, or the configuration would be invalid
 	FateVeto                     // by the weights of the present set, it is vetoed
-	FateVoid                     // a return or a trial's end whose binding does not serve any more
+	FateVoid                     // of a return or a trial's end: its binding does not serve any more; of a proposal: what it was judged against goes at the same height
 	FateRevert                   // a trial that nobody confirmed ends
 )
 
@@ -47,15 +48,15 @@ type Outcome struct {
 
 // Decide judges what is due at h on s, the state after h-1, and writes nothing. A proposal takes
 // effect if its vetoes weigh no more than f of the present set and its readiness is a quorum of the
-// next set; each is judged for itself, the validator set first, because the others are counted in
-// it. Returns need no readiness: a quorum was ready when the binding first served, and waiting
+// next set; each is judged for itself. The validator set comes first, because the others are counted in
+// it, then policies and parameters, because the others were judged against them. Returns need no readiness: a quorum was ready when the binding first served, and waiting
 // would add risk instead of reducing it.
 func Decide(env Environment, s State, h quoin.Height) Decision {
 	return decide(&env, s, h, Flaws{})
 }
 
 func decide(env *Environment, s State, h quoin.Height, f Flaws) Decision {
-	d := Decision{Height: h}
+	d := Decision{Height: h, flaws: f}
 	due := h
 	if f.LateActivation {
 		due = h - 1
@@ -81,15 +82,21 @@ func decide(env *Environment, s State, h quoin.Height, f Flaws) Decision {
 			fates[i], whys[i] = j.proposal(&j.proposals[i], set)
 		}
 	}
-	for i, it := range items {
-		switch {
-		case it.proposal == 0:
-			fates[i] = j.giveBack(it.slot)
-		case j.proposals[i].Status == StatusTrial:
-			fates[i] = j.revert(&j.proposals[i])
-		case j.proposals[i].Subject != SubjectValidators:
-			fates[i], whys[i] = j.proposal(&j.proposals[i], &j.next.Validators)
+	for _, ground := range []bool{true, false} {
+		for i, it := range items {
+			slotName := j.slot(i, it)
+			switch {
+			case slotName == ValidatorsSlot || ground != (slotName == PoliciesSlot || slotName == ParametersSlot):
+			case it.proposal == 0:
+				fates[i] = j.giveBack(it.slot)
+			case j.proposals[i].Status == StatusTrial:
+				fates[i] = j.revert(&j.proposals[i])
+			default:
+				fates[i], whys[i] = j.proposal(&j.proposals[i], &j.next.Validators)
+			}
 		}
+	}
+	for i, it := range items {
 		d.Outcomes = append(d.Outcomes, Outcome{it.proposal, j.slot(i, it), fates[i], whys[i]})
 	}
 	if slices.Contains(fates, FateActivate) || slices.Contains(fates, FateRevert) {
@@ -122,17 +129,20 @@ func (j *judgement) proposal(p *Proposal, set *quoin.ValidatorSet) (Fate, Why) {
 	if j.flaws.vetoed(j.state, &j.now.Validators, p) {
 		return FateVeto, WhyVeto
 	}
+	if !j.flaws.KeepVotes && (slices.Contains(j.changed, p.Slot()) || basis(j.state, &j.next, p.Slot()) != p.Basis) {
+		return FateVoid, WhyNone
+	}
 	if p.pastLife(j.height) {
 		return FateReject, WhyEndOfLife
 	}
-	if !set.IsQuorum(readyWeight(j.state, j.now, set, p)) {
+	if !set.IsQuorum(readyWeight(j.state, j.now, set, p)) && !j.flaws.ActivateUnready {
 		return j.later(p, WhyReadiness)
 	}
-	if gate(j.env, j.state, j.now, j.height, p, policy.StepActivate) != OK {
+	if !approved(j.env, j.state, j.now, j.height, p) || gate(j.env, j.state, j.now, j.height, p, policy.StepActivate) != OK && !j.flaws.ActivateUnjudged {
 		return j.later(p, WhyPolicy)
 	}
 	next := p.apply(&j.next)
-	if next.Check() != nil {
+	if next.Check() != nil || p.Subject.governs() && checkGovernable(j.env, j.state, &next, j.height) != OK {
 		return FateReject, WhyConfiguration
 	}
 	j.next = next
@@ -150,10 +160,13 @@ func (j *judgement) later(p *Proposal, why Why) (Fate, Why) {
 
 func (j *judgement) giveBack(slotName string) Fate {
 	slot, _ := ReadSlot(j.state, slotName)
-	if slot.Return.From != slot.Serving || slices.Contains(j.changed, slotName) {
+	if slot.Return.From != slot.Serving || slices.Contains(j.changed, slotName) || !j.restore(slotName, &slot.Return) {
 		return FateVoid
 	}
-	j.restore(slotName, &slot.Return)
+	if j.flaws.EmergencyActivates && slot.Open != 0 {
+		p := mustProposal(j.state, slot.Open)
+		j.next = p.apply(&j.next)
+	}
 	return FateActivate
 }
 
@@ -161,24 +174,37 @@ func (j *judgement) giveBack(slotName string) Fate {
 func (j *judgement) revert(p *Proposal) Fate {
 	slot, _ := ReadSlot(j.state, p.Slot())
 	line := mustServed(j.state, p.Slot(), slot.Serving)
-	if line.Proposal != p.Number || slices.Contains(j.changed, p.Slot()) {
+	if line.Proposal != p.Number || slices.Contains(j.changed, p.Slot()) || j.flaws.EndlessTrial {
 		return FateVoid
 	}
-	j.restore(p.Slot(), &Return{From: slot.Serving, To: line.Before})
+	j.restore(p.Slot(), &Return{From: slot.Serving, To: line.Before}) // of no unbinding: there is room for it
 	return FateRevert
 }
 
-func (j *judgement) restore(slotName string, ret *Return) {
+// restore brings back what a return names, if the configuration has room for it.
+func (j *judgement) restore(slotName string, ret *Return) bool {
 	target := returned(j.state, slotName, ret)
+	next := target.apply(&j.next, slotName)
+	if next.Check() != nil {
+		return false
+	}
+	j.next = next
+	j.changed = append(j.changed, slotName)
+	return true
+}
+
+// apply returns the configuration in which a line of a slot's history serves.
+func (x *Served) apply(c *quoin.Configuration, slotName string) quoin.Configuration {
+	next := *c
 	switch {
 	case slotName == ParametersSlot:
-		j.next.Parameters = target.Parameters
-	case target.Bound:
-		j.next = j.next.WithBinding(target.Binding)
+		next.Parameters = x.Parameters
+	case x.Bound:
+		next = c.WithBinding(x.Binding)
 	default:
-		j.next = without(&j.next, slotName)
+		next = without(c, slotName)
 	}
-	j.changed = append(j.changed, slotName)
+	return next
 }
 
 // Enact writes a decision. It belongs to executing d.Height: once, on the state that was decided
@@ -203,7 +229,7 @@ func Enact(s State, d Decision) {
 			enactProposal(s, &d, &now, o)
 		}
 	}
-	if d.Next != nil {
+	if d.Next != nil && !d.flaws.KeepVotes {
 		void(s, d.Next)
 	}
 	record(s, AuditDecision, d.Height, d.appendBinary(nil))
@@ -254,7 +280,7 @@ func enactProposal(s State, d *Decision, now *quoin.Configuration, o Outcome) {
 		closeProposal(s, &p, EventUnheard, StatusRolledBack, d.Height)
 		serve(s, o.Slot, line)
 	case FateVoid:
-		putProposal(s, &p)
+		putProposal(s, &p) // void begins it again
 	}
 }
 
@@ -283,16 +309,8 @@ func enactActivation(s State, d *Decision, p *Proposal) {
 	} else {
 		closeProposal(s, p, EventDue, StatusActive, d.Height)
 	}
-	switch p.Subject {
-	case SubjectValidators, SubjectPolicies:
-	case SubjectMembers:
-		for i := range p.Members {
-			s.Delete(DisabledKey(p.Members[i].Name))
-		}
-	default:
-		serve(s, p.Slot(), Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal, Proposal: p.Number,
-			Bound: p.Subject != SubjectUnbind, Binding: p.Binding, Parameters: p.Parameters})
-	}
+	serve(s, p.Slot(), Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal, Proposal: p.Number,
+		Bound: p.Subject.binds() || p.Subject == SubjectParameters, Binding: p.Binding, Parameters: p.Parameters})
 }
 
 func enactReturn(s State, d *Decision, o Outcome) {
@@ -308,6 +326,9 @@ func enactReturn(s State, d *Decision, o Outcome) {
 		closeProposal(s, &p, EventLeave, statusAfter(ret.Cause), d.Height)
 	}
 	line := returned(s, o.Slot, &ret)
+	if d.flaws.ReturnToAndFro {
+		line.Before = ret.From
+	}
 	line.Epoch, line.First, line.Cause = d.Next.Epoch, d.Next.First, ret.Cause
 	serve(s, o.Slot, line)
 }
@@ -360,6 +381,9 @@ func void(s State, next *quoin.Configuration) {
 			unschedule(s, &p)
 			p.restart(EventVoid)
 			p.Basis = b
+			if p.Subject == SubjectParameters {
+				p.Class, _ = classOfParameters(&next.Parameters, &p.Parameters)
+			}
 			putProposal(s, &p)
 		}
 	}

@@ -1,7 +1,7 @@
 package governance
 
 import (
-	"unicode"
+	"sort"
 	"unicode/utf8"
 
 	"quoin.dev/quoin"
@@ -58,7 +58,7 @@ type Command interface {
 // ProposalNumber numbers the proposals of a chain from 1. 0 stands for none.
 type ProposalNumber uint64
 
-// NoteMax bounds a note: bytes of UTF-8, all of it printable.
+// NoteMax bounds a note: bytes of UTF-8, see IsNote.
 const NoteMax = 200
 
 // Approve is an approver's consent. It replaces a rejection by the same member.
@@ -302,17 +302,31 @@ func readNote(r *canonical.Reader) string {
 	return s
 }
 
-// IsNote reports whether a text may be a note.
+// IsNote reports whether a text may be a note: at most NoteMax bytes of UTF-8 in which nothing hides.
 func IsNote(s string) bool {
 	if len(s) > NoteMax || !utf8.ValidString(s) {
 		return false
 	}
 	for _, c := range s {
-		if !unicode.IsPrint(c) {
+		if isHidden(c) {
 			return false
 		}
 	}
 	return true
+}
+
+// hidden are ranges of characters that show nothing, or show something else than is there: controls,
+// spaces beside the usual one, marks of direction, tags, private use. The list is the protocol's own,
+// because the tables of package unicode change from one version of Go to the next, and with them would
+// what a network accepts.
+var hidden = [...][2]rune{{0x00, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x1680, 0x1680},
+	{0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800}, {0x3000, 0x3000},
+	{0x3164, 0x3164}, {0xe000, 0xf8ff}, {0xfdd0, 0xfdef}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xffff},
+	{0xe0000, 0x10ffff}}
+
+func isHidden(c rune) bool {
+	i := sort.Search(len(hidden), func(i int) bool { return c <= hidden[i][1] })
+	return i < len(hidden) && c >= hidden[i][0]
 }
 
 func readAttest(r *canonical.Reader) Attest {

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"slices"
 	"strings"
 
 	"quoin.dev/quoin"
@@ -31,16 +32,7 @@ func RecordFault(env Environment, s State, slotName string, code uint32, h quoin
 	if line, ok := ReadServed(s, slotName, slot.Serving); !ok || line.First > h {
 		return // in the epoch's last block: it has gone already
 	}
-	ret, returns := checkReturn(&env, s, slotName, CauseQuarantine, slot.Serving, h)
-	if returns != OK {
-		return
-	}
-	if line := mustServed(s, slotName, slot.Serving); line.Proposal != 0 {
-		p := mustProposal(s, line.Proposal)
-		p.Ending = Ending{Why: WhyFaults, Code: code, Height: h}
-		putProposal(s, &p)
-	}
-	enterReturn(s, slotName, ret)
+	requestReturn(&env, s, slotName, CauseQuarantine, Ending{Why: WhyFaults, Code: code, Height: h})
 }
 
 // OnTrial reports whether what serves a slot at height h is on trial. As long as it is, a defect that a
@@ -59,7 +51,7 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	slot, _ := ReadSlot(s, slotName)
 	line, ok := ReadServed(s, slotName, slot.Serving)
 	switch {
-	case !ok || !line.Bound && line.Cause != CauseProposal:
+	case !ok || !line.Bound && (line.Cause != CauseProposal || !isReturnable(slotName)):
 		return Return{}, NoSlot
 	case from != slot.Serving:
 		return Return{}, NotServing
@@ -68,8 +60,9 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	}
 	ret := Return{Cause: cause, From: from, To: beforeRetired(s, slotName, line.Before), Requested: h, At: h + RiskReducingNotice}
 	if ret.To == 0 {
-		hook, ok := env.Hook(line.Binding.Hook)
-		if !ok || hook.Fallback == "" {
+		hookName, label := splitSlot(slotName)
+		hook, ok := env.Hook(hookName)
+		if !ok || hook.Fallback == "" || label != "" && !hook.Namespaced { // a label without nodes would serve nobody
 			return Return{}, NothingBefore
 		}
 		ret.Fallback = hook.Fallback
@@ -77,6 +70,10 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	target := returned(s, slotName, &ret)
 	if target.Bound == line.Bound && target.Parameters == line.Parameters && equalBindings(&target.Binding, &line.Binding) {
 		return Return{}, NothingBefore
+	}
+	now := CurrentConfiguration(s)
+	if next := target.apply(&now, slotName); next.Check() != nil {
+		return Return{}, InvalidConfiguration // what was unbound, and others took its place
 	}
 	return ret, OK
 }
@@ -86,12 +83,54 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 func beforeRetired(s State, slotName string, n HistoryNumber) HistoryNumber {
 	for n != 0 {
 		line := mustServed(s, slotName, n)
-		if line.Proposal == 0 || mustProposal(s, line.Proposal).Status != StatusRetired {
+		release, _ := ReadRelease(s, line.Binding.Release)
+		if release.Retired == 0 && (line.Proposal == 0 || mustProposal(s, line.Proposal).Status != StatusRetired) {
 			break
 		}
 		n = line.Before
 	}
 	return n
+}
+
+// isReturnable reports whether a slot can return to what was before: validators, members and policies
+// cannot, for that would bring back rights which were taken.
+func isReturnable(slotName string) bool {
+	return slotName != ValidatorsSlot && slotName != MembersSlot && slotName != PoliciesSlot
+}
+
+// requestReturn schedules the return of a slot from what serves it, and writes why. A worse cause takes
+// the place of one that is due already.
+func requestReturn(env *Environment, s State, slotName string, cause Cause, e Ending) Code {
+	slot, _ := ReadSlot(s, slotName)
+	line, _ := ReadServed(s, slotName, slot.Serving)
+	if old := slot.Return.Cause; old != 0 && slot.Return.From == slot.Serving && severity(cause) > severity(old) {
+		slot.Return.Cause = cause
+		putSlot(s, slotName, &slot)
+		noteEnding(s, line.Proposal, e)
+		return OK
+	}
+	ret, code := checkReturn(env, s, slotName, cause, slot.Serving, e.Height)
+	if code != OK {
+		return code
+	}
+	noteEnding(s, line.Proposal, e)
+	enterReturn(s, slotName, ret)
+	return OK
+}
+
+// severity orders the causes of returns by how much they hold against what goes.
+func severity(c Cause) int {
+	return slices.Index([]Cause{CausePause, CauseRollback, CauseQuarantine}, c)
+}
+
+// noteEnding writes why what a proposal brought is about to go.
+func noteEnding(s State, n ProposalNumber, e Ending) {
+	if n == 0 {
+		return
+	}
+	p := mustProposal(s, n)
+	p.Ending = e
+	putProposal(s, &p)
 }
 
 func enterReturn(s State, slotName string, ret Return) {

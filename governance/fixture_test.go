@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance/policy"
 )
 
 // key gives a person of the tests a key. Signatures here are hashes: who verifies what matters, not
@@ -26,34 +27,35 @@ func testEnvironment() Environment {
 	return Environment{
 		Hooks: []Hook{
 			{Name: "leader.v1", Class: ClassLiveness, Builtins: []string{"round-robin", "weighted"}, Fallback: "round-robin", FuelMax: 1_000_000},
-			{Name: "machine.v1", Class: ClassDeterministic, Namespaced: true, Builtins: []string{"kv"}, FuelMax: 1_000_000},
+			{Name: "machine.v1", Class: ClassDeterministic, Namespaced: true, Stateful: true, Builtins: []string{"kv"}, FuelMax: 1_000_000},
+			{Name: "pacemaker.v1", Class: ClassNode, Builtins: []string{"steady"}, Fallback: "steady", FuelMax: 1_000_000},
 			{Name: "quorum.v1", Class: 'S', Builtins: []string{"majority"}, FuelMax: 1},
 		},
 		ModuleBytesMax: 4 << 20,
 		AuthorBytes:    func(digest quoin.Hash) []byte { return append([]byte("author\n"), digest[:]...) },
+		Judge:          policy.NewJudge(),
 		Verify: func(k quoin.PublicKey, message []byte, s quoin.Signature) bool {
 			return s == sign(k, message)
 		},
 	}
 }
 
-var (
-	validatorNames = []string{"v1", "v2", "v3", "v4"}
-	proposerNames  = []string{"ann", "pat"}
-	approverNames  = []string{"bea", "bob", "bil", "pat"} // pat holds both roles
-)
+var validatorNames = []string{"v1", "v2", "v3", "v4"}
 
+// testMembers are those of the genesis: pat holds two roles, each works for itself.
 func testMembers() []quoin.Member {
-	var members []quoin.Member
-	for _, n := range []string{"ann", "pat", "bea", "bob", "bil"} {
-		m := quoin.Member{Name: n, Key: key(n), Organisation: n}
-		if slices.Contains(proposerNames, n) {
-			m.Roles |= quoin.RoleProposer
-		}
-		if slices.Contains(approverNames, n) {
-			m.Roles |= quoin.RoleApprover
-		}
-		members = append(members, m)
+	members := []quoin.Member{
+		{Name: "ann", Roles: quoin.RoleProposer},
+		{Name: "pat", Roles: quoin.RoleProposer | quoin.RoleApprover},
+		{Name: "bea", Roles: quoin.RoleApprover},
+		{Name: "bob", Roles: quoin.RoleApprover},
+		{Name: "bil", Roles: quoin.RoleApprover},
+		{Name: "sam", Roles: quoin.RoleAssessor},
+		{Name: "sue", Roles: quoin.RoleAssessor},
+		{Name: "rex", Roles: quoin.RoleResponder},
+	}
+	for i := range members {
+		members[i].Key, members[i].Organisation = key(members[i].Name), members[i].Name+".example"
 	}
 	quoin.SortMembers(members)
 	return members
@@ -75,8 +77,9 @@ func testSet(t testing.TB, names ...string) quoin.ValidatorSet {
 func testGenesis(t testing.TB) *quoin.Configuration {
 	t.Helper()
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: testSet(t, validatorNames...), Parameters: quoin.DefaultParameters()}
-	c.Parameters.NoticeHeights, c.Parameters.ActivationDelayHeights, c.Parameters.ActivationRetries = 3, 4, 2
-	c.Members = testMembers()
+	p := &c.Parameters
+	p.NoticeHeights, p.ActivationDelayHeights, p.ActivationRetries, p.ReportHeights = 3, 4, 2, 4
+	c.Members, c.Policies = testMembers(), policy.Light(2)
 	c = c.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "weighted", FuelMax: 1000})
 	c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv", FuelMax: 1000})
 	if err := c.Check(); err != nil {

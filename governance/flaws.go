@@ -15,6 +15,15 @@ type Flaws struct {
 	ReadyInOldSet  bool // readiness for a validator set is counted in the set before it
 	EarlyEpoch     bool // the next epoch's configuration is written when it is scheduled
 	LateActivation bool // what is scheduled for a height is judged at the next
+
+	KeepVotes            bool // what was said of a proposal counts on when what it was judged against has changed
+	ActivateUnready      bool // nobody need be ready
+	ActivateUnjudged     bool // the policy of the step activate is not asked
+	EmergencyActivates   bool // a return brings in what is proposed for its slot
+	ConfirmUnjudged      bool // the policy of the step confirm is not asked
+	EndlessTrial         bool // a trial that nobody confirms goes on
+	ReturnToAndFro       bool // a return is followed by one to what it took away
+	RefusedCommandWrites bool // a second voice is refused, and written
 }
 
 // Apply is the function of this name, with the flaws.
@@ -24,6 +33,7 @@ func (f Flaws) Apply(env Environment, s State, h quoin.Height, signer quoin.Publ
 
 // Decide is the function of this name, with the flaws.
 func (f Flaws) Decide(env Environment, s State, h quoin.Height) Decision {
+	env.flaws = f
 	return decide(&env, s, h, f)
 }
 

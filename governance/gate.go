@@ -40,15 +40,21 @@ func gate(env *Environment, s State, c *quoin.Configuration, h quoin.Height, p *
 		}
 		return NoPolicy
 	}
-	f := facts(s, c, h, p, step)
+	f := facts(s, c, h, p, step, env.flaws)
 	if !env.Judge.Holds(expression, &f) {
 		return PolicyRefuses
 	}
 	return OK
 }
 
+// approved reports whether a proposal has its approvals now: approvers may change their minds, or lose
+// their rights. One by somebody who is neither proposer nor author is a floor that no policy lowers.
+func approved(env *Environment, s State, c *quoin.Configuration, h quoin.Height, p *Proposal) bool {
+	return countReviews(s, c, p, env.flaws).approvals > 0 && gate(env, s, c, h, p, policy.StepApprove) == OK
+}
+
 // facts collects what the ledger knows of a proposal for one step.
-func facts(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, step string) policy.Facts {
+func facts(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, step string, flaws Flaws) policy.Facts {
 	slot := p.Slot()
 	f := policy.Facts{Class: string(rune(p.Class)), Step: step, Subject: p.Subject.String(), Slot: slot,
 		Name: p.Release.Name, Version: p.Release.Version, Height: int64(h), Proposed: int64(p.Proposed),
@@ -65,7 +71,7 @@ func facts(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, step st
 	if p.Subject == SubjectRelease {
 		f.Author = organisationOf(s, c, p.Release.Author)
 	}
-	reviews := countReviews(s, c, p)
+	reviews := countReviews(s, c, p, flaws)
 	f.Approvals, f.Organisations, f.Rejections = reviews.approvals, int64(len(reviews.organisations)), reviews.rejections
 	f.Prechecked = int64(voices(s, &c.Validators, func(k quoin.PublicKey) (bool, bool) {
 		code, ok := load(s, PrecheckKey(p, k), readPrecheck)
@@ -90,13 +96,16 @@ type reviews struct {
 	organisations         []string // of those that approve
 }
 
-func countReviews(s State, c *quoin.Configuration, p *Proposal) reviews {
+func countReviews(s State, c *quoin.Configuration, p *Proposal, flaws Flaws) reviews {
 	var r reviews
 	active(s, c, quoin.RoleApprover, func(m *quoin.Member) {
-		if isOwn(s, c, p, m) {
+		if isOwn(s, p, m) && !flaws.AuthorApproves {
 			return
 		}
 		v, ok := ReadReview(s, p, m.Name)
+		if flaws.OldApprovals && !ok {
+			v, ok = ReadReview(s, &Proposal{Number: p.Number - 1, Round: 1}, m.Name)
+		}
 		switch {
 		case !ok:
 		case v.Approves:
@@ -112,20 +121,17 @@ func countReviews(s State, c *quoin.Configuration, p *Proposal) reviews {
 }
 
 // isOwn reports whether a member is a proposal's proposer or its release's author, under whatever key.
-func isOwn(s State, c *quoin.Configuration, p *Proposal, m *quoin.Member) bool {
-	if m.Name == p.ProposerName {
-		return true
-	}
-	if p.Subject != SubjectRelease {
-		return false
-	}
-	author, ok := memberOf(s, c, p.Release.Author)
-	return ok && author.Name == m.Name || m.Key == p.Release.Author
+func isOwn(s State, p *Proposal, m *quoin.Member) bool {
+	root := rootOf(s, m.Key)
+	return m.Name == p.ProposerName || root == rootOf(s, p.Proposer) || p.Subject == SubjectRelease && root == rootOf(s, p.Release.Author)
 }
 
 func countEvidence(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, f *policy.Facts) {
 	active(s, c, quoin.RoleAssessor, func(m *quoin.Member) {
-		if e, ok := ReadEvidence(s, p, EvidenceSecurity, m.Name); ok && !isOwn(s, c, p, m) {
+		if isOwn(s, p, m) {
+			return
+		}
+		if e, ok := ReadEvidence(s, p, EvidenceSecurity, m.Name); ok {
 			if f.Security == nil {
 				f.Security = &policy.Security{}
 			}

@@ -72,6 +72,8 @@ type Environment struct {
 	// Verify reports whether signature is key's signature of message. It must be a pure function,
 	// the same on every node.
 	Verify func(key quoin.PublicKey, message []byte, signature quoin.Signature) bool
+
+	flaws Flaws
 }
 
 // Hook returns the hook with the name, if a plugin may serve it.
@@ -116,6 +118,7 @@ func apply(env Environment, s State, h quoin.Height, signer quoin.PublicKey, pay
 	if err != nil {
 		return quoin.Result{Code: uint32(Malformed)}
 	}
+	env.flaws = f
 	x := execution{env: &env, state: s, height: h, signer: signer, configuration: ConfigurationAt(s, h), flaws: f}
 	code := x.apply(command)
 	if code == OK {

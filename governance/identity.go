@@ -8,6 +8,11 @@ import (
 // Who a key is. A configuration names its members with their keys. Between two configurations a member
 // may rotate its key, and keys may be revoked; both act at once, and both only ever take rights from
 // a key that had them: the new key of a rotation has those of the old one, no more.
+//
+// The keys of one person are those that rotations lead to from one root. A configuration may name any
+// of them, also one that was rotated away since it was proposed; only the newest may sign. A
+// revocation ends the root, and with it all of them: the person comes back with a key of another
+// root, which is a change of the members.
 
 // RotationBytes returns what a member's new key signs: that it takes over from the old one.
 func RotationBytes(old, new quoin.PublicKey) []byte {
@@ -18,18 +23,38 @@ func RotationBytes(old, new quoin.PublicKey) []byte {
 // memberOf returns the member that holds a key now. Its Key is the configuration's, not the one that
 // it may have rotated to.
 func memberOf(s State, c *quoin.Configuration, key quoin.PublicKey) (*quoin.Member, bool) {
-	if _, revoked := s.Get(RevokedKey(key)); revoked {
+	if _, gone := s.Get(RevokedKey(key)); gone || disabled(s, key) {
 		return nil, false
 	}
+	return whose(s, c, key)
+}
+
+// whose returns the member whose key it is or was.
+func whose(s State, c *quoin.Configuration, key quoin.PublicKey) (*quoin.Member, bool) {
 	if m, ok := c.Member(key); ok {
 		return m, true
 	}
-	// A chain of rotations is kept as one step: from the newest key to the one in the configuration.
-	base, ok := load(s, RotatedKey(key), readKey)
-	if !ok {
-		return nil, false
+	root := rootOf(s, key)
+	for i := range c.Members {
+		if rootOf(s, c.Members[i].Key) == root {
+			return &c.Members[i], true
+		}
 	}
-	return c.Member(base)
+	return nil, false
+}
+
+// rootOf returns the first key of all that were rotated into a key: itself if none was.
+func rootOf(s State, key quoin.PublicKey) quoin.PublicKey {
+	if root, ok := load(s, RotatedKey(key), readKey); ok {
+		return root
+	}
+	return key
+}
+
+// disabled reports whether the rights of whoever holds a key were revoked.
+func disabled(s State, key quoin.PublicKey) bool {
+	_, ok := s.Get(DisabledKey(rootOf(s, key)))
+	return ok
 }
 
 func readKey(r *canonical.Reader) (k quoin.PublicKey) {
@@ -39,7 +64,7 @@ func readKey(r *canonical.Reader) (k quoin.PublicKey) {
 
 // organisationOf returns the organisation of whoever holds a key; "" for nobody.
 func organisationOf(s State, c *quoin.Configuration, key quoin.PublicKey) string {
-	if m, ok := memberOf(s, c, key); ok {
+	if m, ok := whose(s, c, key); ok {
 		return m.Organisation
 	}
 	return ""
@@ -50,10 +75,7 @@ func organisationOf(s State, c *quoin.Configuration, key quoin.PublicKey) string
 func active(s State, c *quoin.Configuration, role quoin.Role, visit func(*quoin.Member)) {
 	for i := range c.Members {
 		m := &c.Members[i]
-		if !m.Roles.Has(role) {
-			continue
-		}
-		if _, gone := s.Get(DisabledKey(m.Name)); !gone {
+		if m.Roles.Has(role) && !disabled(s, m.Key) {
 			visit(m)
 		}
 	}
@@ -69,8 +91,7 @@ func (x *execution) sender(role quoin.Role) (*quoin.Member, bool) {
 }
 
 func (x *execution) rotate(c Rotate) Code {
-	m, ok := memberOf(x.state, &x.configuration, x.signer)
-	if !ok {
+	if _, ok := memberOf(x.state, &x.configuration, x.signer); !ok {
 		return NotMember
 	}
 	_, revoked := x.state.Get(RevokedKey(c.New))
@@ -83,12 +104,14 @@ func (x *execution) rotate(c Rotate) Code {
 		return KeySignature
 	}
 	x.state.Put(RevokedKey(x.signer), canonical.AppendUint64(nil, x.height))
-	x.state.Put(RotatedKey(c.New), append([]byte(nil), m.Key[:]...))
+	root := rootOf(x.state, x.signer)
+	x.state.Put(RotatedKey(c.New), root[:])
 	return OK
 }
 
 // revoke takes a key's rights: at the word of the member itself, or of revokersMin others that are
-// approvers or responders. It never leaves the chain without an approver.
+// approvers or responders. It never leaves the chain without somebody to propose the next change and
+// somebody else to approve it.
 func (x *execution) revoke(c Revoke) Code {
 	by, ok := memberOf(x.state, &x.configuration, x.signer)
 	if !ok {
@@ -102,13 +125,7 @@ func (x *execution) revoke(c Revoke) Code {
 	if !own && !by.Roles.Has(quoin.RoleApprover) && !by.Roles.Has(quoin.RoleResponder) {
 		return NotResponder
 	}
-	others := 0
-	active(x.state, &x.configuration, quoin.RoleApprover, func(m *quoin.Member) {
-		if m.Name != target.Name {
-			others++
-		}
-	})
-	if others == 0 {
+	if !x.changeable(target) {
 		return LastApprover
 	}
 	if !own {
@@ -122,8 +139,23 @@ func (x *execution) revoke(c Revoke) Code {
 		}
 	}
 	x.state.Put(RevokedKey(c.Key), canonical.AppendUint64(nil, x.height))
-	x.state.Put(DisabledKey(target.Name), canonical.AppendUint64(nil, x.height))
+	x.state.Put(DisabledKey(rootOf(x.state, c.Key)), canonical.AppendUint64(nil, x.height))
 	return OK
+}
+
+// changeable reports whether without a member there is a proposer and an approver that are not the same.
+func (x *execution) changeable(without *quoin.Member) bool {
+	var proposers, approvers []string
+	gather := func(names *[]string) func(*quoin.Member) {
+		return func(m *quoin.Member) {
+			if m.Name != without.Name {
+				*names = append(*names, m.Name)
+			}
+		}
+	}
+	active(x.state, &x.configuration, quoin.RoleProposer, gather(&proposers))
+	active(x.state, &x.configuration, quoin.RoleApprover, gather(&approvers))
+	return len(proposers) > 0 && len(approvers) > 0 && (len(proposers)+len(approvers) > 2 || proposers[0] != approvers[0])
 }
 
 // revokers counts the members whose voice for revoking a key counts now.
@@ -134,8 +166,7 @@ func (x *execution) revokers(key quoin.PublicKey, target string) int {
 		if m.Name == target || !m.Roles.Has(quoin.RoleApprover) && !m.Roles.Has(quoin.RoleResponder) {
 			continue
 		}
-		_, disabled := x.state.Get(DisabledKey(m.Name))
-		if _, voice := x.state.Get(RevocationKey(key, m.Name)); voice && !disabled {
+		if _, voice := x.state.Get(RevocationKey(key, m.Name)); voice && !disabled(x.state, m.Key) {
 			count++
 		}
 	}

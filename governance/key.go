@@ -43,9 +43,10 @@ func HealthKey(p *Proposal, validator quoin.PublicKey) []byte {
 	return append(roundKey("health/", p), validator.String()...)
 }
 
-// ReportKey is the key of what validators reported of a shadow's heights up to one.
-func ReportKey(p *Proposal, through quoin.Height) []byte {
-	return strconv.AppendUint(roundKey("report/", p), uint64(through), 10)
+// ReportKey is the key of what validators reported of an interval of a shadow's heights.
+func ReportKey(p *Proposal, through, interval quoin.Height) []byte {
+	b := append(strconv.AppendUint(roundKey("report/", p), uint64(through), 10), '/')
+	return strconv.AppendUint(b, uint64(interval), 10)
 }
 
 // RollbackKey is the key of a validator's voice for the return of a slot from a line of its history.

@@ -19,15 +19,17 @@ func (x *execution) rollback(c Rollback) Code {
 	if code != OK {
 		return code
 	}
-	ending := Ending{Why: WhyResponder, Height: x.height, Note: c.Note}
 	line := mustServed(x.state, c.Slot, c.From)
 	if responder && line.Proposal != 0 {
 		p := mustProposal(x.state, line.Proposal)
-		if code := x.gate(&p, policy.StepEmergency); code != OK {
-			return code
-		}
+		code = x.gate(&p, policy.StepEmergency)
 	}
-	if !responder {
+	e := Ending{Why: WhyResponder, Height: x.height, Note: c.Note}
+	switch {
+	case responder && code == OK:
+	case !x.isValidator():
+		return code
+	default:
 		key := RollbackKey(c.Slot, c.From, x.signer)
 		if _, counted := x.state.Get(key); counted {
 			return AlreadyCounted
@@ -37,26 +39,15 @@ func (x *execution) rollback(c Rollback) Code {
 		if voices(x.state, set, there(x.state, func(k quoin.PublicKey) []byte { return RollbackKey(c.Slot, c.From, k) })) <= set.FaultBound() {
 			return OK
 		}
-		ending.Why = WhyValidators
+		e.Why = WhyValidators
 	}
-	x.note(line.Proposal, ending)
+	noteEnding(x.state, line.Proposal, e)
 	enterReturn(x.state, c.Slot, ret)
 	x.answer(uint64(ret.At))
 	return OK
 }
 
-// note writes why what a proposal brought is about to leave.
-func (x *execution) note(n ProposalNumber, e Ending) {
-	if n == 0 {
-		return
-	}
-	p := mustProposal(x.state, n)
-	p.Ending = e
-	putProposal(x.state, &p)
-}
-
-// leave schedules the return of the slot that a proposal serves. A return for the worse cause takes
-// the place of one that is due already.
+// leave schedules the return of the slot that a proposal serves.
 func (x *execution) leave(p *Proposal, cause Cause, e Ending) Code {
 	slot, _ := ReadSlot(x.state, p.Slot())
 	line, ok := ReadServed(x.state, p.Slot(), slot.Serving)
@@ -64,19 +55,7 @@ func (x *execution) leave(p *Proposal, cause Cause, e Ending) Code {
 		return NotServing
 	}
 	e.Height = x.height
-	if slot.Return.Cause == CausePause && cause == CauseRollback {
-		slot.Return.Cause = cause
-		putSlot(x.state, p.Slot(), &slot)
-		x.note(p.Number, e)
-		return OK
-	}
-	ret, code := checkReturn(x.env, x.state, p.Slot(), cause, slot.Serving, x.height)
-	if code != OK {
-		return code
-	}
-	x.note(p.Number, e)
-	enterReturn(x.state, p.Slot(), ret)
-	return OK
+	return requestReturn(x.env, x.state, p.Slot(), cause, e)
 }
 
 // end has a command move a proposal to a status in which it lets go of its slot and name.

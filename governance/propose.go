@@ -29,6 +29,12 @@ func (s Subject) String() string {
 	return "unknown"
 }
 
+// binds reports whether the subject fills a hook's slot.
+func (s Subject) binds() bool { return s == SubjectRelease || s == SubjectBuiltin }
+
+// governs reports whether governance itself rests on what the subject changes.
+func (s Subject) governs() bool { return s == SubjectMembers || s == SubjectPolicies }
+
 // Slots that are no hook's: the parts of a configuration beside its bindings.
 const (
 	ValidatorsSlot = "validators"

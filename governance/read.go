@@ -73,7 +73,7 @@ type Tally struct {
 // one for vetoes, the next one for readiness.
 func Count(s State, p *Proposal, set quoin.ValidatorSet, h quoin.Height) Tally {
 	c := CurrentConfiguration(s)
-	r := countReviews(s, &c, p)
+	r := countReviews(s, &c, p, Flaws{})
 	passed := func(pass bool) uint64 {
 		return voices(s, &set, func(k quoin.PublicKey) (bool, bool) {
 			code, ok := load(s, PrecheckKey(p, k), readPrecheck)
@@ -91,7 +91,7 @@ func Count(s State, p *Proposal, set quoin.ValidatorSet, h quoin.Height) Tally {
 func Gate(s State, p *Proposal, step string, h quoin.Height) (expression string, f policy.Facts, ok bool) {
 	c := CurrentConfiguration(s)
 	expression, ok = c.Policy(byte(p.Class), step)
-	return expression, facts(s, &c, h, p, step), ok
+	return expression, facts(s, &c, h, p, step, Flaws{}), ok
 }
 
 // Prechecked reports whether a validator's precheck of a proposal counts in its present round.
@@ -154,12 +154,13 @@ func Attested(s State, p *Proposal, validator quoin.PublicKey) bool {
 type ReleaseRecord struct {
 	Release
 	Proposal ProposalNumber
+	Retired  quoin.Height // the height at which it was retired for good; 0 before
 }
 
 // ReadRelease returns what the ledger knows of a digest.
 func ReadRelease(s State, digest quoin.Hash) (ReleaseRecord, bool) {
 	return load(s, ReleaseKey(digest), func(r *canonical.Reader) ReleaseRecord {
-		return ReleaseRecord{readFacts(r, digest), ProposalNumber(r.Uint64())}
+		return ReleaseRecord{readFacts(r, digest), ProposalNumber(r.Uint64()), readHeight(r)}
 	})
 }
 

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"quoin.dev/quoin"
@@ -92,7 +93,7 @@ type Served struct {
 	Cause      Cause
 	Proposal   ProposalNumber   // that brought the binding; 0 for the genesis' and for a fallback
 	Before     HistoryNumber    // what a return from here brings back; 0 for the hook's fallback
-	Bound      bool             // false: nothing serves the slot
+	Bound      bool             // false: nothing serves the slot; or it is that of the validators, members or policies
 	Binding    quoin.Binding    // if Bound, but of the slot of the parameters
 	Parameters quoin.Parameters // of that slot
 }
@@ -208,6 +209,10 @@ func readProposal(r *canonical.Reader) Proposal {
 	return p
 }
 
+func putRelease(s State, x *ReleaseRecord) {
+	s.Put(ReleaseKey(x.Digest), canonical.AppendUint64(canonical.AppendUint64(x.appendFacts(nil), x.Proposal), x.Retired))
+}
+
 func putServed(s State, slot string, x *Served) {
 	b := canonical.AppendUint64(nil, x.Epoch)
 	b = canonical.AppendUint64(b, x.First)
@@ -307,7 +312,8 @@ func loadCounters(s State) counters {
 	return x
 }
 
-// putItems writes what is due at h, in ledger order.
+// putItems writes what is due at h, in ledger order. Beside the proposals these are the returns that the
+// commands of one block, or its faults, asked for: less than math.MaxUint16.
 func putItems(s State, h quoin.Height, items []item) {
 	if len(items) == 0 {
 		s.Delete(ScheduleKey(h))
@@ -324,7 +330,7 @@ func putItems(s State, h quoin.Height, items []item) {
 
 func loadItems(s State, h quoin.Height) []item {
 	items, _ := load(s, ScheduleKey(h), func(r *canonical.Reader) []item {
-		items := make([]item, r.Count16(OpenProposalsMax+quoin.BindingsMax, 17))
+		items := make([]item, r.Count16(math.MaxUint16, 17))
 		for i := range items {
 			items[i] = item{r.Uint64(), ProposalNumber(r.Uint64()), string(r.Bytes8(slotMax))}
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"quoin.dev/quoin"
-	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance/policy"
 )
 
@@ -46,7 +45,7 @@ func (x *execution) propose(p *Propose) Code {
 		Proposed: x.height, Round: 1}
 	if p.Subject == SubjectRelease {
 		r := &p.Release
-		x.state.Put(ReleaseKey(r.Digest), canonical.AppendUint64(r.appendFacts(nil), n.proposals))
+		putRelease(x.state, &ReleaseRecord{Release: *r, Proposal: n.proposals})
 		x.state.Put(SkeletonKey(r.Name), []byte(r.Name))
 		putName(x.state, r.Name, &Name{Owner: r.Author, Sequence: r.Sequence, Newest: r.Digest})
 	}
@@ -57,7 +56,8 @@ func (x *execution) propose(p *Propose) Code {
 
 // enterOpen makes the proposal keep its slot and name, against what serves now.
 func (x *execution) enterOpen(p *Proposal) {
-	p.Basis = basis(x.state, &x.configuration, p.Slot())
+	now := CurrentConfiguration(x.state) // in the last block of an epoch that of the next, as for what serves
+	p.Basis = basis(x.state, &now, p.Slot())
 	putOpen(x.state, append(loadOpen(x.state), p.Number))
 	slot, _ := ReadSlot(x.state, p.Slot())
 	slot.Open = p.Number
@@ -113,16 +113,7 @@ func (x *execution) checkChange(p *Propose) (Class, Code) {
 			return class, code
 		}
 		class = hook.Class
-		plan.Trial, plan.Diverges, plan.PatchUntil = p.Plan.Trial, p.Plan.Diverges, p.Plan.PatchUntil
-		if class != ClassNode && p.Subject != SubjectUnbind {
-			plan.Shadow = p.Plan.Shadow
-		}
-		if hook.Stateful {
-			plan.State = p.Plan.State
-		}
-		if p.Subject != SubjectRelease {
-			plan.PatchUntil = 0
-		}
+		plan = p.planFor(hook)
 	}
 	if plan != p.Plan {
 		return class, BadPlan
@@ -131,10 +122,29 @@ func (x *execution) checkChange(p *Propose) (Class, Code) {
 	if next.Check() != nil {
 		return class, InvalidConfiguration
 	}
-	if p.Subject == SubjectPolicies || p.Subject == SubjectMembers {
-		return class, x.checkGovernable(p, &next)
+	if p.Subject.governs() {
+		return class, checkGovernable(x.env, x.state, &next, x.height)
 	}
 	return class, OK
+}
+
+// planFor returns as much of a proposal's plan as fits its subject and hook. An unbinding has nothing to
+// try.
+func (p *Propose) planFor(hook *Hook) Plan {
+	plan := p.Plan
+	if p.Subject == SubjectUnbind {
+		return Plan{}
+	}
+	if hook.Class == ClassNode {
+		plan.Shadow = 0
+	}
+	if !hook.Stateful {
+		plan.State = StateKeep
+	}
+	if p.Subject != SubjectRelease {
+		plan.PatchUntil = 0
+	}
+	return plan
 }
 
 func (x *execution) checkBinding(p *Propose, now *quoin.Configuration) (*Hook, Code) {
@@ -179,40 +189,59 @@ func classOfParameters(now, next *quoin.Parameters) (Class, Code) {
 }
 
 // checkGovernable refuses members and policies after which nothing of class G could ever be approved
-// again: not even if everybody approved.
-func (x *execution) checkGovernable(p *Propose, next *quoin.Configuration) Code {
+// and activated again: not even if some proposer found everybody else's consent.
+func checkGovernable(env *Environment, s State, next *quoin.Configuration, h quoin.Height) Code {
 	for i := range next.Policies {
-		if x.env.Judge.Check(next.Policies[i].Expression) != nil {
+		if env.Judge.Check(next.Policies[i].Expression) != nil {
 			return BadPolicy
 		}
 	}
-	f := policy.Facts{Class: string(rune(ClassGovernance)), Step: policy.StepApprove, Subject: SubjectMembers.String(), Slot: MembersSlot,
-		Weight: int64(next.Validators.Total()), Prechecked: int64(next.Validators.Total()), Height: int64(x.height), Proposed: int64(x.height)}
-	proposers := 0
-	var organisations []string
-	for i := range next.Members {
-		m := &next.Members[i]
-		if m.Roles.Has(quoin.RoleApprover) {
-			f.Approvals++
-			if !slices.Contains(organisations, m.Organisation) {
-				organisations = append(organisations, m.Organisation)
-			}
+	var proposer *quoin.Member
+	active(s, next, quoin.RoleProposer, func(m *quoin.Member) {
+		if proposer == nil && governable(env, s, next, h, m) {
+			proposer = m
 		}
-		if m.Roles.Has(quoin.RoleProposer) {
-			proposers++
-			f.Proposer = m.Organisation
-			if m.Roles.Has(quoin.RoleApprover) && proposers == 1 {
-				f.Approvals-- // its own does not count
-			}
-		}
-	}
-	f.Organisations = int64(len(organisations))
-	expression, ok := next.Policy(byte(ClassGovernance), policy.StepApprove)
-	_, activates := next.Policy(byte(ClassGovernance), policy.StepActivate)
-	if !ok || !activates || proposers == 0 || f.Approvals < 1 || !x.env.Judge.Holds(expression, &f) {
+	})
+	if proposer == nil {
 		return WouldLock
 	}
 	return OK
+}
+
+// governable reports whether another change of the members could be approved and activated if the
+// proposer found everybody else's consent.
+func governable(env *Environment, s State, c *quoin.Configuration, h quoin.Height, proposer *quoin.Member) bool {
+	weight := int64(c.Validators.Total())
+	f := policy.Facts{Class: string(rune(ClassGovernance)), Subject: SubjectMembers.String(), Slot: MembersSlot,
+		Weight: weight, Prechecked: weight, Ready: weight, Height: int64(h), Proposed: int64(h), Proposer: proposer.Organisation}
+	var organisations []string
+	active(s, c, quoin.RoleApprover, func(m *quoin.Member) {
+		if m == proposer {
+			return
+		}
+		f.Approvals++
+		if !slices.Contains(organisations, m.Organisation) {
+			organisations = append(organisations, m.Organisation)
+		}
+	})
+	f.Organisations = int64(len(organisations))
+	var assessed policy.Security
+	active(s, c, quoin.RoleAssessor, func(m *quoin.Member) {
+		if m != proposer {
+			assessed.Passed++
+		}
+	})
+	if assessed.Passed > 0 {
+		f.Security = &assessed
+	}
+	for _, step := range []string{policy.StepApprove, policy.StepActivate} {
+		f.Step = step
+		expression, ok := c.Policy(byte(ClassGovernance), step)
+		if !ok || !env.Judge.Holds(expression, &f) {
+			return false
+		}
+	}
+	return f.Approvals > 0
 }
 
 // checkRelease checks a release against what is known of its name and digest. It returns the
@@ -241,7 +270,7 @@ func (x *execution) checkRelease(r *Release) (Name, Code) {
 		if name.Newest != r.Digest {
 			return name, BadSequence
 		}
-		if p, ok := ReadProposal(x.state, old.Proposal); ok && p.Status == StatusRetired {
+		if old.Retired != 0 {
 			return name, RetiredRelease
 		}
 	} else if r.Sequence <= name.Sequence || r.Sequence-name.Sequence > SequenceIncreaseMax {

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"math"
 	"slices"
 
 	"quoin.dev/quoin"
@@ -76,7 +77,7 @@ func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
 	if code != OK {
 		return code
 	}
-	if isOwn(x.state, &x.configuration, &p, m) && !x.flaws.AuthorApproves {
+	if isOwn(x.state, &p, m) && !x.flaws.AuthorApproves {
 		return OwnProposal
 	}
 	v := Review{Approves: k == KindApprove, At: x.height, Note: note}
@@ -86,7 +87,7 @@ func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
 	putReview(x.state, ReviewKey(&p, m.Name), &v)
 	switch {
 	case v.Approves && p.Status == StatusPrechecked:
-		if countReviews(x.state, &x.configuration, &p).approvals > 0 && x.gate(&p, policy.StepApprove) == OK {
+		if approved(x.env, x.state, &x.configuration, x.height, &p) {
 			p.become(Event(KindApprove), StatusApproved)
 			putProposal(x.state, &p)
 		}
@@ -111,7 +112,7 @@ func (x *execution) attest(c Attest) Code {
 	switch {
 	case code != OK:
 		return code
-	case isOwn(x.state, &x.configuration, &p, m):
+	case isOwn(x.state, &p, m):
 		return OwnProposal
 	case c.Until < x.height:
 		return EvidenceExpired
@@ -130,6 +131,9 @@ func (x *execution) shadow(c Shadow) Code {
 		return code
 	case p.Plan.Shadow == 0:
 		return BadPlan
+	}
+	if _, ok := x.configuration.Policy(byte(p.Class), policy.StepShadow); !ok {
+		return NoPolicy // nothing would say what stops it
 	}
 	p.become(Event(KindShadow), StatusShadow)
 	p.ShadowFrom = x.height + 1
@@ -154,15 +158,16 @@ func (x *execution) report(c *Report) Code {
 		return WrongStage
 	case c.Through%interval != 0 || c.Through > x.height || c.Through < p.ShadowFrom+interval-1:
 		return BadInterval
-	case c.Through <= p.Shadowed.Through || c.Through+reportIntervals*interval < x.height:
+	case c.Through-interval < p.Shadowed.Through || c.Through+reportIntervals*interval < x.height:
 		return LateReport
 	}
-	reports := loadReports(x.state, &p, c.Through)
+	key := ReportKey(&p, c.Through, interval)
+	reports := loadReports(x.state, key)
 	if slices.ContainsFunc(reports, func(r validatorReport) bool { return r.validator == x.signer }) {
 		return AlreadyCounted
 	}
 	reports = append(reports, validatorReport{x.signer, c.Comparison})
-	putReports(x.state, &p, c.Through, reports)
+	putReports(x.state, key, reports)
 	agreed, outside := x.agreement(reports)
 	set := &x.configuration.Validators
 	if outside > set.FaultBound() {
@@ -174,18 +179,24 @@ func (x *execution) report(c *Report) Code {
 	}
 	t := &p.Shadowed
 	t.Through, t.Heights = c.Through, t.Heights+uint64(interval)
-	t.Compared, t.Diverged = t.Compared+agreed.Compared, t.Diverged+agreed.Diverged
-	t.Faults, t.Skipped = t.Faults+agreed.Faults, t.Skipped+agreed.Skipped
+	t.Compared, t.Diverged = addCounts(t.Compared, agreed.Compared), addCounts(t.Diverged, agreed.Diverged)
+	t.Faults, t.Skipped = addCounts(t.Faults, agreed.Faults), addCounts(t.Skipped, agreed.Skipped)
 	if t.First == 0 {
 		t.First = agreed.First
 	}
 	t.Digest = chainDigest(t.Digest, agreed.Digest)
-	if _, ok := x.configuration.Policy(byte(p.Class), policy.StepShadow); ok && x.gate(&p, policy.StepShadow) != OK {
+	if x.gate(&p, policy.StepShadow) != OK {
 		x.end(&p, KindReport, StatusRejected, Ending{Why: WhyShadowPolicy})
 		return OK
 	}
 	putProposal(x.state, &p)
 	return OK
+}
+
+// addCounts adds what was counted. Policies count in 63 bits: at their end sums stay, so that what is
+// part of another sum stays below it.
+func addCounts(a, b uint64) uint64 {
+	return min(min(a, math.MaxInt64)+min(b, math.MaxInt64), math.MaxInt64)
 }
 
 // agreement returns what a quorum of the set reports alike, or nil, and the weight outside the
@@ -230,6 +241,9 @@ func (x *execution) schedule(c Schedule) Code {
 		return TooFarAhead
 	case p.pastLife(c.Height):
 		return EndOfLife
+	}
+	if !approved(x.env, x.state, &x.configuration, x.height, &p) {
+		return NotApproved
 	}
 	if code := x.gate(&p, policy.StepActivate); code != OK {
 		return code
@@ -284,6 +298,9 @@ func (x *execution) veto(c Veto) Code {
 	}
 	key := VetoKey(&p, x.signer)
 	if _, counted := x.state.Get(key); counted {
+		if x.flaws.RefusedCommandWrites {
+			x.state.Put(key, canonical.AppendUint64(nil, x.height))
+		}
 		return AlreadyCounted
 	}
 	x.state.Put(key, canonical.AppendUint64(nil, x.height))
@@ -318,9 +335,7 @@ func (x *execution) health(c *Health) Code {
 	}
 	old, again := load(x.state, HealthKey(&p, x.signer), readHealth)
 	switch {
-	case c.Reason >= healthEnd:
-		return Malformed
-	case c.Through > x.height || c.Through <= p.Activation:
+	case c.Through%quoin.Height(x.configuration.Parameters.ReportHeights) != 0 || c.Through > x.height || c.Through <= p.Activation:
 		return BadInterval
 	case again && c.Through <= old.Through:
 		return LateReport
@@ -357,7 +372,7 @@ func (x *execution) confirm(c Confirm) Code {
 	if slot, _ := ReadSlot(x.state, p.Slot()); slot.Return.Cause != 0 {
 		return AlreadyReturning
 	}
-	if code := x.gate(&p, policy.StepConfirm); code != OK {
+	if code := x.gate(&p, policy.StepConfirm); code != OK && !x.flaws.ConfirmUnjudged {
 		return code
 	}
 	x.end(&p, KindConfirm, StatusActive, Ending{Height: x.height, Note: c.Note})
@@ -394,19 +409,27 @@ func (x *execution) resume(c Resume) Code {
 	}
 	slot, _ := ReadSlot(x.state, p.Slot())
 	name, _ := ReadName(x.state, p.Release.Name)
+	open := loadOpen(x.state)
 	switch {
 	case slot.Open != 0:
 		return SlotBusy
 	case name.Open != 0:
 		return NameBusy
-	case len(loadOpen(x.state)) >= OpenProposalsMax:
+	case len(open) >= OpenProposalsMax:
 		return TooManyOpen
-	case p.Subject == SubjectRelease && name.Newest != p.Release.Digest:
-		return BadSequence
+	case x.ownOpen(open, p.ProposerName) >= OpenPerProposerMax:
+		return TooManyYours
 	}
-	if _, code := x.checkChange(&p.Propose); code != OK {
+	class, code := x.checkChange(&p.Propose)
+	if code != OK {
 		return code
 	}
+	if p.Subject == SubjectRelease {
+		if _, code := x.checkRelease(&p.Release); code != OK {
+			return code
+		}
+	}
+	p.Class = class // it changes other things now than when it was proposed
 	p.restart(Event(KindResume))
 	p.Proposed, p.Closed = x.height, 0
 	x.enterOpen(&p)
@@ -417,7 +440,7 @@ func (x *execution) resume(c Resume) Code {
 func (p *Proposal) restart(e Event) {
 	p.become(e, StatusProposed)
 	p.Round++
-	p.ShadowFrom, p.Shadowed, p.Scheduled, p.Activation, p.Due, p.Order, p.Moves = 0, Shadowed{}, 0, 0, 0, 0, 0
+	p.ShadowFrom, p.Shadowed, p.Scheduled, p.Activation, p.Due, p.Order, p.Moves, p.EndOfUse = 0, Shadowed{}, 0, 0, 0, 0, 0, 0
 	p.Ending = Ending{}
 }
 
@@ -462,14 +485,22 @@ func (x *execution) retire(c Retire) Code {
 	p.become(Event(KindRetire), StatusRetired)
 	p.Ending = Ending{WhyRetired, 0, x.height, c.Note}
 	putProposal(x.state, &p)
+	if release, ok := ReadRelease(x.state, p.Binding.Release); ok {
+		release.Retired = x.height
+		putRelease(x.state, &release)
+	}
 	return OK
 }
 
-// bound reports whether what a proposal brought serves, is about to, or is what a trial would return
-// to.
+// bound reports whether what a proposal brought serves, is about to, or is what a trial or a return that
+// is due would bring back.
 func (x *execution) bound(p *Proposal) bool {
 	same := func(b *quoin.Binding) bool {
 		return p.Subject == SubjectRelease && b.Release == p.Binding.Release
+	}
+	brings := func(slot string, n HistoryNumber) bool {
+		line, ok := ReadServed(x.state, slot, n)
+		return ok && (line.Proposal == p.Number || same(&line.Binding))
 	}
 	now := CurrentConfiguration(x.state)
 	for i := range now.Bindings {
@@ -482,15 +513,16 @@ func (x *execution) bound(p *Proposal) bool {
 		if same(&q.Binding) {
 			return true
 		}
-		if q.Status == StatusTrial {
-			slot, _ := ReadSlot(x.state, q.Slot())
-			line, _ := ReadServed(x.state, q.Slot(), mustServed(x.state, q.Slot(), slot.Serving).Before)
-			if line.Proposal == p.Number || same(&line.Binding) {
-				return true
-			}
+		slot, _ := ReadSlot(x.state, q.Slot())
+		if q.Status == StatusTrial && brings(q.Slot(), mustServed(x.state, q.Slot(), slot.Serving).Before) {
+			return true
+		}
+	}
+	for _, it := range loadItems(x.state, x.height+RiskReducingNotice) {
+		if slot, _ := ReadSlot(x.state, it.slot); it.proposal == 0 && brings(it.slot, slot.Return.To) {
+			return true
 		}
 	}
 	slot, _ := ReadSlot(x.state, p.Slot())
-	line, ok := ReadServed(x.state, p.Slot(), slot.Serving)
-	return ok && line.Proposal == p.Number
+	return brings(p.Slot(), slot.Serving)
 }

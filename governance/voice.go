@@ -70,17 +70,17 @@ type validatorReport struct {
 	Comparison
 }
 
-func putReports(s State, p *Proposal, through quoin.Height, reports []validatorReport) {
+func putReports(s State, key []byte, reports []validatorReport) {
 	b := canonical.AppendUint16(nil, uint16(len(reports)))
 	for i := range reports {
 		b = append(b, reports[i].validator[:]...)
 		b = reports[i].Comparison.append(b)
 	}
-	s.Put(ReportKey(p, through), b)
+	s.Put(key, b)
 }
 
-func loadReports(s State, p *Proposal, through quoin.Height) []validatorReport {
-	reports, _ := load(s, ReportKey(p, through), func(r *canonical.Reader) []validatorReport {
+func loadReports(s State, key []byte) []validatorReport {
+	reports, _ := load(s, key, func(r *canonical.Reader) []validatorReport {
 		reports := make([]validatorReport, r.Count16(quoin.ValidatorsMax, 32+5*8+32))
 		for i := range reports {
 			r.Copy(reports[i].validator[:])
