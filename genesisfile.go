@@ -17,8 +17,8 @@ type genesisFile struct {
 	Validators []validatorFile   `json:"validators"`
 	Bindings   []bindingFile     `json:"bindings"`
 	Parameters map[string]uint64 `json:"parameters"`
-	Members    []memberFile      `json:"members"`
-	Policies   []policyFile      `json:"policies"`
+	Members    []Member          `json:"members"`
+	Policies   []Policy          `json:"policies"`
 }
 
 type validatorFile struct {
@@ -64,13 +64,53 @@ func (g *Genesis) MarshalJSON() ([]byte, error) {
 	for _, p := range c.Parameters.fields() {
 		f.Parameters[p.name] = *p.value
 	}
-	for _, m := range c.Members {
-		f.Members = append(f.Members, memberFile{m.Name, m.Key.String(), m.Organisation, strings.Split(m.Roles.String(), ",")})
-	}
-	for _, p := range c.Policies {
-		f.Policies = append(f.Policies, policyFile{string(rune(p.Class)), p.Step, p.Expression})
-	}
+	f.Members, f.Policies = c.Members, c.Policies
 	return json.Marshal(f)
+}
+
+// MarshalJSON writes a member as genesis files do.
+func (m Member) MarshalJSON() ([]byte, error) {
+	return json.Marshal(memberFile{m.Name, m.Key.String(), m.Organisation, strings.Split(m.Roles.String(), ",")})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. What it says is not checked yet.
+func (m *Member) UnmarshalJSON(b []byte) error {
+	var f memberFile
+	if err := unmarshalStrictly(b, &f); err != nil {
+		return err
+	}
+	x, err := f.member()
+	if err != nil {
+		return fmt.Errorf("member %q: %w", f.Name, err)
+	}
+	*m = x
+	return nil
+}
+
+// MarshalJSON writes a policy as genesis files do.
+func (p Policy) MarshalJSON() ([]byte, error) {
+	return json.Marshal(policyFile{string(rune(p.Class)), p.Step, p.Expression})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. What it says is not checked yet.
+func (p *Policy) UnmarshalJSON(b []byte) error {
+	var f policyFile
+	if err := unmarshalStrictly(b, &f); err != nil {
+		return err
+	}
+	if len(f.Class) != 1 {
+		return fmt.Errorf("policy of class %q, want one of %s", f.Class, policyClasses)
+	}
+	*p = Policy{f.Class[0], f.Step, f.Expression}
+	return nil
+}
+
+// unmarshalStrictly refuses unknown fields, which a Decoder's own setting does not do inside of types that
+// decode themselves.
+func unmarshalStrictly(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
 }
 
 func (b *Binding) file() bindingFile {
@@ -94,9 +134,7 @@ func (g *Genesis) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("%w: it is not one JSON value", ErrGenesis)
 	}
 	var f genesisFile
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
+	if err := unmarshalStrictly(b, &f); err != nil {
 		return fmt.Errorf("%w: %w", ErrGenesis, err)
 	}
 	n, err := f.genesis()
@@ -128,20 +166,8 @@ func (f *genesisFile) genesis() (Genesis, error) {
 			return g, err
 		}
 	}
-	for i := range f.Members {
-		m, err := f.Members[i].member()
-		if err != nil {
-			return g, fmt.Errorf("member %q: %w", m.Name, err)
-		}
-		c.Members = append(c.Members, m)
-	}
+	c.Members, c.Policies = f.Members, f.Policies
 	SortMembers(c.Members)
-	for _, x := range f.Policies {
-		if len(x.Class) != 1 {
-			return g, fmt.Errorf("policy of class %q, want one of %s", x.Class, policyClasses)
-		}
-		c.Policies = append(c.Policies, Policy{x.Class[0], x.Step, x.Expression})
-	}
 	SortPolicies(c.Policies)
 	return g, nil
 }

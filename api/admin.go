@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -9,24 +10,25 @@ import (
 
 	"quoin.dev/quoin"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/signature"
 )
 
 // adminWindow is how far an administrator's clock may be off.
 const adminWindow = 5 * time.Minute
 
-// authorize refuses a call that no administrator has signed.
-func (s *Server) authorize(h http.Header, procedure string, content quoin.Hash) error {
+// authorize refuses a call that nobody has signed who may: an administrator of this node, or a member whom
+// the chain lets propose. Of members the newest state counts: a key that was rotated or revoked has no
+// rights from the next block on, and its successor has them.
+func (s *Server) authorize(ctx context.Context, h http.Header, procedure string, content quoin.Hash) error {
 	refused := func(why string) error {
 		s.admission.count(CodeUnauthorized)
-		return refuse(CodeUnauthorized, "sign the call with a key that the node's configuration lists as an administrator's", "%s needs an administrator: %s", procedure, why)
+		return refuse(CodeUnauthorized, "sign the call with the key of a member with the role proposer, or of one of the node's own administrators", "%s needs an administrator: %s", procedure, why)
 	}
 	key, err := quoin.ParsePublicKey(h.Get(quoinv1.AdminKeyHeader))
 	if err != nil {
 		return refused("there is no " + quoinv1.AdminKeyHeader)
-	}
-	if !slices.Contains(s.c.Admins, key) {
-		return refused("the key is not listed")
 	}
 	ms, err := strconv.ParseInt(h.Get(quoinv1.AdminTimeHeader), 10, 64)
 	if err != nil {
@@ -42,5 +44,16 @@ func (s *Server) authorize(h http.Header, procedure string, content quoin.Hash) 
 	if !signature.Verify(key, quoinv1.AdminBytes(s.node.Origin(), s.node.Key(), procedure, quoin.Time(ms), content), quoin.Signature(sig)) {
 		return refused("the signature does not verify")
 	}
-	return nil
+	if slices.Contains(s.c.Admins, key) {
+		return nil
+	}
+	proposer := false
+	err = s.node.Do(ctx, func(v *replica.Replica) {
+		m, ok := governance.MemberOf(v.Kernel(), key)
+		proposer = ok && m.Roles.Has(quoin.RoleProposer)
+	})
+	if err == nil && !proposer {
+		return refused("the key is no administrator's, nor a proposer's now")
+	}
+	return err
 }

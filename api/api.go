@@ -16,7 +16,8 @@
 //
 // # Administrators
 //
-// Upload takes a signature by a key that the node's configuration lists, in the headers
+// Upload takes a signature by a key of a member whom the chain lets propose (as its keys are rotated and
+// revoked, see package governance), or of an administrator of the node's own (Config.Admins), in the headers
 // Quoin-Admin-Key (hexadecimal), Quoin-Admin-Time (milliseconds since 1970, within five minutes of
 // the node's clock) and Quoin-Admin-Signature (base64), over quoinv1.AdminBytes: the chain's origin, the
 // node's key, the procedure, the time and SHA-256 of the file. Such a signature does one thing on one
@@ -61,7 +62,7 @@ type Config struct {
 	Listen    string             // host:port; port 0 lets the system choose
 	Key       ed25519.PrivateKey // of the TLS certificate; clients pin its public half
 	Plaintext bool               // no TLS; refused unless Listen is a loopback address
-	Admins    []quoin.PublicKey  // may upload releases
+	Admins    []quoin.PublicKey  // may upload releases, beside the chain's proposers
 	Limits    Limits
 	Logger    *slog.Logger
 	// Ready says whether the node takes part; nil is always.
@@ -115,12 +116,15 @@ type Server struct {
 	admission *admission
 	settle    *settlements
 	provers   provers
-	http      *http.Server
-	listener  net.Listener
-	stop      context.CancelFunc
-	ctx       context.Context
-	running   sync.WaitGroup
-	once      sync.Once
+	judge     judge
+
+	deprecations deprecations
+	http         *http.Server
+	listener     net.Listener
+	stop         context.CancelFunc
+	ctx          context.Context
+	running      sync.WaitGroup
+	once         sync.Once
 }
 
 // Listen returns a server that serves already. It fails if the address is taken, or if plain text is

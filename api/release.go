@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"connectrpc.com/connect"
 
@@ -17,16 +18,24 @@ import (
 	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
 )
 
-// listMax is how many lines a list has.
+// listMax is how many lines a list has at most.
 const listMax = 64
+
+// listLimit is how many lines a request wants.
+func listLimit(limit uint32) int {
+	if limit == 0 {
+		return listMax
+	}
+	return int(min(limit, listMax))
+}
 
 type releaseService struct{ *Server }
 
 var _ quoinv1connect.ReleaseServiceHandler = releaseService{}
 
 // Upload implements quoinv1connect.ReleaseServiceHandler.
-func (s releaseService) Upload(_ context.Context, r *connect.Request[quoinv1.UploadRequest]) (*connect.Response[quoinv1.UploadResponse], error) {
-	if err := s.authorize(r.Header(), quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(r.Msg.File)); err != nil {
+func (s releaseService) Upload(ctx context.Context, r *connect.Request[quoinv1.UploadRequest]) (*connect.Response[quoinv1.UploadResponse], error) {
+	if err := s.authorize(ctx, r.Header(), quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(r.Msg.File)); err != nil {
 		return nil, err
 	}
 	digest, err := s.node.AddRelease(r.Msg.File)
@@ -91,66 +100,35 @@ func (s releaseService) ListReleases(ctx context.Context, _ *connect.Request[quo
 	return connect.NewResponse(answer), err
 }
 
-// ListProposals implements quoinv1connect.ReleaseServiceHandler.
-func (s releaseService) ListProposals(ctx context.Context, r *connect.Request[quoinv1.ListProposalsRequest]) (*connect.Response[quoinv1.ListProposalsResponse], error) {
-	limit := int(min(r.Msg.Limit, listMax))
-	if limit == 0 {
-		limit = listMax
-	}
-	answer := &quoinv1.ListProposalsResponse{}
-	err := s.node.Do(ctx, func(v *replica.Replica) {
-		k, set := v.Kernel(), v.Overview().Configuration.Validators
-		answer.Height = uint64(v.Overview().Tip.Height)
-		for p := range governance.Proposals(k) {
-			if len(answer.Proposals) == limit {
-				break
-			}
-			answer.Proposals = append(answer.Proposals, proposal(k, &p, set, v.Overview().Tip.Height))
-		}
-	})
-	return connect.NewResponse(answer), err
-}
-
-func proposal(k governance.State, p *governance.Proposal, set quoin.ValidatorSet, h quoin.Height) *quoinv1.Proposal {
-	vetoes := governance.Count(k, p, set, h)
-	next := set
-	if p.Subject == governance.SubjectValidators {
-		next = p.Validators
-	}
-	ready := governance.Count(k, p, next, h)
-	x := &quoinv1.Proposal{Number: uint64(p.Number), Status: p.Status.String(), Slot: p.Slot(), Name: p.Release.Name, Version: p.Release.Version,
-		Proposer: p.Proposer[:], ProposedHeight: uint64(p.Proposed), ActivationHeight: uint64(p.Activation), Moves: p.Moves,
-		Approvals: uint32(vetoes.Approvals), ReadyWeight: ready.Ready, VetoWeight: vetoes.Vetoes}
-	if p.Subject != governance.SubjectValidators {
-		x.Binding = toBinding(&p.Binding)
-	}
-	return x
-}
-
 func toBinding(b *quoin.Binding) *quoinv1.Binding {
 	x := &quoinv1.Binding{Slot: b.Slot(), Builtin: b.Builtin, Parameters: b.Parameters, FuelMax: b.FuelMax, Grants: b.Grants}
 	if !b.Release.IsZero() {
 		x.Release = append([]byte(nil), b.Release[:]...)
 	}
+	for i := range b.Nodes {
+		x.Nodes = append(x.Nodes, b.Nodes[i][:])
+	}
 	return x
 }
 
 // ListBindings implements quoinv1connect.ReleaseServiceHandler.
-func (s releaseService) ListBindings(_ context.Context, _ *connect.Request[quoinv1.ListBindingsRequest]) (*connect.Response[quoinv1.ListBindingsResponse], error) {
+func (s releaseService) ListBindings(ctx context.Context, _ *connect.Request[quoinv1.ListBindingsRequest]) (*connect.Response[quoinv1.ListBindingsResponse], error) {
 	c := s.node.Status().Configuration
 	answer := &quoinv1.ListBindingsResponse{Epoch: uint64(c.Epoch), FirstHeight: uint64(c.First)}
+	deprecated := s.deprecated(ctx)
 	for i := range c.Bindings {
-		answer.Bindings = append(answer.Bindings, toBinding(&c.Bindings[i]))
+		b := toBinding(&c.Bindings[i])
+		if k := slices.IndexFunc(deprecated, func(d governance.Deprecation) bool { return d.Slot == b.Slot }); k >= 0 {
+			b.EndOfUse = uint64(deprecated[k].EndOfUse)
+		}
+		answer.Bindings = append(answer.Bindings, b)
 	}
 	return connect.NewResponse(answer), nil
 }
 
 // ListHistory implements quoinv1connect.ReleaseServiceHandler.
 func (s releaseService) ListHistory(ctx context.Context, r *connect.Request[quoinv1.ListHistoryRequest]) (*connect.Response[quoinv1.ListHistoryResponse], error) {
-	limit := int(min(r.Msg.Limit, listMax))
-	if limit == 0 {
-		limit = listMax
-	}
+	limit := listLimit(r.Msg.Limit)
 	// A slot becomes part of a key of the state, whose length has a limit.
 	if n := len(r.Msg.Slot); n == 0 || n > 2*quoin.NamespaceMax+1 {
 		return nil, refuse(CodeInvalid, "a slot is a hook such as leader.v1, or a hook and a namespace such as machine.v1/kv", "a slot of %d bytes", n)
@@ -158,22 +136,38 @@ func (s releaseService) ListHistory(ctx context.Context, r *connect.Request[quoi
 	answer := &quoinv1.ListHistoryResponse{}
 	known := false
 	err := s.node.Do(ctx, func(v *replica.Replica) {
-		_, known = governance.ReadSlot(v.Kernel(), r.Msg.Slot)
-		for x := range governance.History(v.Kernel(), r.Msg.Slot) {
-			if len(answer.Served) == limit {
-				break
+		var slot governance.Slot
+		if slot, known = governance.ReadSlot(v.Kernel(), r.Msg.Slot); !known {
+			return
+		}
+		n := slot.Serving
+		if r.Msg.Before > 0 {
+			n = min(n, governance.HistoryNumber(r.Msg.Before-1))
+		}
+		for ; n > 0 && len(answer.Served) < limit; n-- {
+			if x, ok := governance.ReadServed(v.Kernel(), r.Msg.Slot, n); ok {
+				answer.Served = append(answer.Served, toServed(v.Kernel(), r.Msg.Slot, &x))
 			}
-			line := &quoinv1.Served{Number: uint64(x.Number), Epoch: uint64(x.Epoch), FirstHeight: uint64(x.First), Cause: x.Cause.String(), Proposal: uint64(x.Proposal)}
-			if x.Bound {
-				line.Binding = toBinding(&x.Binding)
-			}
-			answer.Served = append(answer.Served, line)
 		}
 	})
 	if err == nil && !known {
 		err = refuse(CodeNotFound, "a slot is a hook such as leader.v1, or a hook and a namespace such as machine.v1/kv", "nothing ever served slot %.80q", r.Msg.Slot)
 	}
 	return connect.NewResponse(answer), err
+}
+
+// toServed describes a line of a slot's history; of the parameters, what it changed.
+func toServed(k governance.State, slot string, x *governance.Served) *quoinv1.Served {
+	line := &quoinv1.Served{Number: uint64(x.Number), Epoch: uint64(x.Epoch), FirstHeight: uint64(x.First), Cause: x.Cause.String(), Proposal: uint64(x.Proposal)}
+	switch {
+	case slot == governance.ParametersSlot:
+		if before, ok := governance.ReadServed(k, slot, x.Number-1); ok {
+			line.Parameters = toChanges(&before.Parameters, &x.Parameters)
+		}
+	case x.Bound:
+		line.Binding = toBinding(&x.Binding)
+	}
+	return line
 }
 
 type statusService struct{ *Server }
@@ -184,6 +178,7 @@ var _ quoinv1connect.StatusServiceHandler = statusService{}
 func (s statusService) GetStatus(ctx context.Context, _ *connect.Request[quoinv1.GetStatusRequest]) (*connect.Response[quoinv1.Status], error) {
 	x := s.node.Status()
 	m := describeNode(&x)
+	m.Deprecations = toDeprecations(s.deprecated(ctx))
 	err := s.node.Do(ctx, func(v *replica.Replica) {
 		for i := range x.Configuration.Bindings {
 			b := &x.Configuration.Bindings[i]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -41,6 +42,7 @@ type submitStream struct {
 	mu       sync.Mutex
 	open     int                 // transactions that are not settled
 	admitted []*quoinv1.Admitted // to be sent
+	warned   []string            // namespaces; of the goroutine that reads
 }
 
 // admittedMax is how many answers may wait to be sent before reading pauses.
@@ -101,6 +103,20 @@ func (x *submitStream) wait(ctx context.Context, n int) error {
 	}
 }
 
+// warn returns the warnings about namespaces that this stream uses for the first time.
+func (x *submitStream) warn(ctx context.Context, txs []quoin.Transaction) []string {
+	var fresh []string
+	for _, n := range namespacesOf(txs) {
+		if !slices.Contains(x.warned, n) && len(x.warned) < quoin.BindingsMax {
+			x.warned, fresh = append(x.warned, n), append(fresh, n)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	return x.s.warnings(ctx, fresh)
+}
+
 func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoinv1.SubmitStreamRequest, txs []quoin.Transaction) error {
 	ids := make([]quoin.Hash, len(txs))
 	tickets := make([]ticket, len(txs))
@@ -119,7 +135,7 @@ func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoi
 	if err != nil {
 		return err
 	}
-	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs))}
+	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs)), Warnings: x.warn(ctx, txs)}
 	var refused []quoin.Hash
 	blocks := x.s.newBlockReader()
 	for i := range admissions {

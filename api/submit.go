@@ -52,7 +52,11 @@ func (s ledgerService) Submit(ctx context.Context, r *connect.Request[quoinv1.Su
 			return nil, err
 		}
 	}
-	return w.response(ctx)
+	response, err := w.response(ctx)
+	if err == nil {
+		response.Msg.Warnings = s.warnings(ctx, namespacesOf(txs))
+	}
+	return response, err
 }
 
 // Wait implements quoinv1connect.LedgerServiceHandler.

@@ -26,6 +26,8 @@ type Explanation struct {
 	Cost       uint64 `json:"cost"`            // limit CostLimit
 	Parts      []Part `json:"parts"`           // the expression and all it is made of, outermost first
 	Facts      []Fact `json:"facts"`           // that it names, in the order of the text
+	// Missing are the conditions that keep it from holding; empty if it holds.
+	Missing []Missing `json:"missing"`
 }
 
 // Part is one sub-expression: a call or an operator. Each is evaluated, also one whose value does not
@@ -42,15 +44,29 @@ type Fact struct {
 	Value string `json:"value"` // as a literal, or NoData
 }
 
+// List returns every fact, in the order of Names.
+func (f *Facts) List() []Fact {
+	var list []Fact
+	for _, n := range Names() {
+		value := NoData
+		if fact, ok := n.value(f); ok {
+			value = literal(fact)
+		}
+		list = append(list, Fact{n.Name, value})
+	}
+	return list
+}
+
 // Explain judges as Holds does and says why.
 func (j *Judge) Explain(expression string, f *Facts) Explanation {
-	x := Explanation{Expression: expression, Parts: []Part{}, Facts: []Fact{}}
+	x := Explanation{Expression: expression, Parts: []Part{}, Facts: []Fact{}, Missing: []Missing{}}
 	c := j.get(expression)
 	holds, cost, err := j.evaluate(c, f)
 	x.Holds, x.Cost = holds, cost
 	if c.err == nil {
 		v := view{facts: activation{j, f}, info: c.tree.NativeRep().SourceInfo(), state: j.evaluateAll(c.tree, f)}
 		x.add(&v, c.tree.NativeRep().Expr(), 0)
+		x.addMissing(&v, c.tree.NativeRep().Expr())
 	}
 	switch {
 	case err == nil:
@@ -97,11 +113,7 @@ func (x *Explanation) add(v *view, e ast.Expr, depth int) {
 		if err != nil {
 			source = err.Error()
 		}
-		value := notEvaluated
-		if result, ok := v.state.Value(e.ID()); ok {
-			value = literal(result)
-		}
-		x.Parts = append(x.Parts, Part{depth, source, value})
+		x.Parts = append(x.Parts, Part{depth, source, v.value(e)})
 	}
 	switch e.Kind() {
 	case ast.IdentKind:

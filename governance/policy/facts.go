@@ -6,57 +6,69 @@ import "cel.dev/cel-go/common/types"
 const FactBytesMax = 128
 
 // Facts is what a policy may know about one proposal when a step is judged: the ledger's state and
-// nothing else. A nil group is evidence that nobody has given yet: no data.
+// nothing else. A nil group is evidence that nobody has given yet: no data. In JSON the names are those
+// of the language, with an object for a group.
 type Facts struct {
-	Class   string // N, L, D or G
-	Step    string
-	Subject string // release, builtin, unbind, validators, parameters, members or policies
-	Slot    string
-	Hook    string
+	Class   string `json:"class"` // N, L, D or G
+	Step    string `json:"step"`
+	Subject string `json:"subject"` // release, builtin, unbind, validators, parameters, members or policies
+	Slot    string `json:"slot"`
+	Hook    string `json:"hook"`
 	// Namespace is the slot's. CEL reserves the word: a policy says slot_namespace.
-	Namespace     string
-	Name, Version string // of a release
-	Height        int64  // of the block that is executed
-	Proposed      int64  // height
-	Patch         bool   // a release inside the envelope that an approved one declared
-	Incumbent     bool   // something serves the slot now
-	Diverges      bool   // the proposer says that results are meant to differ
-	ShadowHeights int64  // declared by the proposal; 0 none
-	TrialHeights  int64  // likewise
+	Namespace     string `json:"slot_namespace"`
+	Name          string `json:"name"`           // of a release
+	Version       string `json:"version"`        // likewise
+	Height        int64  `json:"height"`         // of the block that is executed
+	Proposed      int64  `json:"proposed"`       // height
+	Patch         bool   `json:"patch"`          // a release inside the envelope that an approved one declared
+	Incumbent     bool   `json:"incumbent"`      // something serves the slot now
+	Diverges      bool   `json:"diverges"`       // the proposer says that results are meant to differ
+	ShadowHeights int64  `json:"shadow_heights"` // declared by the proposal; 0 none
+	TrialHeights  int64  `json:"trial_heights"`  // likewise
 
-	Proposer, Author string // organisations; "" is no data
-	Approvals        int64  // by others than the proposer and the author
-	Organisations    int64  // distinct ones among the approvals
-	Rejections       int64  // by others than the proposer and the author
-	Weight           int64  // of all validators
-	Prechecked       int64  // weight of the validators whose precheck passed
-	Ready            int64  // weight of the validators that are ready
+	Proposer      string `json:"proposer"`      // organisation; "" is no data
+	Author        string `json:"author"`        // likewise
+	Approvals     int64  `json:"approvals"`     // by others than the proposer and the author
+	Organisations int64  `json:"organisations"` // distinct ones among the approvals
+	Rejections    int64  `json:"rejections"`    // by others than the proposer and the author
+	Weight        int64  `json:"weight"`        // of all validators
+	Prechecked    int64  `json:"prechecked"`    // weight of the validators whose precheck passed
+	Ready         int64  `json:"ready"`         // weight of the validators that are ready
 
-	Security  *Security
-	Benchmark *Benchmark
-	Shadow    *Shadow
-	Trial     *Trial
+	Security  *Security  `json:"security"`
+	Benchmark *Benchmark `json:"benchmark"`
+	Shadow    *Shadow    `json:"shadow"`
+	Trial     *Trial     `json:"trial"`
 }
 
 // Security counts the security assessments that have not expired; nil if none was ever made.
-type Security struct{ Passed, Failed int64 }
+type Security struct {
+	Passed int64 `json:"passed"`
+	Failed int64 `json:"failed"`
+}
 
 // Benchmark counts the verdicts of A/B comparisons that have not expired; nil if none was ever given.
-type Benchmark struct{ Better, Same, Worse, Inconclusive int64 }
+type Benchmark struct {
+	Better       int64 `json:"better"`
+	Same         int64 `json:"same"`
+	Worse        int64 `json:"worse"`
+	Inconclusive int64 `json:"inconclusive"`
+}
 
 // Shadow is what a quorum agreed on about a run beside the incumbent.
 type Shadow struct {
-	Heights  int64 // covered by agreed reports
-	Compared int64 // calls whose results were compared
-	Diverged int64 // of those, results that differed
-	Faults   int64 // of the candidate
-	Skipped  int64 // calls that were not compared, for lack of fuel
+	Heights  int64 `json:"heights"`  // covered by agreed reports
+	Compared int64 `json:"compared"` // calls whose results were compared
+	Diverged int64 `json:"diverged"` // of those, results that differed
+	Faults   int64 `json:"faults"`   // of the candidate
+	Skipped  int64 `json:"skipped"`  // calls that were not compared, for lack of fuel
 }
 
 // Trial is how a live trial goes.
 type Trial struct {
-	Blocks    int64 // served so far
-	Good, Bad int64 // weight of the validators whose newest report says so
+	Blocks int64 `json:"blocks"` // served so far
+	Good   int64 `json:"good"`   // weight of the validators whose newest report says so
+	Bad    int64 `json:"bad"`    // likewise
 }
 
 // Name is a variable of the language.

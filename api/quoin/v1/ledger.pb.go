@@ -220,6 +220,7 @@ type SubmitResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outcomes      []*Outcome             `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`         // one for each transaction, in order
 	Certificates  []*Certificate         `protobuf:"bytes,2,rep,name=certificates,proto3" json:"certificates,omitempty"` // those that receipts name
+	Warnings      []string               `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`         // for people: what the transactions use and should not, for its end is set
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +265,13 @@ func (x *SubmitResponse) GetOutcomes() []*Outcome {
 func (x *SubmitResponse) GetCertificates() []*Certificate {
 	if x != nil {
 		return x.Certificates
+	}
+	return nil
+}
+
+func (x *SubmitResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -462,6 +470,7 @@ type Admitted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Codes         []Admission            `protobuf:"varint,2,rep,packed,name=codes,proto3,enum=quoin.v1.Admission" json:"codes,omitempty"` // one for each transaction
+	Warnings      []string               `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`                           // as in SubmitResponse; each once a stream
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -506,6 +515,13 @@ func (x *Admitted) GetSequence() uint64 {
 func (x *Admitted) GetCodes() []Admission {
 	if x != nil {
 		return x.Codes
+	}
+	return nil
+}
+
+func (x *Admitted) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1287,10 +1303,11 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"\x15quoin/v1/ledger.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\"o\n" +
 	"\rSubmitRequest\x129\n" +
 	"\ftransactions\x18\x01 \x03(\v2\x15.quoin.v1.TransactionR\ftransactions\x12#\n" +
-	"\x04wait\x18\x02 \x01(\x0e2\x0f.quoin.v1.StageR\x04wait\"z\n" +
+	"\x04wait\x18\x02 \x01(\x0e2\x0f.quoin.v1.StageR\x04wait\"\x96\x01\n" +
 	"\x0eSubmitResponse\x12-\n" +
 	"\boutcomes\x18\x01 \x03(\v2\x11.quoin.v1.OutcomeR\boutcomes\x129\n" +
-	"\fcertificates\x18\x02 \x03(\v2\x15.quoin.v1.CertificateR\fcertificates\"\xa8\x01\n" +
+	"\fcertificates\x18\x02 \x03(\v2\x15.quoin.v1.CertificateR\fcertificates\x12\x1a\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xa8\x01\n" +
 	"\aOutcome\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12%\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x0f.quoin.v1.StageR\x05stage\x12\x12\n" +
@@ -1303,10 +1320,11 @@ const file_quoin_v1_ledger_proto_rawDesc = "" +
 	"\breceipts\x18\x03 \x01(\bR\breceipts\"s\n" +
 	"\x14SubmitStreamResponse\x12.\n" +
 	"\badmitted\x18\x01 \x01(\v2\x12.quoin.v1.AdmittedR\badmitted\x12+\n" +
-	"\asettled\x18\x02 \x01(\v2\x11.quoin.v1.SettledR\asettled\"Q\n" +
+	"\asettled\x18\x02 \x01(\v2\x11.quoin.v1.SettledR\asettled\"m\n" +
 	"\bAdmitted\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12)\n" +
-	"\x05codes\x18\x02 \x03(\x0e2\x13.quoin.v1.AdmissionR\x05codes\"\x9f\x02\n" +
+	"\x05codes\x18\x02 \x03(\x0e2\x13.quoin.v1.AdmissionR\x05codes\x12\x1a\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\x9f\x02\n" +
 	"\aSettled\x12\x16\n" +
 	"\x06height\x18\x01 \x01(\x04R\x06height\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x04R\x06timeMs\x12\x1c\n" +

@@ -349,16 +349,114 @@ func (x *ListReleasesResponse) GetReleases() []*Release {
 	return nil
 }
 
+type GetProposalRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProposalRequest) Reset() {
+	*x = GetProposalRequest{}
+	mi := &file_quoin_v1_release_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProposalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProposalRequest) ProtoMessage() {}
+
+func (x *GetProposalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProposalRequest.ProtoReflect.Descriptor instead.
+func (*GetProposalRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetProposalRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+type GetProposalResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proposal      *Proposal              `protobuf:"bytes,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	Height        uint64                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"` // as of which
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProposalResponse) Reset() {
+	*x = GetProposalResponse{}
+	mi := &file_quoin_v1_release_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProposalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProposalResponse) ProtoMessage() {}
+
+func (x *GetProposalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProposalResponse.ProtoReflect.Descriptor instead.
+func (*GetProposalResponse) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetProposalResponse) GetProposal() *Proposal {
+	if x != nil {
+		return x.Proposal
+	}
+	return nil
+}
+
+func (x *GetProposalResponse) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
 type ListProposalsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Limit         uint32                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"` // 0 is 64
+	Limit         uint32                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`   // 0 is 64, which is the most
+	Before        uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"` // only numbers below; 0: from the newest on
+	Open          bool                   `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`     // only those that are open or on trial
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListProposalsRequest) Reset() {
 	*x = ListProposalsRequest{}
-	mi := &file_quoin_v1_release_proto_msgTypes[6]
+	mi := &file_quoin_v1_release_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +468,7 @@ func (x *ListProposalsRequest) String() string {
 func (*ListProposalsRequest) ProtoMessage() {}
 
 func (x *ListProposalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[6]
+	mi := &file_quoin_v1_release_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +481,7 @@ func (x *ListProposalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProposalsRequest.ProtoReflect.Descriptor instead.
 func (*ListProposalsRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{6}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListProposalsRequest) GetLimit() uint32 {
@@ -393,29 +491,70 @@ func (x *ListProposalsRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *ListProposalsRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *ListProposalsRequest) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+// Proposal is a proposed change and what became of it. Heights are 0 where nothing happened.
 type Proposal struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Number            uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	Status            string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	Slot              string                 `protobuf:"bytes,3,opt,name=slot,proto3" json:"slot,omitempty"`
-	Binding           *Binding               `protobuf:"bytes,4,opt,name=binding,proto3" json:"binding,omitempty"` // absent if it changes the validators
-	Name              string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`       // of the release's plugin
-	Version           string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	Proposer          []byte                 `protobuf:"bytes,7,opt,name=proposer,proto3" json:"proposer,omitempty"`
-	ProposedHeight    uint64                 `protobuf:"varint,8,opt,name=proposed_height,json=proposedHeight,proto3" json:"proposed_height,omitempty"`
-	ActivationHeight  uint64                 `protobuf:"varint,9,opt,name=activation_height,json=activationHeight,proto3" json:"activation_height,omitempty"` // 0 until scheduled
-	Moves             uint64                 `protobuf:"varint,10,opt,name=moves,proto3" json:"moves,omitempty"`
-	Approvals         uint32                 `protobuf:"varint,11,opt,name=approvals,proto3" json:"approvals,omitempty"`
-	ApprovalsRequired uint32                 `protobuf:"varint,12,opt,name=approvals_required,json=approvalsRequired,proto3" json:"approvals_required,omitempty"`
-	ReadyWeight       uint64                 `protobuf:"varint,13,opt,name=ready_weight,json=readyWeight,proto3" json:"ready_weight,omitempty"`
-	VetoWeight        uint64                 `protobuf:"varint,14,opt,name=veto_weight,json=vetoWeight,proto3" json:"veto_weight,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	Number               uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Status               string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"` // proposed, prechecked, approved, shadow, scheduled, trial, active, ...
+	Slot                 string                 `protobuf:"bytes,3,opt,name=slot,proto3" json:"slot,omitempty"`
+	Binding              *Binding               `protobuf:"bytes,4,opt,name=binding,proto3" json:"binding,omitempty"` // of the subjects release and builtin
+	Name                 string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`       // of the release's plugin
+	Version              string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	Proposer             []byte                 `protobuf:"bytes,7,opt,name=proposer,proto3" json:"proposer,omitempty"`
+	ProposedHeight       uint64                 `protobuf:"varint,8,opt,name=proposed_height,json=proposedHeight,proto3" json:"proposed_height,omitempty"`
+	ActivationHeight     uint64                 `protobuf:"varint,9,opt,name=activation_height,json=activationHeight,proto3" json:"activation_height,omitempty"` // the last height before it takes effect; 0 until scheduled
+	Moves                uint64                 `protobuf:"varint,10,opt,name=moves,proto3" json:"moves,omitempty"`                                              // how often the activation was put off
+	Approvals            uint32                 `protobuf:"varint,11,opt,name=approvals,proto3" json:"approvals,omitempty"`                                      // of approvers that are neither proposer nor author
+	ReadyWeight          uint64                 `protobuf:"varint,13,opt,name=ready_weight,json=readyWeight,proto3" json:"ready_weight,omitempty"`
+	VetoWeight           uint64                 `protobuf:"varint,14,opt,name=veto_weight,json=vetoWeight,proto3" json:"veto_weight,omitempty"`
+	Round                uint64                 `protobuf:"varint,15,opt,name=round,proto3" json:"round,omitempty"`    // what was said in an earlier one does not count any more
+	Class                string                 `protobuf:"bytes,16,opt,name=class,proto3" json:"class,omitempty"`     // N, L, D or G
+	Subject              string                 `protobuf:"bytes,17,opt,name=subject,proto3" json:"subject,omitempty"` // release, builtin, unbind, validators, parameters, members or policies
+	Plan                 *Plan                  `protobuf:"bytes,18,opt,name=plan,proto3" json:"plan,omitempty"`
+	Note                 string                 `protobuf:"bytes,19,opt,name=note,proto3" json:"note,omitempty"`
+	ProposerName         string                 `protobuf:"bytes,20,opt,name=proposer_name,json=proposerName,proto3" json:"proposer_name,omitempty"`                         // of the member
+	ProposerOrganisation string                 `protobuf:"bytes,21,opt,name=proposer_organisation,json=proposerOrganisation,proto3" json:"proposer_organisation,omitempty"` // empty: no member any more
+	Tally                *Tally                 `protobuf:"bytes,22,opt,name=tally,proto3" json:"tally,omitempty"`
+	Ending               *Ending                `protobuf:"bytes,23,opt,name=ending,proto3" json:"ending,omitempty"`
+	Shadow               *Comparison            `protobuf:"bytes,24,opt,name=shadow,proto3" json:"shadow,omitempty"`                                           // what a quorum agreed on about its shadow; absent without
+	ShadowHeights        uint64                 `protobuf:"varint,25,opt,name=shadow_heights,json=shadowHeights,proto3" json:"shadow_heights,omitempty"`       // covered by those reports
+	ShadowFrom           uint64                 `protobuf:"varint,26,opt,name=shadow_from,json=shadowFrom,proto3" json:"shadow_from,omitempty"`                // first height of the shadow
+	ShadowThrough        uint64                 `protobuf:"varint,27,opt,name=shadow_through,json=shadowThrough,proto3" json:"shadow_through,omitempty"`       // of the newest agreed report
+	ScheduledHeight      uint64                 `protobuf:"varint,28,opt,name=scheduled_height,json=scheduledHeight,proto3" json:"scheduled_height,omitempty"` // of the schedule
+	DueHeight            uint64                 `protobuf:"varint,29,opt,name=due_height,json=dueHeight,proto3" json:"due_height,omitempty"`                   // of its activation, or of the end of its trial
+	ClosedHeight         uint64                 `protobuf:"varint,30,opt,name=closed_height,json=closedHeight,proto3" json:"closed_height,omitempty"`          // at which it let go of its slot
+	EndOfUse             uint64                 `protobuf:"varint,31,opt,name=end_of_use,json=endOfUse,proto3" json:"end_of_use,omitempty"`                    // set by a deprecation
+	SlotReturn           *Return                `protobuf:"bytes,32,opt,name=slot_return,json=slotReturn,proto3" json:"slot_return,omitempty"`                 // of its slot, if that is asked for and it is what serves
+	// What follows is in answers of GetProposal only.
+	Release       *ReleaseFacts      `protobuf:"bytes,33,opt,name=release,proto3" json:"release,omitempty"`
+	Reviews       []*Review          `protobuf:"bytes,34,rep,name=reviews,proto3" json:"reviews,omitempty"`
+	Evidence      []*Evidence        `protobuf:"bytes,35,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	Validators    []*ValidatorWord   `protobuf:"bytes,36,rep,name=validators,proto3" json:"validators,omitempty"`                         // who said something, of the present set and a proposed one
+	Parameters    []*ParameterChange `protobuf:"bytes,37,rep,name=parameters,proto3" json:"parameters,omitempty"`                         // against the newest configuration
+	Members       []*Member          `protobuf:"bytes,38,rep,name=members,proto3" json:"members,omitempty"`                               // of the subject members: all of them
+	Policies      []*Policy          `protobuf:"bytes,39,rep,name=policies,proto3" json:"policies,omitempty"`                             // likewise
+	ValidatorSet  []*Validator       `protobuf:"bytes,40,rep,name=validator_set,json=validatorSet,proto3" json:"validator_set,omitempty"` // likewise
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Proposal) Reset() {
 	*x = Proposal{}
-	mi := &file_quoin_v1_release_proto_msgTypes[7]
+	mi := &file_quoin_v1_release_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +566,7 @@ func (x *Proposal) String() string {
 func (*Proposal) ProtoMessage() {}
 
 func (x *Proposal) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[7]
+	mi := &file_quoin_v1_release_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +579,7 @@ func (x *Proposal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposal.ProtoReflect.Descriptor instead.
 func (*Proposal) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{7}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Proposal) GetNumber() uint64 {
@@ -520,13 +659,6 @@ func (x *Proposal) GetApprovals() uint32 {
 	return 0
 }
 
-func (x *Proposal) GetApprovalsRequired() uint32 {
-	if x != nil {
-		return x.ApprovalsRequired
-	}
-	return 0
-}
-
 func (x *Proposal) GetReadyWeight() uint64 {
 	if x != nil {
 		return x.ReadyWeight
@@ -541,6 +673,1225 @@ func (x *Proposal) GetVetoWeight() uint64 {
 	return 0
 }
 
+func (x *Proposal) GetRound() uint64 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Proposal) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *Proposal) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Proposal) GetPlan() *Plan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *Proposal) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Proposal) GetProposerName() string {
+	if x != nil {
+		return x.ProposerName
+	}
+	return ""
+}
+
+func (x *Proposal) GetProposerOrganisation() string {
+	if x != nil {
+		return x.ProposerOrganisation
+	}
+	return ""
+}
+
+func (x *Proposal) GetTally() *Tally {
+	if x != nil {
+		return x.Tally
+	}
+	return nil
+}
+
+func (x *Proposal) GetEnding() *Ending {
+	if x != nil {
+		return x.Ending
+	}
+	return nil
+}
+
+func (x *Proposal) GetShadow() *Comparison {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+func (x *Proposal) GetShadowHeights() uint64 {
+	if x != nil {
+		return x.ShadowHeights
+	}
+	return 0
+}
+
+func (x *Proposal) GetShadowFrom() uint64 {
+	if x != nil {
+		return x.ShadowFrom
+	}
+	return 0
+}
+
+func (x *Proposal) GetShadowThrough() uint64 {
+	if x != nil {
+		return x.ShadowThrough
+	}
+	return 0
+}
+
+func (x *Proposal) GetScheduledHeight() uint64 {
+	if x != nil {
+		return x.ScheduledHeight
+	}
+	return 0
+}
+
+func (x *Proposal) GetDueHeight() uint64 {
+	if x != nil {
+		return x.DueHeight
+	}
+	return 0
+}
+
+func (x *Proposal) GetClosedHeight() uint64 {
+	if x != nil {
+		return x.ClosedHeight
+	}
+	return 0
+}
+
+func (x *Proposal) GetEndOfUse() uint64 {
+	if x != nil {
+		return x.EndOfUse
+	}
+	return 0
+}
+
+func (x *Proposal) GetSlotReturn() *Return {
+	if x != nil {
+		return x.SlotReturn
+	}
+	return nil
+}
+
+func (x *Proposal) GetRelease() *ReleaseFacts {
+	if x != nil {
+		return x.Release
+	}
+	return nil
+}
+
+func (x *Proposal) GetReviews() []*Review {
+	if x != nil {
+		return x.Reviews
+	}
+	return nil
+}
+
+func (x *Proposal) GetEvidence() []*Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *Proposal) GetValidators() []*ValidatorWord {
+	if x != nil {
+		return x.Validators
+	}
+	return nil
+}
+
+func (x *Proposal) GetParameters() []*ParameterChange {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Proposal) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Proposal) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *Proposal) GetValidatorSet() []*Validator {
+	if x != nil {
+		return x.ValidatorSet
+	}
+	return nil
+}
+
+// Plan is how a proposal means to be tried.
+type Plan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shadow        uint64                 `protobuf:"varint,1,opt,name=shadow,proto3" json:"shadow,omitempty"`                           // heights to run beside what serves
+	Trial         uint64                 `protobuf:"varint,2,opt,name=trial,proto3" json:"trial,omitempty"`                             // heights to serve before it must be confirmed; 0 for ever at once
+	Diverges      bool                   `protobuf:"varint,3,opt,name=diverges,proto3" json:"diverges,omitempty"`                       // results are meant to differ
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`                              // of a machine: keep, restore or migrate
+	PatchUntil    uint64                 `protobuf:"varint,5,opt,name=patch_until,json=patchUntil,proto3" json:"patch_until,omitempty"` // until then, patch releases may take the light road
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Plan) Reset() {
+	*x = Plan{}
+	mi := &file_quoin_v1_release_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Plan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Plan) ProtoMessage() {}
+
+func (x *Plan) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Plan.ProtoReflect.Descriptor instead.
+func (*Plan) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Plan) GetShadow() uint64 {
+	if x != nil {
+		return x.Shadow
+	}
+	return 0
+}
+
+func (x *Plan) GetTrial() uint64 {
+	if x != nil {
+		return x.Trial
+	}
+	return 0
+}
+
+func (x *Plan) GetDiverges() bool {
+	if x != nil {
+		return x.Diverges
+	}
+	return false
+}
+
+func (x *Plan) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Plan) GetPatchUntil() uint64 {
+	if x != nil {
+		return x.PatchUntil
+	}
+	return 0
+}
+
+// Tally is what counts. Weights are of the present validators, ready of those that would be.
+type Tally struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Approvals     uint32                 `protobuf:"varint,1,opt,name=approvals,proto3" json:"approvals,omitempty"`
+	Rejections    uint32                 `protobuf:"varint,2,opt,name=rejections,proto3" json:"rejections,omitempty"`
+	Weight        uint64                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"` // of all validators
+	Quorum        uint64                 `protobuf:"varint,4,opt,name=quorum,proto3" json:"quorum,omitempty"` // what prechecked and ready must reach
+	Stop          uint64                 `protobuf:"varint,5,opt,name=stop,proto3" json:"stop,omitempty"`     // what vetoes or bad health must reach: more than f
+	Prechecked    uint64                 `protobuf:"varint,6,opt,name=prechecked,proto3" json:"prechecked,omitempty"`
+	Failed        uint64                 `protobuf:"varint,7,opt,name=failed,proto3" json:"failed,omitempty"` // prechecks that found that it cannot run
+	Ready         uint64                 `protobuf:"varint,8,opt,name=ready,proto3" json:"ready,omitempty"`
+	ReadyNeeded   uint64                 `protobuf:"varint,9,opt,name=ready_needed,json=readyNeeded,proto3" json:"ready_needed,omitempty"` // a quorum of the set that would be
+	Vetoes        uint64                 `protobuf:"varint,10,opt,name=vetoes,proto3" json:"vetoes,omitempty"`
+	Good          uint64                 `protobuf:"varint,11,opt,name=good,proto3" json:"good,omitempty"` // newest reports of health
+	Bad           uint64                 `protobuf:"varint,12,opt,name=bad,proto3" json:"bad,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tally) Reset() {
+	*x = Tally{}
+	mi := &file_quoin_v1_release_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tally) ProtoMessage() {}
+
+func (x *Tally) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tally.ProtoReflect.Descriptor instead.
+func (*Tally) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Tally) GetApprovals() uint32 {
+	if x != nil {
+		return x.Approvals
+	}
+	return 0
+}
+
+func (x *Tally) GetRejections() uint32 {
+	if x != nil {
+		return x.Rejections
+	}
+	return 0
+}
+
+func (x *Tally) GetWeight() uint64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Tally) GetQuorum() uint64 {
+	if x != nil {
+		return x.Quorum
+	}
+	return 0
+}
+
+func (x *Tally) GetStop() uint64 {
+	if x != nil {
+		return x.Stop
+	}
+	return 0
+}
+
+func (x *Tally) GetPrechecked() uint64 {
+	if x != nil {
+		return x.Prechecked
+	}
+	return 0
+}
+
+func (x *Tally) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Tally) GetReady() uint64 {
+	if x != nil {
+		return x.Ready
+	}
+	return 0
+}
+
+func (x *Tally) GetReadyNeeded() uint64 {
+	if x != nil {
+		return x.ReadyNeeded
+	}
+	return 0
+}
+
+func (x *Tally) GetVetoes() uint64 {
+	if x != nil {
+		return x.Vetoes
+	}
+	return 0
+}
+
+func (x *Tally) GetGood() uint64 {
+	if x != nil {
+		return x.Good
+	}
+	return 0
+}
+
+func (x *Tally) GetBad() uint64 {
+	if x != nil {
+		return x.Bad
+	}
+	return 0
+}
+
+// Ending says why a proposal is where it is, once it has left its road.
+type Ending struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Why           string                 `protobuf:"bytes,1,opt,name=why,proto3" json:"why,omitempty"`    // precheck, reviewers, veto, shadow-policy, disagreement, ...
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"` // what it means depends on why
+	CodeName      string                 `protobuf:"bytes,3,opt,name=code_name,json=codeName,proto3" json:"code_name,omitempty"`
+	Meaning       string                 `protobuf:"bytes,4,opt,name=meaning,proto3" json:"meaning,omitempty"` // for people
+	Height        uint64                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"` // of who decided it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ending) Reset() {
+	*x = Ending{}
+	mi := &file_quoin_v1_release_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ending) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ending) ProtoMessage() {}
+
+func (x *Ending) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ending.ProtoReflect.Descriptor instead.
+func (*Ending) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Ending) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Ending) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Ending) GetCodeName() string {
+	if x != nil {
+		return x.CodeName
+	}
+	return ""
+}
+
+func (x *Ending) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *Ending) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Ending) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type Comparison struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Compared      uint64                 `protobuf:"varint,1,opt,name=compared,proto3" json:"compared,omitempty"`                          // calls
+	Diverged      uint64                 `protobuf:"varint,2,opt,name=diverged,proto3" json:"diverged,omitempty"`                          // of those, with another result
+	Faults        uint64                 `protobuf:"varint,3,opt,name=faults,proto3" json:"faults,omitempty"`                              // of those, at which only the candidate faulted
+	Skipped       uint64                 `protobuf:"varint,4,opt,name=skipped,proto3" json:"skipped,omitempty"`                            // calls that were not compared
+	FirstHeight   uint64                 `protobuf:"varint,5,opt,name=first_height,json=firstHeight,proto3" json:"first_height,omitempty"` // of the first difference or fault
+	Digest        []byte                 `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`                               // of every agreed interval
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comparison) Reset() {
+	*x = Comparison{}
+	mi := &file_quoin_v1_release_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comparison) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comparison) ProtoMessage() {}
+
+func (x *Comparison) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
+func (*Comparison) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Comparison) GetCompared() uint64 {
+	if x != nil {
+		return x.Compared
+	}
+	return 0
+}
+
+func (x *Comparison) GetDiverged() uint64 {
+	if x != nil {
+		return x.Diverged
+	}
+	return 0
+}
+
+func (x *Comparison) GetFaults() uint64 {
+	if x != nil {
+		return x.Faults
+	}
+	return 0
+}
+
+func (x *Comparison) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Comparison) GetFirstHeight() uint64 {
+	if x != nil {
+		return x.FirstHeight
+	}
+	return 0
+}
+
+func (x *Comparison) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+// Return is a return of a slot to what served before, which is due.
+type Return struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Cause           string                 `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`                        // rollback, quarantine or pause
+	AtHeight        uint64                 `protobuf:"varint,2,opt,name=at_height,json=atHeight,proto3" json:"at_height,omitempty"` // the last height before it takes effect
+	RequestedHeight uint64                 `protobuf:"varint,3,opt,name=requested_height,json=requestedHeight,proto3" json:"requested_height,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Return) Reset() {
+	*x = Return{}
+	mi := &file_quoin_v1_release_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Return) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Return) ProtoMessage() {}
+
+func (x *Return) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Return.ProtoReflect.Descriptor instead.
+func (*Return) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Return) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *Return) GetAtHeight() uint64 {
+	if x != nil {
+		return x.AtHeight
+	}
+	return 0
+}
+
+func (x *Return) GetRequestedHeight() uint64 {
+	if x != nil {
+		return x.RequestedHeight
+	}
+	return 0
+}
+
+type ReleaseFacts struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Digest             []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	Sequence           uint64                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	EndOfLife          uint64                 `protobuf:"varint,3,opt,name=end_of_life,json=endOfLife,proto3" json:"end_of_life,omitempty"` // height; 0 never
+	Size               uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`                              // bytes
+	Author             []byte                 `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	AuthorName         string                 `protobuf:"bytes,6,opt,name=author_name,json=authorName,proto3" json:"author_name,omitempty"` // of the member; empty if none
+	AuthorOrganisation string                 `protobuf:"bytes,7,opt,name=author_organisation,json=authorOrganisation,proto3" json:"author_organisation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ReleaseFacts) Reset() {
+	*x = ReleaseFacts{}
+	mi := &file_quoin_v1_release_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseFacts) ProtoMessage() {}
+
+func (x *ReleaseFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseFacts.ProtoReflect.Descriptor instead.
+func (*ReleaseFacts) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReleaseFacts) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *ReleaseFacts) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *ReleaseFacts) GetEndOfLife() uint64 {
+	if x != nil {
+		return x.EndOfLife
+	}
+	return 0
+}
+
+func (x *ReleaseFacts) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ReleaseFacts) GetAuthor() []byte {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
+func (x *ReleaseFacts) GetAuthorName() string {
+	if x != nil {
+		return x.AuthorName
+	}
+	return ""
+}
+
+func (x *ReleaseFacts) GetAuthorOrganisation() string {
+	if x != nil {
+		return x.AuthorOrganisation
+	}
+	return ""
+}
+
+type Review struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	Organisation  string                 `protobuf:"bytes,2,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	Approves      bool                   `protobuf:"varint,3,opt,name=approves,proto3" json:"approves,omitempty"`
+	Counts        bool                   `protobuf:"varint,4,opt,name=counts,proto3" json:"counts,omitempty"` // false: of its proposer or author, or of who lost its rights
+	Note          string                 `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	Height        uint64                 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Review) Reset() {
+	*x = Review{}
+	mi := &file_quoin_v1_release_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Review) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Review) ProtoMessage() {}
+
+func (x *Review) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Review.ProtoReflect.Descriptor instead.
+func (*Review) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Review) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Review) GetOrganisation() string {
+	if x != nil {
+		return x.Organisation
+	}
+	return ""
+}
+
+func (x *Review) GetApproves() bool {
+	if x != nil {
+		return x.Approves
+	}
+	return false
+}
+
+func (x *Review) GetCounts() bool {
+	if x != nil {
+		return x.Counts
+	}
+	return false
+}
+
+func (x *Review) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Review) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+type Evidence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Member        string                 `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	Organisation  string                 `protobuf:"bytes,2,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`     // security or benchmark
+	Result        string                 `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"` // passed, failed; better, same, worse, inconclusive
+	Digest        []byte                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"` // SHA-256 of the report
+	Height        uint64                 `protobuf:"varint,6,opt,name=height,proto3" json:"height,omitempty"`
+	UntilHeight   uint64                 `protobuf:"varint,7,opt,name=until_height,json=untilHeight,proto3" json:"until_height,omitempty"` // the last at which it counts
+	Expired       bool                   `protobuf:"varint,8,opt,name=expired,proto3" json:"expired,omitempty"`
+	Note          string                 `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_quoin_v1_release_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Evidence) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Evidence) GetOrganisation() string {
+	if x != nil {
+		return x.Organisation
+	}
+	return ""
+}
+
+func (x *Evidence) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Evidence) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *Evidence) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Evidence) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Evidence) GetUntilHeight() uint64 {
+	if x != nil {
+		return x.UntilHeight
+	}
+	return 0
+}
+
+func (x *Evidence) GetExpired() bool {
+	if x != nil {
+		return x.Expired
+	}
+	return false
+}
+
+func (x *Evidence) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// ValidatorWord is what one validator said of a proposal in its present round.
+type ValidatorWord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Weight        uint64                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	Precheck      string                 `protobuf:"bytes,4,opt,name=precheck,proto3" json:"precheck,omitempty"`                           // passed, or why not; empty: nothing yet
+	ReadyHeight   uint64                 `protobuf:"varint,5,opt,name=ready_height,json=readyHeight,proto3" json:"ready_height,omitempty"` // at which it last said that it is ready
+	Ready         bool                   `protobuf:"varint,6,opt,name=ready,proto3" json:"ready,omitempty"`                                // and that it counts
+	VetoHeight    uint64                 `protobuf:"varint,7,opt,name=veto_height,json=vetoHeight,proto3" json:"veto_height,omitempty"`
+	Health        string                 `protobuf:"bytes,8,opt,name=health,proto3" json:"health,omitempty"`                                     // good, or what is wrong; empty: nothing yet
+	HealthThrough uint64                 `protobuf:"varint,9,opt,name=health_through,json=healthThrough,proto3" json:"health_through,omitempty"` // the last height that it speaks of
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidatorWord) Reset() {
+	*x = ValidatorWord{}
+	mi := &file_quoin_v1_release_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidatorWord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidatorWord) ProtoMessage() {}
+
+func (x *ValidatorWord) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidatorWord.ProtoReflect.Descriptor instead.
+func (*ValidatorWord) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ValidatorWord) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ValidatorWord) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ValidatorWord) GetWeight() uint64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *ValidatorWord) GetPrecheck() string {
+	if x != nil {
+		return x.Precheck
+	}
+	return ""
+}
+
+func (x *ValidatorWord) GetReadyHeight() uint64 {
+	if x != nil {
+		return x.ReadyHeight
+	}
+	return 0
+}
+
+func (x *ValidatorWord) GetReady() bool {
+	if x != nil {
+		return x.Ready
+	}
+	return false
+}
+
+func (x *ValidatorWord) GetVetoHeight() uint64 {
+	if x != nil {
+		return x.VetoHeight
+	}
+	return 0
+}
+
+func (x *ValidatorWord) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *ValidatorWord) GetHealthThrough() uint64 {
+	if x != nil {
+		return x.HealthThrough
+	}
+	return 0
+}
+
+type ParameterChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	Class         string                 `protobuf:"bytes,4,opt,name=class,proto3" json:"class,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParameterChange) Reset() {
+	*x = ParameterChange{}
+	mi := &file_quoin_v1_release_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParameterChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParameterChange) ProtoMessage() {}
+
+func (x *ParameterChange) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParameterChange.ProtoReflect.Descriptor instead.
+func (*ParameterChange) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ParameterChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ParameterChange) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ParameterChange) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ParameterChange) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+type Member struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // by which the configuration names it
+	Organisation  string                 `protobuf:"bytes,3,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	Roles         []string               `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`       // proposer, approver, assessor, responder
+	Standing      string                 `protobuf:"bytes,5,opt,name=standing,proto3" json:"standing,omitempty"` // good; rotated: another key has its rights; revoked: none has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_quoin_v1_release_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Member) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Member) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Member) GetOrganisation() string {
+	if x != nil {
+		return x.Organisation
+	}
+	return ""
+}
+
+func (x *Member) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Member) GetStanding() string {
+	if x != nil {
+		return x.Standing
+	}
+	return ""
+}
+
+type Policy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Class         string                 `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"` // N, L, D, G, or * for those without their own
+	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"`
+	Expression    string                 `protobuf:"bytes,3,opt,name=expression,proto3" json:"expression,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_quoin_v1_release_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Policy) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *Policy) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *Policy) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
 type ListProposalsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Proposals     []*Proposal            `protobuf:"bytes,1,rep,name=proposals,proto3" json:"proposals,omitempty"`
@@ -551,7 +1902,7 @@ type ListProposalsResponse struct {
 
 func (x *ListProposalsResponse) Reset() {
 	*x = ListProposalsResponse{}
-	mi := &file_quoin_v1_release_proto_msgTypes[8]
+	mi := &file_quoin_v1_release_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -563,7 +1914,7 @@ func (x *ListProposalsResponse) String() string {
 func (*ListProposalsResponse) ProtoMessage() {}
 
 func (x *ListProposalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[8]
+	mi := &file_quoin_v1_release_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -576,7 +1927,7 @@ func (x *ListProposalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProposalsResponse.ProtoReflect.Descriptor instead.
 func (*ListProposalsResponse) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{8}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListProposalsResponse) GetProposals() []*Proposal {
@@ -593,6 +1944,538 @@ func (x *ListProposalsResponse) GetHeight() uint64 {
 	return 0
 }
 
+type ExplainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proposal      uint64                 `protobuf:"varint,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	Step          string                 `protobuf:"bytes,2,opt,name=step,proto3" json:"step,omitempty"` // empty: the next of its road
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_quoin_v1_release_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ExplainRequest) GetProposal() uint64 {
+	if x != nil {
+		return x.Proposal
+	}
+	return 0
+}
+
+func (x *ExplainRequest) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+type ExplainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`             // empty: no step of its road is judged
+	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`           // of the policy that was taken
+	Expression    string                 `protobuf:"bytes,3,opt,name=expression,proto3" json:"expression,omitempty"` // empty: there is no policy
+	Holds         bool                   `protobuf:"varint,4,opt,name=holds,proto3" json:"holds,omitempty"`
+	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"` // why there is no answer
+	Cost          uint64                 `protobuf:"varint,6,opt,name=cost,proto3" json:"cost,omitempty"`
+	CostLimit     uint64                 `protobuf:"varint,7,opt,name=cost_limit,json=costLimit,proto3" json:"cost_limit,omitempty"`
+	Parts         []*Part                `protobuf:"bytes,8,rep,name=parts,proto3" json:"parts,omitempty"`                        // the expression and all it is made of, outermost first
+	Facts         []*Fact                `protobuf:"bytes,9,rep,name=facts,proto3" json:"facts,omitempty"`                        // that it names
+	AllFacts      []*Fact                `protobuf:"bytes,10,rep,name=all_facts,json=allFacts,proto3" json:"all_facts,omitempty"` // everything that a policy may know of the proposal
+	Missing       []*Condition           `protobuf:"bytes,11,rep,name=missing,proto3" json:"missing,omitempty"`                   // the smallest conditions that keep it from holding
+	Height        uint64                 `protobuf:"varint,12,opt,name=height,proto3" json:"height,omitempty"`                    // at which it was judged: the next
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_quoin_v1_release_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExplainResponse) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetHolds() bool {
+	if x != nil {
+		return x.Holds
+	}
+	return false
+}
+
+func (x *ExplainResponse) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetCost() uint64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetCostLimit() uint64 {
+	if x != nil {
+		return x.CostLimit
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetParts() []*Part {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetFacts() []*Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetAllFacts() []*Fact {
+	if x != nil {
+		return x.AllFacts
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetMissing() []*Condition {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+type Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Depth         uint32                 `protobuf:"varint,1,opt,name=depth,proto3" json:"depth,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Value         string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"` // as a literal, "no data", or "error: ..."
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_quoin_v1_release_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Part) GetDepth() uint32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *Part) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Part) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+type Fact struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // as a literal, or "no data"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fact) Reset() {
+	*x = Fact{}
+	mi := &file_quoin_v1_release_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fact) ProtoMessage() {}
+
+func (x *Fact) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fact.ProtoReflect.Descriptor instead.
+func (*Fact) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Fact) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fact) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+type Condition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Facts         []*Fact                `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"` // that it names
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_quoin_v1_release_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Condition) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Condition) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Condition) GetFacts() []*Fact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+type ListMembersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMembersRequest) Reset() {
+	*x = ListMembersRequest{}
+	mi := &file_quoin_v1_release_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMembersRequest) ProtoMessage() {}
+
+func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
+func (*ListMembersRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{28}
+}
+
+type ListMembersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMembersResponse) Reset() {
+	*x = ListMembersResponse{}
+	mi := &file_quoin_v1_release_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMembersResponse) ProtoMessage() {}
+
+func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
+func (*ListMembersResponse) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListMembersResponse) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *ListMembersResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type ListPoliciesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesRequest) Reset() {
+	*x = ListPoliciesRequest{}
+	mi := &file_quoin_v1_release_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesRequest) ProtoMessage() {}
+
+func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
+func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{30}
+}
+
+type ListPoliciesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policies      []*Policy              `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesResponse) Reset() {
+	*x = ListPoliciesResponse{}
+	mi := &file_quoin_v1_release_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesResponse) ProtoMessage() {}
+
+func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_release_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
+func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListPoliciesResponse) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *ListPoliciesResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type Binding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Slot          string                 `protobuf:"bytes,1,opt,name=slot,proto3" json:"slot,omitempty"`
@@ -600,14 +2483,16 @@ type Binding struct {
 	Release       []byte                 `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"` // digest
 	Parameters    []byte                 `protobuf:"bytes,4,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	FuelMax       uint64                 `protobuf:"varint,5,opt,name=fuel_max,json=fuelMax,proto3" json:"fuel_max,omitempty"`
-	Grants        []string               `protobuf:"bytes,6,rep,name=grants,proto3" json:"grants,omitempty"` // capabilities
+	Grants        []string               `protobuf:"bytes,6,rep,name=grants,proto3" json:"grants,omitempty"`                        // capabilities
+	Nodes         [][]byte               `protobuf:"bytes,7,rep,name=nodes,proto3" json:"nodes,omitempty"`                          // keys of those that use it; none: all
+	EndOfUse      uint64                 `protobuf:"varint,8,opt,name=end_of_use,json=endOfUse,proto3" json:"end_of_use,omitempty"` // in ListBindings: the height from which on nobody should use it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Binding) Reset() {
 	*x = Binding{}
-	mi := &file_quoin_v1_release_proto_msgTypes[9]
+	mi := &file_quoin_v1_release_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +2504,7 @@ func (x *Binding) String() string {
 func (*Binding) ProtoMessage() {}
 
 func (x *Binding) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[9]
+	mi := &file_quoin_v1_release_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +2517,7 @@ func (x *Binding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Binding.ProtoReflect.Descriptor instead.
 func (*Binding) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{9}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Binding) GetSlot() string {
@@ -677,6 +2562,20 @@ func (x *Binding) GetGrants() []string {
 	return nil
 }
 
+func (x *Binding) GetNodes() [][]byte {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *Binding) GetEndOfUse() uint64 {
+	if x != nil {
+		return x.EndOfUse
+	}
+	return 0
+}
+
 type ListBindingsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -685,7 +2584,7 @@ type ListBindingsRequest struct {
 
 func (x *ListBindingsRequest) Reset() {
 	*x = ListBindingsRequest{}
-	mi := &file_quoin_v1_release_proto_msgTypes[10]
+	mi := &file_quoin_v1_release_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +2596,7 @@ func (x *ListBindingsRequest) String() string {
 func (*ListBindingsRequest) ProtoMessage() {}
 
 func (x *ListBindingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[10]
+	mi := &file_quoin_v1_release_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +2609,7 @@ func (x *ListBindingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBindingsRequest.ProtoReflect.Descriptor instead.
 func (*ListBindingsRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{10}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{33}
 }
 
 type ListBindingsResponse struct {
@@ -724,7 +2623,7 @@ type ListBindingsResponse struct {
 
 func (x *ListBindingsResponse) Reset() {
 	*x = ListBindingsResponse{}
-	mi := &file_quoin_v1_release_proto_msgTypes[11]
+	mi := &file_quoin_v1_release_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +2635,7 @@ func (x *ListBindingsResponse) String() string {
 func (*ListBindingsResponse) ProtoMessage() {}
 
 func (x *ListBindingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[11]
+	mi := &file_quoin_v1_release_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +2648,7 @@ func (x *ListBindingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBindingsResponse.ProtoReflect.Descriptor instead.
 func (*ListBindingsResponse) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{11}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListBindingsResponse) GetEpoch() uint64 {
@@ -776,14 +2675,15 @@ func (x *ListBindingsResponse) GetBindings() []*Binding {
 type ListHistoryRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Slot          string                 `protobuf:"bytes,1,opt,name=slot,proto3" json:"slot,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 is 64
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`   // 0 is 64, which is the most
+	Before        uint64                 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"` // only numbers below; 0: from the newest on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListHistoryRequest) Reset() {
 	*x = ListHistoryRequest{}
-	mi := &file_quoin_v1_release_proto_msgTypes[12]
+	mi := &file_quoin_v1_release_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +2695,7 @@ func (x *ListHistoryRequest) String() string {
 func (*ListHistoryRequest) ProtoMessage() {}
 
 func (x *ListHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[12]
+	mi := &file_quoin_v1_release_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +2708,7 @@ func (x *ListHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHistoryRequest.ProtoReflect.Descriptor instead.
 func (*ListHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{12}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListHistoryRequest) GetSlot() string {
@@ -825,6 +2725,13 @@ func (x *ListHistoryRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *ListHistoryRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
 type Served struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -832,14 +2739,15 @@ type Served struct {
 	FirstHeight   uint64                 `protobuf:"varint,3,opt,name=first_height,json=firstHeight,proto3" json:"first_height,omitempty"`
 	Cause         string                 `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
 	Proposal      uint64                 `protobuf:"varint,5,opt,name=proposal,proto3" json:"proposal,omitempty"`
-	Binding       *Binding               `protobuf:"bytes,6,opt,name=binding,proto3" json:"binding,omitempty"` // absent: nothing served the slot
+	Binding       *Binding               `protobuf:"bytes,6,opt,name=binding,proto3" json:"binding,omitempty"`       // absent: nothing served the slot
+	Parameters    []*ParameterChange     `protobuf:"bytes,7,rep,name=parameters,proto3" json:"parameters,omitempty"` // of the slot "parameters": against the line before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Served) Reset() {
 	*x = Served{}
-	mi := &file_quoin_v1_release_proto_msgTypes[13]
+	mi := &file_quoin_v1_release_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +2759,7 @@ func (x *Served) String() string {
 func (*Served) ProtoMessage() {}
 
 func (x *Served) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[13]
+	mi := &file_quoin_v1_release_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +2772,7 @@ func (x *Served) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Served.ProtoReflect.Descriptor instead.
 func (*Served) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{13}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Served) GetNumber() uint64 {
@@ -909,6 +2817,13 @@ func (x *Served) GetBinding() *Binding {
 	return nil
 }
 
+func (x *Served) GetParameters() []*ParameterChange {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
 type ListHistoryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Served        []*Served              `protobuf:"bytes,1,rep,name=served,proto3" json:"served,omitempty"`
@@ -918,7 +2833,7 @@ type ListHistoryResponse struct {
 
 func (x *ListHistoryResponse) Reset() {
 	*x = ListHistoryResponse{}
-	mi := &file_quoin_v1_release_proto_msgTypes[14]
+	mi := &file_quoin_v1_release_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +2845,7 @@ func (x *ListHistoryResponse) String() string {
 func (*ListHistoryResponse) ProtoMessage() {}
 
 func (x *ListHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_release_proto_msgTypes[14]
+	mi := &file_quoin_v1_release_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +2858,7 @@ func (x *ListHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHistoryResponse.ProtoReflect.Descriptor instead.
 func (*ListHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_release_proto_rawDescGZIP(), []int{14}
+	return file_quoin_v1_release_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListHistoryResponse) GetServed() []*Served {
@@ -957,7 +2872,7 @@ var File_quoin_v1_release_proto protoreflect.FileDescriptor
 
 const file_quoin_v1_release_proto_rawDesc = "" +
 	"\n" +
-	"\x16quoin/v1/release.proto\x12\bquoin.v1\"#\n" +
+	"\x16quoin/v1/release.proto\x12\bquoin.v1\x1a\x15quoin/v1/status.proto\"#\n" +
 	"\rUploadRequest\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\"(\n" +
 	"\x0eUploadResponse\x12\x16\n" +
@@ -978,8 +2893,15 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"\x13ListReleasesRequest\"E\n" +
 	"\x14ListReleasesResponse\x12-\n" +
 	"\breleases\x18\x01 \x03(\v2\x11.quoin.v1.ReleaseR\breleases\",\n" +
+	"\x12GetProposalRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"]\n" +
+	"\x13GetProposalResponse\x12.\n" +
+	"\bproposal\x18\x01 \x01(\v2\x12.quoin.v1.ProposalR\bproposal\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"X\n" +
 	"\x14ListProposalsRequest\x12\x14\n" +
-	"\x05limit\x18\x01 \x01(\rR\x05limit\"\xc2\x03\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\bR\x04open\"\xc9\v\n" +
 	"\bProposal\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x12\n" +
@@ -992,14 +2914,184 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"\x11activation_height\x18\t \x01(\x04R\x10activationHeight\x12\x14\n" +
 	"\x05moves\x18\n" +
 	" \x01(\x04R\x05moves\x12\x1c\n" +
-	"\tapprovals\x18\v \x01(\rR\tapprovals\x12-\n" +
-	"\x12approvals_required\x18\f \x01(\rR\x11approvalsRequired\x12!\n" +
+	"\tapprovals\x18\v \x01(\rR\tapprovals\x12!\n" +
 	"\fready_weight\x18\r \x01(\x04R\vreadyWeight\x12\x1f\n" +
 	"\vveto_weight\x18\x0e \x01(\x04R\n" +
-	"vetoWeight\"a\n" +
+	"vetoWeight\x12\x14\n" +
+	"\x05round\x18\x0f \x01(\x04R\x05round\x12\x14\n" +
+	"\x05class\x18\x10 \x01(\tR\x05class\x12\x18\n" +
+	"\asubject\x18\x11 \x01(\tR\asubject\x12\"\n" +
+	"\x04plan\x18\x12 \x01(\v2\x0e.quoin.v1.PlanR\x04plan\x12\x12\n" +
+	"\x04note\x18\x13 \x01(\tR\x04note\x12#\n" +
+	"\rproposer_name\x18\x14 \x01(\tR\fproposerName\x123\n" +
+	"\x15proposer_organisation\x18\x15 \x01(\tR\x14proposerOrganisation\x12%\n" +
+	"\x05tally\x18\x16 \x01(\v2\x0f.quoin.v1.TallyR\x05tally\x12(\n" +
+	"\x06ending\x18\x17 \x01(\v2\x10.quoin.v1.EndingR\x06ending\x12,\n" +
+	"\x06shadow\x18\x18 \x01(\v2\x14.quoin.v1.ComparisonR\x06shadow\x12%\n" +
+	"\x0eshadow_heights\x18\x19 \x01(\x04R\rshadowHeights\x12\x1f\n" +
+	"\vshadow_from\x18\x1a \x01(\x04R\n" +
+	"shadowFrom\x12%\n" +
+	"\x0eshadow_through\x18\x1b \x01(\x04R\rshadowThrough\x12)\n" +
+	"\x10scheduled_height\x18\x1c \x01(\x04R\x0fscheduledHeight\x12\x1d\n" +
+	"\n" +
+	"due_height\x18\x1d \x01(\x04R\tdueHeight\x12#\n" +
+	"\rclosed_height\x18\x1e \x01(\x04R\fclosedHeight\x12\x1c\n" +
+	"\n" +
+	"end_of_use\x18\x1f \x01(\x04R\bendOfUse\x121\n" +
+	"\vslot_return\x18  \x01(\v2\x10.quoin.v1.ReturnR\n" +
+	"slotReturn\x120\n" +
+	"\arelease\x18! \x01(\v2\x16.quoin.v1.ReleaseFactsR\arelease\x12*\n" +
+	"\areviews\x18\" \x03(\v2\x10.quoin.v1.ReviewR\areviews\x12.\n" +
+	"\bevidence\x18# \x03(\v2\x12.quoin.v1.EvidenceR\bevidence\x127\n" +
+	"\n" +
+	"validators\x18$ \x03(\v2\x17.quoin.v1.ValidatorWordR\n" +
+	"validators\x129\n" +
+	"\n" +
+	"parameters\x18% \x03(\v2\x19.quoin.v1.ParameterChangeR\n" +
+	"parameters\x12*\n" +
+	"\amembers\x18& \x03(\v2\x10.quoin.v1.MemberR\amembers\x12,\n" +
+	"\bpolicies\x18' \x03(\v2\x10.quoin.v1.PolicyR\bpolicies\x128\n" +
+	"\rvalidator_set\x18( \x03(\v2\x13.quoin.v1.ValidatorR\fvalidatorSetJ\x04\b\f\x10\rR\x12approvals_required\"\x87\x01\n" +
+	"\x04Plan\x12\x16\n" +
+	"\x06shadow\x18\x01 \x01(\x04R\x06shadow\x12\x14\n" +
+	"\x05trial\x18\x02 \x01(\x04R\x05trial\x12\x1a\n" +
+	"\bdiverges\x18\x03 \x01(\bR\bdiverges\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x1f\n" +
+	"\vpatch_until\x18\x05 \x01(\x04R\n" +
+	"patchUntil\"\xb8\x02\n" +
+	"\x05Tally\x12\x1c\n" +
+	"\tapprovals\x18\x01 \x01(\rR\tapprovals\x12\x1e\n" +
+	"\n" +
+	"rejections\x18\x02 \x01(\rR\n" +
+	"rejections\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\x04R\x06weight\x12\x16\n" +
+	"\x06quorum\x18\x04 \x01(\x04R\x06quorum\x12\x12\n" +
+	"\x04stop\x18\x05 \x01(\x04R\x04stop\x12\x1e\n" +
+	"\n" +
+	"prechecked\x18\x06 \x01(\x04R\n" +
+	"prechecked\x12\x16\n" +
+	"\x06failed\x18\a \x01(\x04R\x06failed\x12\x14\n" +
+	"\x05ready\x18\b \x01(\x04R\x05ready\x12!\n" +
+	"\fready_needed\x18\t \x01(\x04R\vreadyNeeded\x12\x16\n" +
+	"\x06vetoes\x18\n" +
+	" \x01(\x04R\x06vetoes\x12\x12\n" +
+	"\x04good\x18\v \x01(\x04R\x04good\x12\x10\n" +
+	"\x03bad\x18\f \x01(\x04R\x03bad\"\x91\x01\n" +
+	"\x06Ending\x12\x10\n" +
+	"\x03why\x18\x01 \x01(\tR\x03why\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\rR\x04code\x12\x1b\n" +
+	"\tcode_name\x18\x03 \x01(\tR\bcodeName\x12\x18\n" +
+	"\ameaning\x18\x04 \x01(\tR\ameaning\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\x04R\x06height\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\xb1\x01\n" +
+	"\n" +
+	"Comparison\x12\x1a\n" +
+	"\bcompared\x18\x01 \x01(\x04R\bcompared\x12\x1a\n" +
+	"\bdiverged\x18\x02 \x01(\x04R\bdiverged\x12\x16\n" +
+	"\x06faults\x18\x03 \x01(\x04R\x06faults\x12\x18\n" +
+	"\askipped\x18\x04 \x01(\x04R\askipped\x12!\n" +
+	"\ffirst_height\x18\x05 \x01(\x04R\vfirstHeight\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\fR\x06digest\"f\n" +
+	"\x06Return\x12\x14\n" +
+	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x1b\n" +
+	"\tat_height\x18\x02 \x01(\x04R\batHeight\x12)\n" +
+	"\x10requested_height\x18\x03 \x01(\x04R\x0frequestedHeight\"\xe0\x01\n" +
+	"\fReleaseFacts\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x1e\n" +
+	"\vend_of_life\x18\x03 \x01(\x04R\tendOfLife\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12\x16\n" +
+	"\x06author\x18\x05 \x01(\fR\x06author\x12\x1f\n" +
+	"\vauthor_name\x18\x06 \x01(\tR\n" +
+	"authorName\x12/\n" +
+	"\x13author_organisation\x18\a \x01(\tR\x12authorOrganisation\"\xa4\x01\n" +
+	"\x06Review\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\"\n" +
+	"\forganisation\x18\x02 \x01(\tR\forganisation\x12\x1a\n" +
+	"\bapproves\x18\x03 \x01(\bR\bapproves\x12\x16\n" +
+	"\x06counts\x18\x04 \x01(\bR\x06counts\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n" +
+	"\x06height\x18\x06 \x01(\x04R\x06height\"\xf3\x01\n" +
+	"\bEvidence\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\"\n" +
+	"\forganisation\x18\x02 \x01(\tR\forganisation\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06result\x18\x04 \x01(\tR\x06result\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\fR\x06digest\x12\x16\n" +
+	"\x06height\x18\x06 \x01(\x04R\x06height\x12!\n" +
+	"\funtil_height\x18\a \x01(\x04R\vuntilHeight\x12\x18\n" +
+	"\aexpired\x18\b \x01(\bR\aexpired\x12\x12\n" +
+	"\x04note\x18\t \x01(\tR\x04note\"\x82\x02\n" +
+	"\rValidatorWord\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\x04R\x06weight\x12\x1a\n" +
+	"\bprecheck\x18\x04 \x01(\tR\bprecheck\x12!\n" +
+	"\fready_height\x18\x05 \x01(\x04R\vreadyHeight\x12\x14\n" +
+	"\x05ready\x18\x06 \x01(\bR\x05ready\x12\x1f\n" +
+	"\vveto_height\x18\a \x01(\x04R\n" +
+	"vetoHeight\x12\x16\n" +
+	"\x06health\x18\b \x01(\tR\x06health\x12%\n" +
+	"\x0ehealth_through\x18\t \x01(\x04R\rhealthThrough\"_\n" +
+	"\x0fParameterChange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x14\n" +
+	"\x05class\x18\x04 \x01(\tR\x05class\"\x84\x01\n" +
+	"\x06Member\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\"\n" +
+	"\forganisation\x18\x03 \x01(\tR\forganisation\x12\x14\n" +
+	"\x05roles\x18\x04 \x03(\tR\x05roles\x12\x1a\n" +
+	"\bstanding\x18\x05 \x01(\tR\bstanding\"R\n" +
+	"\x06Policy\x12\x14\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x03 \x01(\tR\n" +
+	"expression\"a\n" +
 	"\x15ListProposalsResponse\x120\n" +
 	"\tproposals\x18\x01 \x03(\v2\x12.quoin.v1.ProposalR\tproposals\x12\x16\n" +
-	"\x06height\x18\x02 \x01(\x04R\x06height\"\xa4\x01\n" +
+	"\x06height\x18\x02 \x01(\x04R\x06height\"@\n" +
+	"\x0eExplainRequest\x12\x1a\n" +
+	"\bproposal\x18\x01 \x01(\x04R\bproposal\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\tR\x04step\"\xfa\x02\n" +
+	"\x0fExplainResponse\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x14\n" +
+	"\x05class\x18\x02 \x01(\tR\x05class\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x03 \x01(\tR\n" +
+	"expression\x12\x14\n" +
+	"\x05holds\x18\x04 \x01(\bR\x05holds\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x12\n" +
+	"\x04cost\x18\x06 \x01(\x04R\x04cost\x12\x1d\n" +
+	"\n" +
+	"cost_limit\x18\a \x01(\x04R\tcostLimit\x12$\n" +
+	"\x05parts\x18\b \x03(\v2\x0e.quoin.v1.PartR\x05parts\x12$\n" +
+	"\x05facts\x18\t \x03(\v2\x0e.quoin.v1.FactR\x05facts\x12+\n" +
+	"\tall_facts\x18\n" +
+	" \x03(\v2\x0e.quoin.v1.FactR\ballFacts\x12-\n" +
+	"\amissing\x18\v \x03(\v2\x13.quoin.v1.ConditionR\amissing\x12\x16\n" +
+	"\x06height\x18\f \x01(\x04R\x06height\"F\n" +
+	"\x04Part\x12\x14\n" +
+	"\x05depth\x18\x01 \x01(\rR\x05depth\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\"0\n" +
+	"\x04Fact\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"[\n" +
+	"\tCondition\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12$\n" +
+	"\x05facts\x18\x03 \x03(\v2\x0e.quoin.v1.FactR\x05facts\"\x14\n" +
+	"\x12ListMembersRequest\"W\n" +
+	"\x13ListMembersResponse\x12*\n" +
+	"\amembers\x18\x01 \x03(\v2\x10.quoin.v1.MemberR\amembers\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\x15\n" +
+	"\x13ListPoliciesRequest\"Z\n" +
+	"\x14ListPoliciesResponse\x12,\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x10.quoin.v1.PolicyR\bpolicies\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\xd8\x01\n" +
 	"\aBinding\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x18\n" +
 	"\abuiltin\x18\x02 \x01(\tR\abuiltin\x12\x18\n" +
@@ -1008,30 +3100,41 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"parameters\x18\x04 \x01(\fR\n" +
 	"parameters\x12\x19\n" +
 	"\bfuel_max\x18\x05 \x01(\x04R\afuelMax\x12\x16\n" +
-	"\x06grants\x18\x06 \x03(\tR\x06grants\"\x15\n" +
+	"\x06grants\x18\x06 \x03(\tR\x06grants\x12\x14\n" +
+	"\x05nodes\x18\a \x03(\fR\x05nodes\x12\x1c\n" +
+	"\n" +
+	"end_of_use\x18\b \x01(\x04R\bendOfUse\"\x15\n" +
 	"\x13ListBindingsRequest\"~\n" +
 	"\x14ListBindingsResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12!\n" +
 	"\ffirst_height\x18\x02 \x01(\x04R\vfirstHeight\x12-\n" +
-	"\bbindings\x18\x03 \x03(\v2\x11.quoin.v1.BindingR\bbindings\">\n" +
+	"\bbindings\x18\x03 \x03(\v2\x11.quoin.v1.BindingR\bbindings\"V\n" +
 	"\x12ListHistoryRequest\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\"\xb8\x01\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\x04R\x06before\"\xf3\x01\n" +
 	"\x06Served\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12!\n" +
 	"\ffirst_height\x18\x03 \x01(\x04R\vfirstHeight\x12\x14\n" +
 	"\x05cause\x18\x04 \x01(\tR\x05cause\x12\x1a\n" +
 	"\bproposal\x18\x05 \x01(\x04R\bproposal\x12+\n" +
-	"\abinding\x18\x06 \x01(\v2\x11.quoin.v1.BindingR\abinding\"?\n" +
+	"\abinding\x18\x06 \x01(\v2\x11.quoin.v1.BindingR\abinding\x129\n" +
+	"\n" +
+	"parameters\x18\a \x03(\v2\x19.quoin.v1.ParameterChangeR\n" +
+	"parameters\"?\n" +
 	"\x13ListHistoryResponse\x12(\n" +
-	"\x06served\x18\x01 \x03(\v2\x10.quoin.v1.ServedR\x06served2\xe0\x03\n" +
+	"\x06served\x18\x01 \x03(\v2\x10.quoin.v1.ServedR\x06served2\x9b\x06\n" +
 	"\x0eReleaseService\x12;\n" +
 	"\x06Upload\x12\x17.quoin.v1.UploadRequest\x1a\x18.quoin.v1.UploadResponse\x12A\n" +
 	"\n" +
 	"GetRelease\x12\x1b.quoin.v1.GetReleaseRequest\x1a\x11.quoin.v1.Release\"\x03\x90\x02\x01\x12R\n" +
-	"\fListReleases\x12\x1d.quoin.v1.ListReleasesRequest\x1a\x1e.quoin.v1.ListReleasesResponse\"\x03\x90\x02\x01\x12U\n" +
-	"\rListProposals\x12\x1e.quoin.v1.ListProposalsRequest\x1a\x1f.quoin.v1.ListProposalsResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\fListReleases\x12\x1d.quoin.v1.ListReleasesRequest\x1a\x1e.quoin.v1.ListReleasesResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\vGetProposal\x12\x1c.quoin.v1.GetProposalRequest\x1a\x1d.quoin.v1.GetProposalResponse\"\x03\x90\x02\x01\x12U\n" +
+	"\rListProposals\x12\x1e.quoin.v1.ListProposalsRequest\x1a\x1f.quoin.v1.ListProposalsResponse\"\x03\x90\x02\x01\x12C\n" +
+	"\aExplain\x12\x18.quoin.v1.ExplainRequest\x1a\x19.quoin.v1.ExplainResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\vListMembers\x12\x1c.quoin.v1.ListMembersRequest\x1a\x1d.quoin.v1.ListMembersResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\fListPolicies\x12\x1d.quoin.v1.ListPoliciesRequest\x1a\x1e.quoin.v1.ListPoliciesResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\fListBindings\x12\x1d.quoin.v1.ListBindingsRequest\x1a\x1e.quoin.v1.ListBindingsResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\vListHistory\x12\x1c.quoin.v1.ListHistoryRequest\x1a\x1d.quoin.v1.ListHistoryResponse\"\x03\x90\x02\x01B&Z$quoin.dev/quoin/api/quoin/v1;quoinv1b\x06proto3"
 
@@ -1047,7 +3150,7 @@ func file_quoin_v1_release_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_release_proto_rawDescData
 }
 
-var file_quoin_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_quoin_v1_release_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_quoin_v1_release_proto_goTypes = []any{
 	(*UploadRequest)(nil),         // 0: quoin.v1.UploadRequest
 	(*UploadResponse)(nil),        // 1: quoin.v1.UploadResponse
@@ -1055,40 +3158,94 @@ var file_quoin_v1_release_proto_goTypes = []any{
 	(*Release)(nil),               // 3: quoin.v1.Release
 	(*ListReleasesRequest)(nil),   // 4: quoin.v1.ListReleasesRequest
 	(*ListReleasesResponse)(nil),  // 5: quoin.v1.ListReleasesResponse
-	(*ListProposalsRequest)(nil),  // 6: quoin.v1.ListProposalsRequest
-	(*Proposal)(nil),              // 7: quoin.v1.Proposal
-	(*ListProposalsResponse)(nil), // 8: quoin.v1.ListProposalsResponse
-	(*Binding)(nil),               // 9: quoin.v1.Binding
-	(*ListBindingsRequest)(nil),   // 10: quoin.v1.ListBindingsRequest
-	(*ListBindingsResponse)(nil),  // 11: quoin.v1.ListBindingsResponse
-	(*ListHistoryRequest)(nil),    // 12: quoin.v1.ListHistoryRequest
-	(*Served)(nil),                // 13: quoin.v1.Served
-	(*ListHistoryResponse)(nil),   // 14: quoin.v1.ListHistoryResponse
+	(*GetProposalRequest)(nil),    // 6: quoin.v1.GetProposalRequest
+	(*GetProposalResponse)(nil),   // 7: quoin.v1.GetProposalResponse
+	(*ListProposalsRequest)(nil),  // 8: quoin.v1.ListProposalsRequest
+	(*Proposal)(nil),              // 9: quoin.v1.Proposal
+	(*Plan)(nil),                  // 10: quoin.v1.Plan
+	(*Tally)(nil),                 // 11: quoin.v1.Tally
+	(*Ending)(nil),                // 12: quoin.v1.Ending
+	(*Comparison)(nil),            // 13: quoin.v1.Comparison
+	(*Return)(nil),                // 14: quoin.v1.Return
+	(*ReleaseFacts)(nil),          // 15: quoin.v1.ReleaseFacts
+	(*Review)(nil),                // 16: quoin.v1.Review
+	(*Evidence)(nil),              // 17: quoin.v1.Evidence
+	(*ValidatorWord)(nil),         // 18: quoin.v1.ValidatorWord
+	(*ParameterChange)(nil),       // 19: quoin.v1.ParameterChange
+	(*Member)(nil),                // 20: quoin.v1.Member
+	(*Policy)(nil),                // 21: quoin.v1.Policy
+	(*ListProposalsResponse)(nil), // 22: quoin.v1.ListProposalsResponse
+	(*ExplainRequest)(nil),        // 23: quoin.v1.ExplainRequest
+	(*ExplainResponse)(nil),       // 24: quoin.v1.ExplainResponse
+	(*Part)(nil),                  // 25: quoin.v1.Part
+	(*Fact)(nil),                  // 26: quoin.v1.Fact
+	(*Condition)(nil),             // 27: quoin.v1.Condition
+	(*ListMembersRequest)(nil),    // 28: quoin.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),   // 29: quoin.v1.ListMembersResponse
+	(*ListPoliciesRequest)(nil),   // 30: quoin.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),  // 31: quoin.v1.ListPoliciesResponse
+	(*Binding)(nil),               // 32: quoin.v1.Binding
+	(*ListBindingsRequest)(nil),   // 33: quoin.v1.ListBindingsRequest
+	(*ListBindingsResponse)(nil),  // 34: quoin.v1.ListBindingsResponse
+	(*ListHistoryRequest)(nil),    // 35: quoin.v1.ListHistoryRequest
+	(*Served)(nil),                // 36: quoin.v1.Served
+	(*ListHistoryResponse)(nil),   // 37: quoin.v1.ListHistoryResponse
+	(*Validator)(nil),             // 38: quoin.v1.Validator
 }
 var file_quoin_v1_release_proto_depIdxs = []int32{
 	3,  // 0: quoin.v1.ListReleasesResponse.releases:type_name -> quoin.v1.Release
-	9,  // 1: quoin.v1.Proposal.binding:type_name -> quoin.v1.Binding
-	7,  // 2: quoin.v1.ListProposalsResponse.proposals:type_name -> quoin.v1.Proposal
-	9,  // 3: quoin.v1.ListBindingsResponse.bindings:type_name -> quoin.v1.Binding
-	9,  // 4: quoin.v1.Served.binding:type_name -> quoin.v1.Binding
-	13, // 5: quoin.v1.ListHistoryResponse.served:type_name -> quoin.v1.Served
-	0,  // 6: quoin.v1.ReleaseService.Upload:input_type -> quoin.v1.UploadRequest
-	2,  // 7: quoin.v1.ReleaseService.GetRelease:input_type -> quoin.v1.GetReleaseRequest
-	4,  // 8: quoin.v1.ReleaseService.ListReleases:input_type -> quoin.v1.ListReleasesRequest
-	6,  // 9: quoin.v1.ReleaseService.ListProposals:input_type -> quoin.v1.ListProposalsRequest
-	10, // 10: quoin.v1.ReleaseService.ListBindings:input_type -> quoin.v1.ListBindingsRequest
-	12, // 11: quoin.v1.ReleaseService.ListHistory:input_type -> quoin.v1.ListHistoryRequest
-	1,  // 12: quoin.v1.ReleaseService.Upload:output_type -> quoin.v1.UploadResponse
-	3,  // 13: quoin.v1.ReleaseService.GetRelease:output_type -> quoin.v1.Release
-	5,  // 14: quoin.v1.ReleaseService.ListReleases:output_type -> quoin.v1.ListReleasesResponse
-	8,  // 15: quoin.v1.ReleaseService.ListProposals:output_type -> quoin.v1.ListProposalsResponse
-	11, // 16: quoin.v1.ReleaseService.ListBindings:output_type -> quoin.v1.ListBindingsResponse
-	14, // 17: quoin.v1.ReleaseService.ListHistory:output_type -> quoin.v1.ListHistoryResponse
-	12, // [12:18] is the sub-list for method output_type
-	6,  // [6:12] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	9,  // 1: quoin.v1.GetProposalResponse.proposal:type_name -> quoin.v1.Proposal
+	32, // 2: quoin.v1.Proposal.binding:type_name -> quoin.v1.Binding
+	10, // 3: quoin.v1.Proposal.plan:type_name -> quoin.v1.Plan
+	11, // 4: quoin.v1.Proposal.tally:type_name -> quoin.v1.Tally
+	12, // 5: quoin.v1.Proposal.ending:type_name -> quoin.v1.Ending
+	13, // 6: quoin.v1.Proposal.shadow:type_name -> quoin.v1.Comparison
+	14, // 7: quoin.v1.Proposal.slot_return:type_name -> quoin.v1.Return
+	15, // 8: quoin.v1.Proposal.release:type_name -> quoin.v1.ReleaseFacts
+	16, // 9: quoin.v1.Proposal.reviews:type_name -> quoin.v1.Review
+	17, // 10: quoin.v1.Proposal.evidence:type_name -> quoin.v1.Evidence
+	18, // 11: quoin.v1.Proposal.validators:type_name -> quoin.v1.ValidatorWord
+	19, // 12: quoin.v1.Proposal.parameters:type_name -> quoin.v1.ParameterChange
+	20, // 13: quoin.v1.Proposal.members:type_name -> quoin.v1.Member
+	21, // 14: quoin.v1.Proposal.policies:type_name -> quoin.v1.Policy
+	38, // 15: quoin.v1.Proposal.validator_set:type_name -> quoin.v1.Validator
+	9,  // 16: quoin.v1.ListProposalsResponse.proposals:type_name -> quoin.v1.Proposal
+	25, // 17: quoin.v1.ExplainResponse.parts:type_name -> quoin.v1.Part
+	26, // 18: quoin.v1.ExplainResponse.facts:type_name -> quoin.v1.Fact
+	26, // 19: quoin.v1.ExplainResponse.all_facts:type_name -> quoin.v1.Fact
+	27, // 20: quoin.v1.ExplainResponse.missing:type_name -> quoin.v1.Condition
+	26, // 21: quoin.v1.Condition.facts:type_name -> quoin.v1.Fact
+	20, // 22: quoin.v1.ListMembersResponse.members:type_name -> quoin.v1.Member
+	21, // 23: quoin.v1.ListPoliciesResponse.policies:type_name -> quoin.v1.Policy
+	32, // 24: quoin.v1.ListBindingsResponse.bindings:type_name -> quoin.v1.Binding
+	32, // 25: quoin.v1.Served.binding:type_name -> quoin.v1.Binding
+	19, // 26: quoin.v1.Served.parameters:type_name -> quoin.v1.ParameterChange
+	36, // 27: quoin.v1.ListHistoryResponse.served:type_name -> quoin.v1.Served
+	0,  // 28: quoin.v1.ReleaseService.Upload:input_type -> quoin.v1.UploadRequest
+	2,  // 29: quoin.v1.ReleaseService.GetRelease:input_type -> quoin.v1.GetReleaseRequest
+	4,  // 30: quoin.v1.ReleaseService.ListReleases:input_type -> quoin.v1.ListReleasesRequest
+	6,  // 31: quoin.v1.ReleaseService.GetProposal:input_type -> quoin.v1.GetProposalRequest
+	8,  // 32: quoin.v1.ReleaseService.ListProposals:input_type -> quoin.v1.ListProposalsRequest
+	23, // 33: quoin.v1.ReleaseService.Explain:input_type -> quoin.v1.ExplainRequest
+	28, // 34: quoin.v1.ReleaseService.ListMembers:input_type -> quoin.v1.ListMembersRequest
+	30, // 35: quoin.v1.ReleaseService.ListPolicies:input_type -> quoin.v1.ListPoliciesRequest
+	33, // 36: quoin.v1.ReleaseService.ListBindings:input_type -> quoin.v1.ListBindingsRequest
+	35, // 37: quoin.v1.ReleaseService.ListHistory:input_type -> quoin.v1.ListHistoryRequest
+	1,  // 38: quoin.v1.ReleaseService.Upload:output_type -> quoin.v1.UploadResponse
+	3,  // 39: quoin.v1.ReleaseService.GetRelease:output_type -> quoin.v1.Release
+	5,  // 40: quoin.v1.ReleaseService.ListReleases:output_type -> quoin.v1.ListReleasesResponse
+	7,  // 41: quoin.v1.ReleaseService.GetProposal:output_type -> quoin.v1.GetProposalResponse
+	22, // 42: quoin.v1.ReleaseService.ListProposals:output_type -> quoin.v1.ListProposalsResponse
+	24, // 43: quoin.v1.ReleaseService.Explain:output_type -> quoin.v1.ExplainResponse
+	29, // 44: quoin.v1.ReleaseService.ListMembers:output_type -> quoin.v1.ListMembersResponse
+	31, // 45: quoin.v1.ReleaseService.ListPolicies:output_type -> quoin.v1.ListPoliciesResponse
+	34, // 46: quoin.v1.ReleaseService.ListBindings:output_type -> quoin.v1.ListBindingsResponse
+	37, // 47: quoin.v1.ReleaseService.ListHistory:output_type -> quoin.v1.ListHistoryResponse
+	38, // [38:48] is the sub-list for method output_type
+	28, // [28:38] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_release_proto_init() }
@@ -1096,13 +3253,14 @@ func file_quoin_v1_release_proto_init() {
 	if File_quoin_v1_release_proto != nil {
 		return
 	}
+	file_quoin_v1_status_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_release_proto_rawDesc), len(file_quoin_v1_release_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

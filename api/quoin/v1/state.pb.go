@@ -258,8 +258,9 @@ type QueryResponse struct {
 	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
 	Output        []byte                 `protobuf:"bytes,2,opt,name=output,proto3" json:"output,omitempty"`
 	Fuel          uint64                 `protobuf:"varint,3,opt,name=fuel,proto3" json:"fuel,omitempty"`
-	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`    // empty if there is none
-	Height        uint64                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"` // of the state that was asked
+	Fault         string                 `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`       // empty if there is none
+	Height        uint64                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`    // of the state that was asked
+	Warnings      []string               `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"` // for people: the machine's end of use is set
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +330,13 @@ func (x *QueryResponse) GetHeight() uint64 {
 	return 0
 }
 
+func (x *QueryResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 var File_quoin_v1_state_proto protoreflect.FileDescriptor
 
 const file_quoin_v1_state_proto_rawDesc = "" +
@@ -350,13 +358,14 @@ const file_quoin_v1_state_proto_rawDesc = "" +
 	"\x05proof\x18\x04 \x01(\fR\x05proof\"F\n" +
 	"\fQueryRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x18\n" +
-	"\apayload\x18\x02 \x01(\fR\apayload\"}\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\"\x99\x01\n" +
 	"\rQueryResponse\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x16\n" +
 	"\x06output\x18\x02 \x01(\fR\x06output\x12\x12\n" +
 	"\x04fuel\x18\x03 \x01(\x04R\x04fuel\x12\x14\n" +
 	"\x05fault\x18\x04 \x01(\tR\x05fault\x12\x16\n" +
-	"\x06height\x18\x05 \x01(\x04R\x06height2\x86\x01\n" +
+	"\x06height\x18\x05 \x01(\x04R\x06height\x12\x1a\n" +
+	"\bwarnings\x18\x06 \x03(\tR\bwarnings2\x86\x01\n" +
 	"\fStateService\x127\n" +
 	"\x03Get\x12\x14.quoin.v1.GetRequest\x1a\x15.quoin.v1.GetResponse\"\x03\x90\x02\x01\x12=\n" +
 	"\x05Query\x12\x16.quoin.v1.QueryRequest\x1a\x17.quoin.v1.QueryResponse\"\x03\x90\x02\x01B&Z$quoin.dev/quoin/api/quoin/v1;quoinv1b\x06proto3"

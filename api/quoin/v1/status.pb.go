@@ -99,6 +99,7 @@ type Status struct {
 	SamplesReplayed      uint64                 `protobuf:"varint,38,opt,name=samples_replayed,json=samplesReplayed,proto3" json:"samples_replayed,omitempty"` // of the calls, on the interpreter
 	SamplesDiffered      uint64                 `protobuf:"varint,39,opt,name=samples_differed,json=samplesDiffered,proto3" json:"samples_differed,omitempty"` // of these: the compiler, the interpreter or the machine is wrong
 	SamplesDropped       uint64                 `protobuf:"varint,40,opt,name=samples_dropped,json=samplesDropped,proto3" json:"samples_dropped,omitempty"`    // chosen, but not replayed
+	Deprecations         []*Deprecation         `protobuf:"bytes,41,rep,name=deprecations,proto3" json:"deprecations,omitempty"`                               // of what serves
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -413,6 +414,98 @@ func (x *Status) GetSamplesDropped() uint64 {
 	return 0
 }
 
+func (x *Status) GetDeprecations() []*Deprecation {
+	if x != nil {
+		return x.Deprecations
+	}
+	return nil
+}
+
+// Deprecation is something that serves and should not be used any more.
+type Deprecation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slot          string                 `protobuf:"bytes,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	Proposal      uint64                 `protobuf:"varint,2,opt,name=proposal,proto3" json:"proposal,omitempty"` // that brought it
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`          // of a release
+	Version       string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	EndOfUse      uint64                 `protobuf:"varint,5,opt,name=end_of_use,json=endOfUse,proto3" json:"end_of_use,omitempty"` // the height from which on nobody should use it
+	Note          string                 `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deprecation) Reset() {
+	*x = Deprecation{}
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deprecation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deprecation) ProtoMessage() {}
+
+func (x *Deprecation) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deprecation.ProtoReflect.Descriptor instead.
+func (*Deprecation) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Deprecation) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *Deprecation) GetProposal() uint64 {
+	if x != nil {
+		return x.Proposal
+	}
+	return 0
+}
+
+func (x *Deprecation) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Deprecation) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Deprecation) GetEndOfUse() uint64 {
+	if x != nil {
+		return x.EndOfUse
+	}
+	return 0
+}
+
+func (x *Deprecation) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type GetCompatibilityRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -421,7 +514,7 @@ type GetCompatibilityRequest struct {
 
 func (x *GetCompatibilityRequest) Reset() {
 	*x = GetCompatibilityRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +526,7 @@ func (x *GetCompatibilityRequest) String() string {
 func (*GetCompatibilityRequest) ProtoMessage() {}
 
 func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +539,7 @@ func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCompatibilityRequest.ProtoReflect.Descriptor instead.
 func (*GetCompatibilityRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
 }
 
 // Compatibility is the matrix of hooks, versions and limits.
@@ -465,7 +558,7 @@ type Compatibility struct {
 
 func (x *Compatibility) Reset() {
 	*x = Compatibility{}
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +570,7 @@ func (x *Compatibility) String() string {
 func (*Compatibility) ProtoMessage() {}
 
 func (x *Compatibility) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +583,7 @@ func (x *Compatibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compatibility.ProtoReflect.Descriptor instead.
 func (*Compatibility) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Compatibility) GetNodeVersion() uint32 {
@@ -560,7 +653,7 @@ type HookSupport struct {
 
 func (x *HookSupport) Reset() {
 	*x = HookSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +665,7 @@ func (x *HookSupport) String() string {
 func (*HookSupport) ProtoMessage() {}
 
 func (x *HookSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +678,7 @@ func (x *HookSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookSupport.ProtoReflect.Descriptor instead.
 func (*HookSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HookSupport) GetName() string {
@@ -671,7 +764,7 @@ type OperationSupport struct {
 
 func (x *OperationSupport) Reset() {
 	*x = OperationSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +776,7 @@ func (x *OperationSupport) String() string {
 func (*OperationSupport) ProtoMessage() {}
 
 func (x *OperationSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +789,7 @@ func (x *OperationSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationSupport.ProtoReflect.Descriptor instead.
 func (*OperationSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OperationSupport) GetExport() string {
@@ -746,7 +839,7 @@ type HostFunction struct {
 
 func (x *HostFunction) Reset() {
 	*x = HostFunction{}
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +851,7 @@ func (x *HostFunction) String() string {
 func (*HostFunction) ProtoMessage() {}
 
 func (x *HostFunction) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +864,7 @@ func (x *HostFunction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFunction.ProtoReflect.Descriptor instead.
 func (*HostFunction) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HostFunction) GetModule() string {
@@ -812,7 +905,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +917,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +930,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Limit) GetName() string {
@@ -865,7 +958,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +970,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +983,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Validator) GetName() string {
@@ -926,7 +1019,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1031,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1044,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SubscribeRequest) GetFromHeight() uint64 {
@@ -992,7 +1085,7 @@ type FeedItem struct {
 
 func (x *FeedItem) Reset() {
 	*x = FeedItem{}
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1097,7 @@ func (x *FeedItem) String() string {
 func (*FeedItem) ProtoMessage() {}
 
 func (x *FeedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1110,7 @@ func (x *FeedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedItem.ProtoReflect.Descriptor instead.
 func (*FeedItem) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FeedItem) GetBlock() *FeedBlock {
@@ -1052,7 +1145,7 @@ type FeedBlock struct {
 
 func (x *FeedBlock) Reset() {
 	*x = FeedBlock{}
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1157,7 @@ func (x *FeedBlock) String() string {
 func (*FeedBlock) ProtoMessage() {}
 
 func (x *FeedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1170,7 @@ func (x *FeedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBlock.ProtoReflect.Descriptor instead.
 func (*FeedBlock) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FeedBlock) GetBlock() *Block {
@@ -1137,7 +1230,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1242,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1255,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Event) GetKind() string {
@@ -1219,7 +1312,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xb1\n" +
+	"\x10GetStatusRequest\"\xec\n" +
 	"\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
@@ -1267,7 +1360,16 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x10guest_calls_slow\x18% \x01(\x04R\x0eguestCallsSlow\x12)\n" +
 	"\x10samples_replayed\x18& \x01(\x04R\x0fsamplesReplayed\x12)\n" +
 	"\x10samples_differed\x18' \x01(\x04R\x0fsamplesDiffered\x12'\n" +
-	"\x0fsamples_dropped\x18( \x01(\x04R\x0esamplesDropped\"\x19\n" +
+	"\x0fsamples_dropped\x18( \x01(\x04R\x0esamplesDropped\x129\n" +
+	"\fdeprecations\x18) \x03(\v2\x15.quoin.v1.DeprecationR\fdeprecations\"\x9d\x01\n" +
+	"\vDeprecation\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x1a\n" +
+	"\bproposal\x18\x02 \x01(\x04R\bproposal\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1c\n" +
+	"\n" +
+	"end_of_use\x18\x05 \x01(\x04R\bendOfUse\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\x19\n" +
 	"\x17GetCompatibilityRequest\"\xbd\x02\n" +
 	"\rCompatibility\x12!\n" +
 	"\fnode_version\x18\x01 \x01(\rR\vnodeVersion\x12%\n" +
@@ -1357,45 +1459,47 @@ func file_quoin_v1_status_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_status_proto_rawDescData
 }
 
-var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_quoin_v1_status_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: quoin.v1.GetStatusRequest
 	(*Status)(nil),                  // 1: quoin.v1.Status
-	(*GetCompatibilityRequest)(nil), // 2: quoin.v1.GetCompatibilityRequest
-	(*Compatibility)(nil),           // 3: quoin.v1.Compatibility
-	(*HookSupport)(nil),             // 4: quoin.v1.HookSupport
-	(*OperationSupport)(nil),        // 5: quoin.v1.OperationSupport
-	(*HostFunction)(nil),            // 6: quoin.v1.HostFunction
-	(*Limit)(nil),                   // 7: quoin.v1.Limit
-	(*Validator)(nil),               // 8: quoin.v1.Validator
-	(*SubscribeRequest)(nil),        // 9: quoin.v1.SubscribeRequest
-	(*FeedItem)(nil),                // 10: quoin.v1.FeedItem
-	(*FeedBlock)(nil),               // 11: quoin.v1.FeedBlock
-	(*Event)(nil),                   // 12: quoin.v1.Event
-	(*Block)(nil),                   // 13: quoin.v1.Block
-	(*Certificate)(nil),             // 14: quoin.v1.Certificate
+	(*Deprecation)(nil),             // 2: quoin.v1.Deprecation
+	(*GetCompatibilityRequest)(nil), // 3: quoin.v1.GetCompatibilityRequest
+	(*Compatibility)(nil),           // 4: quoin.v1.Compatibility
+	(*HookSupport)(nil),             // 5: quoin.v1.HookSupport
+	(*OperationSupport)(nil),        // 6: quoin.v1.OperationSupport
+	(*HostFunction)(nil),            // 7: quoin.v1.HostFunction
+	(*Limit)(nil),                   // 8: quoin.v1.Limit
+	(*Validator)(nil),               // 9: quoin.v1.Validator
+	(*SubscribeRequest)(nil),        // 10: quoin.v1.SubscribeRequest
+	(*FeedItem)(nil),                // 11: quoin.v1.FeedItem
+	(*FeedBlock)(nil),               // 12: quoin.v1.FeedBlock
+	(*Event)(nil),                   // 13: quoin.v1.Event
+	(*Block)(nil),                   // 14: quoin.v1.Block
+	(*Certificate)(nil),             // 15: quoin.v1.Certificate
 }
 var file_quoin_v1_status_proto_depIdxs = []int32{
-	8,  // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
-	4,  // 1: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
-	6,  // 2: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
-	7,  // 3: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
-	5,  // 4: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
-	11, // 5: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
-	12, // 6: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
-	13, // 7: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
-	14, // 8: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
-	0,  // 9: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
-	2,  // 10: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
-	9,  // 11: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
-	1,  // 12: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
-	3,  // 13: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
-	10, // 14: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	9,  // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
+	2,  // 1: quoin.v1.Status.deprecations:type_name -> quoin.v1.Deprecation
+	5,  // 2: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
+	7,  // 3: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
+	8,  // 4: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
+	6,  // 5: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
+	12, // 6: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
+	13, // 7: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
+	14, // 8: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
+	15, // 9: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
+	0,  // 10: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
+	3,  // 11: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
+	10, // 12: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
+	1,  // 13: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
+	4,  // 14: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
+	11, // 15: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_status_proto_init() }
@@ -1411,7 +1515,7 @@ func file_quoin_v1_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_status_proto_rawDesc), len(file_quoin_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

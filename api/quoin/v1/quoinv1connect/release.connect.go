@@ -41,9 +41,20 @@ const (
 	// ReleaseServiceListReleasesProcedure is the fully-qualified name of the ReleaseService's
 	// ListReleases RPC.
 	ReleaseServiceListReleasesProcedure = "/quoin.v1.ReleaseService/ListReleases"
+	// ReleaseServiceGetProposalProcedure is the fully-qualified name of the ReleaseService's
+	// GetProposal RPC.
+	ReleaseServiceGetProposalProcedure = "/quoin.v1.ReleaseService/GetProposal"
 	// ReleaseServiceListProposalsProcedure is the fully-qualified name of the ReleaseService's
 	// ListProposals RPC.
 	ReleaseServiceListProposalsProcedure = "/quoin.v1.ReleaseService/ListProposals"
+	// ReleaseServiceExplainProcedure is the fully-qualified name of the ReleaseService's Explain RPC.
+	ReleaseServiceExplainProcedure = "/quoin.v1.ReleaseService/Explain"
+	// ReleaseServiceListMembersProcedure is the fully-qualified name of the ReleaseService's
+	// ListMembers RPC.
+	ReleaseServiceListMembersProcedure = "/quoin.v1.ReleaseService/ListMembers"
+	// ReleaseServiceListPoliciesProcedure is the fully-qualified name of the ReleaseService's
+	// ListPolicies RPC.
+	ReleaseServiceListPoliciesProcedure = "/quoin.v1.ReleaseService/ListPolicies"
 	// ReleaseServiceListBindingsProcedure is the fully-qualified name of the ReleaseService's
 	// ListBindings RPC.
 	ReleaseServiceListBindingsProcedure = "/quoin.v1.ReleaseService/ListBindings"
@@ -61,8 +72,17 @@ type ReleaseServiceClient interface {
 	GetRelease(context.Context, *connect.Request[v1.GetReleaseRequest]) (*connect.Response[v1.Release], error)
 	// ListReleases returns the releases that this node has or wants.
 	ListReleases(context.Context, *connect.Request[v1.ListReleasesRequest]) (*connect.Response[v1.ListReleasesResponse], error)
-	// ListProposals returns proposals, the newest first.
+	// GetProposal returns all that there is to know about a proposal: who said what, how it does, and why it
+	// is where it is.
+	GetProposal(context.Context, *connect.Request[v1.GetProposalRequest]) (*connect.Response[v1.GetProposalResponse], error)
+	// ListProposals returns proposals, the newest first, without the lists of who said what.
 	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
+	// Explain judges a step of a proposal by its policy as the next block would, and says why it comes out so.
+	Explain(context.Context, *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error)
+	// ListMembers returns who has a say in the newest configuration.
+	ListMembers(context.Context, *connect.Request[v1.ListMembersRequest]) (*connect.Response[v1.ListMembersResponse], error)
+	// ListPolicies returns the policies of the newest configuration.
+	ListPolicies(context.Context, *connect.Request[v1.ListPoliciesRequest]) (*connect.Response[v1.ListPoliciesResponse], error)
 	// ListBindings returns what serves each slot in the epoch of the next block.
 	ListBindings(context.Context, *connect.Request[v1.ListBindingsRequest]) (*connect.Response[v1.ListBindingsResponse], error)
 	// ListHistory returns what served a slot, the newest first.
@@ -100,10 +120,38 @@ func NewReleaseServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getProposal: connect.NewClient[v1.GetProposalRequest, v1.GetProposalResponse](
+			httpClient,
+			baseURL+ReleaseServiceGetProposalProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("GetProposal")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		listProposals: connect.NewClient[v1.ListProposalsRequest, v1.ListProposalsResponse](
 			httpClient,
 			baseURL+ReleaseServiceListProposalsProcedure,
 			connect.WithSchema(releaseServiceMethods.ByName("ListProposals")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		explain: connect.NewClient[v1.ExplainRequest, v1.ExplainResponse](
+			httpClient,
+			baseURL+ReleaseServiceExplainProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("Explain")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listMembers: connect.NewClient[v1.ListMembersRequest, v1.ListMembersResponse](
+			httpClient,
+			baseURL+ReleaseServiceListMembersProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("ListMembers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		listPolicies: connect.NewClient[v1.ListPoliciesRequest, v1.ListPoliciesResponse](
+			httpClient,
+			baseURL+ReleaseServiceListPoliciesProcedure,
+			connect.WithSchema(releaseServiceMethods.ByName("ListPolicies")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -129,7 +177,11 @@ type releaseServiceClient struct {
 	upload        *connect.Client[v1.UploadRequest, v1.UploadResponse]
 	getRelease    *connect.Client[v1.GetReleaseRequest, v1.Release]
 	listReleases  *connect.Client[v1.ListReleasesRequest, v1.ListReleasesResponse]
+	getProposal   *connect.Client[v1.GetProposalRequest, v1.GetProposalResponse]
 	listProposals *connect.Client[v1.ListProposalsRequest, v1.ListProposalsResponse]
+	explain       *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
+	listMembers   *connect.Client[v1.ListMembersRequest, v1.ListMembersResponse]
+	listPolicies  *connect.Client[v1.ListPoliciesRequest, v1.ListPoliciesResponse]
 	listBindings  *connect.Client[v1.ListBindingsRequest, v1.ListBindingsResponse]
 	listHistory   *connect.Client[v1.ListHistoryRequest, v1.ListHistoryResponse]
 }
@@ -149,9 +201,29 @@ func (c *releaseServiceClient) ListReleases(ctx context.Context, req *connect.Re
 	return c.listReleases.CallUnary(ctx, req)
 }
 
+// GetProposal calls quoin.v1.ReleaseService.GetProposal.
+func (c *releaseServiceClient) GetProposal(ctx context.Context, req *connect.Request[v1.GetProposalRequest]) (*connect.Response[v1.GetProposalResponse], error) {
+	return c.getProposal.CallUnary(ctx, req)
+}
+
 // ListProposals calls quoin.v1.ReleaseService.ListProposals.
 func (c *releaseServiceClient) ListProposals(ctx context.Context, req *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error) {
 	return c.listProposals.CallUnary(ctx, req)
+}
+
+// Explain calls quoin.v1.ReleaseService.Explain.
+func (c *releaseServiceClient) Explain(ctx context.Context, req *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error) {
+	return c.explain.CallUnary(ctx, req)
+}
+
+// ListMembers calls quoin.v1.ReleaseService.ListMembers.
+func (c *releaseServiceClient) ListMembers(ctx context.Context, req *connect.Request[v1.ListMembersRequest]) (*connect.Response[v1.ListMembersResponse], error) {
+	return c.listMembers.CallUnary(ctx, req)
+}
+
+// ListPolicies calls quoin.v1.ReleaseService.ListPolicies.
+func (c *releaseServiceClient) ListPolicies(ctx context.Context, req *connect.Request[v1.ListPoliciesRequest]) (*connect.Response[v1.ListPoliciesResponse], error) {
+	return c.listPolicies.CallUnary(ctx, req)
 }
 
 // ListBindings calls quoin.v1.ReleaseService.ListBindings.
@@ -173,8 +245,17 @@ type ReleaseServiceHandler interface {
 	GetRelease(context.Context, *connect.Request[v1.GetReleaseRequest]) (*connect.Response[v1.Release], error)
 	// ListReleases returns the releases that this node has or wants.
 	ListReleases(context.Context, *connect.Request[v1.ListReleasesRequest]) (*connect.Response[v1.ListReleasesResponse], error)
-	// ListProposals returns proposals, the newest first.
+	// GetProposal returns all that there is to know about a proposal: who said what, how it does, and why it
+	// is where it is.
+	GetProposal(context.Context, *connect.Request[v1.GetProposalRequest]) (*connect.Response[v1.GetProposalResponse], error)
+	// ListProposals returns proposals, the newest first, without the lists of who said what.
 	ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error)
+	// Explain judges a step of a proposal by its policy as the next block would, and says why it comes out so.
+	Explain(context.Context, *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error)
+	// ListMembers returns who has a say in the newest configuration.
+	ListMembers(context.Context, *connect.Request[v1.ListMembersRequest]) (*connect.Response[v1.ListMembersResponse], error)
+	// ListPolicies returns the policies of the newest configuration.
+	ListPolicies(context.Context, *connect.Request[v1.ListPoliciesRequest]) (*connect.Response[v1.ListPoliciesResponse], error)
 	// ListBindings returns what serves each slot in the epoch of the next block.
 	ListBindings(context.Context, *connect.Request[v1.ListBindingsRequest]) (*connect.Response[v1.ListBindingsResponse], error)
 	// ListHistory returns what served a slot, the newest first.
@@ -208,10 +289,38 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	releaseServiceGetProposalHandler := connect.NewUnaryHandler(
+		ReleaseServiceGetProposalProcedure,
+		svc.GetProposal,
+		connect.WithSchema(releaseServiceMethods.ByName("GetProposal")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	releaseServiceListProposalsHandler := connect.NewUnaryHandler(
 		ReleaseServiceListProposalsProcedure,
 		svc.ListProposals,
 		connect.WithSchema(releaseServiceMethods.ByName("ListProposals")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceExplainHandler := connect.NewUnaryHandler(
+		ReleaseServiceExplainProcedure,
+		svc.Explain,
+		connect.WithSchema(releaseServiceMethods.ByName("Explain")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceListMembersHandler := connect.NewUnaryHandler(
+		ReleaseServiceListMembersProcedure,
+		svc.ListMembers,
+		connect.WithSchema(releaseServiceMethods.ByName("ListMembers")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	releaseServiceListPoliciesHandler := connect.NewUnaryHandler(
+		ReleaseServiceListPoliciesProcedure,
+		svc.ListPolicies,
+		connect.WithSchema(releaseServiceMethods.ByName("ListPolicies")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -237,8 +346,16 @@ func NewReleaseServiceHandler(svc ReleaseServiceHandler, opts ...connect.Handler
 			releaseServiceGetReleaseHandler.ServeHTTP(w, r)
 		case ReleaseServiceListReleasesProcedure:
 			releaseServiceListReleasesHandler.ServeHTTP(w, r)
+		case ReleaseServiceGetProposalProcedure:
+			releaseServiceGetProposalHandler.ServeHTTP(w, r)
 		case ReleaseServiceListProposalsProcedure:
 			releaseServiceListProposalsHandler.ServeHTTP(w, r)
+		case ReleaseServiceExplainProcedure:
+			releaseServiceExplainHandler.ServeHTTP(w, r)
+		case ReleaseServiceListMembersProcedure:
+			releaseServiceListMembersHandler.ServeHTTP(w, r)
+		case ReleaseServiceListPoliciesProcedure:
+			releaseServiceListPoliciesHandler.ServeHTTP(w, r)
 		case ReleaseServiceListBindingsProcedure:
 			releaseServiceListBindingsHandler.ServeHTTP(w, r)
 		case ReleaseServiceListHistoryProcedure:
@@ -264,8 +381,24 @@ func (UnimplementedReleaseServiceHandler) ListReleases(context.Context, *connect
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.ListReleases is not implemented"))
 }
 
+func (UnimplementedReleaseServiceHandler) GetProposal(context.Context, *connect.Request[v1.GetProposalRequest]) (*connect.Response[v1.GetProposalResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.GetProposal is not implemented"))
+}
+
 func (UnimplementedReleaseServiceHandler) ListProposals(context.Context, *connect.Request[v1.ListProposalsRequest]) (*connect.Response[v1.ListProposalsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.ListProposals is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) Explain(context.Context, *connect.Request[v1.ExplainRequest]) (*connect.Response[v1.ExplainResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.Explain is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) ListMembers(context.Context, *connect.Request[v1.ListMembersRequest]) (*connect.Response[v1.ListMembersResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.ListMembers is not implemented"))
+}
+
+func (UnimplementedReleaseServiceHandler) ListPolicies(context.Context, *connect.Request[v1.ListPoliciesRequest]) (*connect.Response[v1.ListPoliciesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.ReleaseService.ListPolicies is not implemented"))
 }
 
 func (UnimplementedReleaseServiceHandler) ListBindings(context.Context, *connect.Request[v1.ListBindingsRequest]) (*connect.Response[v1.ListBindingsResponse], error) {

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/replica"
+
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+)
+
+// deprecationsAge is how old the list of deprecations may be: asking for it at every submission would cost
+// the node's loop more than the submission.
+const deprecationsAge = time.Second
+
+// deprecations are what serves and should not be used any more.
+type deprecations struct {
+	refreshing sync.Mutex
+	mu         sync.Mutex
+	at         time.Time
+	list       []governance.Deprecation
+}
+
+// deprecated returns the deprecations, at most deprecationsAge old, or older while another request asks the
+// node.
+func (s *Server) deprecated(ctx context.Context) []governance.Deprecation {
+	d := &s.deprecations
+	d.mu.Lock()
+	list, fresh := d.list, time.Since(d.at) < deprecationsAge
+	d.mu.Unlock()
+	if fresh || !d.refreshing.TryLock() {
+		return list
+	}
+	defer d.refreshing.Unlock()
+	if s.node.Do(ctx, func(v *replica.Replica) { list = governance.Deprecations(v.Kernel()) }) != nil {
+		return list // a warning is not worth a request
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list, d.at = list, time.Now()
+	return list
+}
+
+// warnings says what namespaces are served by and should not be.
+func (s *Server) warnings(ctx context.Context, namespaces []string) []string {
+	var lines []string
+	for _, d := range s.deprecated(ctx) {
+		name, namespace, _ := strings.Cut(d.Slot, "/")
+		if h, ok := hook.Find(name); ok && h.Namespaced && slices.Contains(namespaces, namespace) {
+			lines = append(lines, warning(&d, s.node.Status().Tip.Height))
+		}
+	}
+	return lines
+}
+
+// warning is a deprecation for people.
+func warning(d *governance.Deprecation, now quoin.Height) string {
+	what := "the built-in"
+	if d.Name != "" {
+		what = d.Name + " " + d.Version
+	}
+	when := fmt.Sprintf("nobody should use it from height %d on, now is %d", d.EndOfUse, now)
+	if d.EndOfUse <= now {
+		when = fmt.Sprintf("its use was to end at height %d, now is %d", d.EndOfUse, now)
+	}
+	text := fmt.Sprintf("%s, which serves %s by proposal %d, is deprecated: %s", what, d.Slot, d.Proposal, when)
+	if d.Note != "" {
+		text += " (" + d.Note + ")"
+	}
+	return text
+}
+
+func toDeprecations(list []governance.Deprecation) []*quoinv1.Deprecation {
+	var m []*quoinv1.Deprecation
+	for _, d := range list {
+		m = append(m, &quoinv1.Deprecation{Slot: d.Slot, Proposal: uint64(d.Proposal), Name: d.Name, Version: d.Version, EndOfUse: uint64(d.EndOfUse), Note: d.Note})
+	}
+	return m
+}
+
+// namespacesOf returns the namespaces of transactions, each once.
+func namespacesOf(txs []quoin.Transaction) []string {
+	var list []string
+	for i := range txs {
+		if !slices.Contains(list, txs[i].Namespace) {
+			list = append(list, txs[i].Namespace)
+		}
+	}
+	return list
+}
