@@ -2,14 +2,11 @@ package replica
 
 import (
 	"errors"
-	"slices"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/execution"
-	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
-	"quoin.dev/quoin/plugin"
 )
 
 func isInvalid(err error) bool { return errors.Is(err, execution.ErrInvalid) }
@@ -64,7 +61,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	if c.Ended {
 		r.c.Marks.Reach(&marks[markEpochEnded])
 		r.splits.endEpoch()
-		r.kernelView.said = nil // readiness for a validator set has to be said again in every epoch
+		r.kernelView.again()
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
 	}
 	if kernel || c.Ended {
@@ -135,128 +132,4 @@ func (r *Replica) Snapshot() []LogRecord {
 		records = append(records, newLogRecord(r.epoch, record))
 	}
 	return records
-}
-
-// kernelView is what the replica last saw of the kernel's state.
-type kernelView struct {
-	scheduled bool // an activation lies ahead
-	releases  []quoin.Hash
-	said      map[word]quoin.Height // expiry of what was sent, of each
-}
-
-// word is what a validator says of a proposal once in a round.
-type word struct {
-	proposal governance.ProposalNumber
-	round    uint64
-	kind     governance.Kind
-}
-
-// look reads the certified kernel state: which releases this node should have, whether an
-// activation is scheduled, and which proposals it can attest its readiness for.
-func (r *Replica) look(out *Output) {
-	k := kernelReader{r.chain.state}
-	v := &r.kernelView
-	if v.said == nil {
-		v.said = map[word]quoin.Height{}
-	}
-	h := r.exec.Tip().Height
-	v.scheduled = false
-	releases := []quoin.Hash{}
-	for _, b := range r.exec.Configuration().Bindings {
-		if !b.Release.IsZero() {
-			releases = append(releases, b.Release)
-		}
-	}
-	open := governance.OpenProposals(k)
-	member := r.member(open)
-	for _, p := range open {
-		if p.Status == governance.StatusScheduled {
-			v.scheduled = true
-		}
-		if !p.Binding.Release.IsZero() {
-			releases = append(releases, p.Binding.Release)
-		}
-		if !member {
-			continue
-		}
-		var say governance.Command
-		switch {
-		case p.Status == governance.StatusProposed && !governance.Prechecked(k, &p, r.self):
-			say = governance.Precheck{Proposal: p.Number}
-		case p.Status == governance.StatusScheduled && !governance.Attested(k, &p, r.self):
-			say = governance.Ready{Proposal: p.Number}
-		default:
-			continue
-		}
-		if !r.vouches(&p) {
-			r.c.Marks.Reach(&marks[markNotReady])
-			continue
-		}
-		r.say(word{p.Number, p.Round, say.Kind()}, say, h, out)
-	}
-	for _, b := range r.exec.Configuration().Bindings {
-		if s, ok := governance.ReadSlot(k, b.Slot()); ok && s.Return.Cause != 0 {
-			v.scheduled = true
-			if line, ok := governance.ReadServed(k, b.Slot(), s.Return.To); ok && !line.Binding.Release.IsZero() {
-				releases = append(releases, line.Binding.Release)
-			}
-		}
-	}
-	v.releases = releases
-	out.Releases = releases
-}
-
-// member reports whether this node's word on readiness counts: it is a validator, or is proposed as
-// one.
-func (r *Replica) member(open []governance.Proposal) bool {
-	if r.c.Signer == nil {
-		return false
-	}
-	if _, ok := r.exec.Configuration().Validators.Index(r.self); ok {
-		return true
-	}
-	return slices.ContainsFunc(open, func(p governance.Proposal) bool {
-		_, ok := p.Validators.Index(r.self)
-		return p.Subject == governance.SubjectValidators && ok
-	})
-}
-
-// vouches reports whether this node can run what a proposal brings. A release must be here, compiled,
-// and be what the proposal says of it: governance never sees the module. For a validator set, this
-// node has the state, or it would not know of the proposal, and must have every release in use.
-func (r *Replica) vouches(p *governance.Proposal) bool {
-	switch p.Subject {
-	case governance.SubjectParameters, governance.SubjectMembers, governance.SubjectPolicies, governance.SubjectUnbind:
-		return true
-	case governance.SubjectBuiltin:
-		return r.c.Table.Ready(&p.Binding) == nil
-	case governance.SubjectValidators:
-		for i := range r.exec.Configuration().Bindings {
-			if r.c.Table.Ready(&r.exec.Configuration().Bindings[i]) != nil {
-				return false
-			}
-		}
-		return true
-	}
-	release, ok := r.c.Table.Release(p.Binding.Release)
-	if !ok {
-		return false
-	}
-	m, x := release.Manifest(), &p.Release
-	return m.Name == x.Name && m.Version == x.Version && m.Sequence == x.Sequence && m.Author == x.Author &&
-		quoin.Height(m.EndOfLife) == x.EndOfLife && uint64(release.Report().FileBytes) == x.Size && plugin.Fits(m, &p.Binding) == nil
-}
-
-// say sends what this validator has to say, unless it did so and the transaction may still come.
-func (r *Replica) say(w word, c governance.Command, h quoin.Height, out *Output) {
-	if r.kernelView.said[w] > h {
-		return
-	}
-	t := quoin.Transaction{Sender: r.self, Salt: uint64(w.proposal)<<24 | w.round<<8&0xffff00 | uint64(w.kind), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
-		Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)}
-	t.Signature = r.c.Signer.Sign(quoin.TransactionSigningBytes(t.ID(r.originID)))
-	r.c.Marks.Reach(&marks[markAttested])
-	r.kernelView.said[w] = t.Expiry
-	r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge)
-	r.forward([]quoin.Transaction{t}, out)
 }

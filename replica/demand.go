@@ -7,6 +7,7 @@ import (
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 )
 
@@ -43,15 +44,31 @@ type (
 
 	// ReleaseReady says that a release was added to the table.
 	ReleaseReady struct{ Digest quoin.Hash }
+
+	// ReleaseRefused says that a release will not be added to the table, and why.
+	ReleaseRefused struct {
+		Digest quoin.Hash
+		Code   governance.PrecheckCode
+	}
+
+	// DryCalled answers a DryCall.
+	DryCalled struct {
+		Proposal governance.ProposalNumber
+		Round    uint64
+		Code     governance.PrecheckCode
+		Reason   string // for people, if it did not pass
+	}
 )
 
-func (Start) isInput()        {}
-func (Message) isInput()      {}
-func (TimerFired) isInput()   {}
-func (Submit) isInput()       {}
-func (Continue) isInput()     {}
-func (Synced) isInput()       {}
-func (ReleaseReady) isInput() {}
+func (Start) isInput()          {}
+func (Message) isInput()        {}
+func (TimerFired) isInput()     {}
+func (Submit) isInput()         {}
+func (Continue) isInput()       {}
+func (Synced) isInput()         {}
+func (ReleaseReady) isInput()   {}
+func (ReleaseRefused) isInput() {}
+func (DryCalled) isInput()      {}
 
 // Output holds demands in the order in which they must be met. Only Send may never come before the
 // records that stand in Log, in its own step's or an earlier one's, are durable. The others may: the
@@ -65,9 +82,10 @@ type Output struct {
 	Admissions []Admission  // 5. answers to Submit, in order
 	Finished   []Finished   // 6. certified and durable blocks, in order
 	Releases   []quoin.Hash // 7. if not nil: the releases that this node should have, all of them
-	Events     []Event      // 8. for metrics, logs and tests
-	Prune      bool         // 9. replace the log by Snapshot: append and sync it, then drop what is older
-	More       bool         // 10. step on with Continue when the above is met
+	DryCalls   []DryCall    // 8. if not nil: those that are owed, all of them; answer each with DryCalled once
+	Events     []Event      // 9. for metrics, logs and tests
+	Prune      bool         // 10. replace the log by Snapshot: append and sync it, then drop what is older
+	More       bool         // 11. step on with Continue when the above is met
 	Fatal      error        // stop: the vote log contradicts the chain
 }
 
@@ -210,6 +228,7 @@ const (
 	PacemakerFaulted EventKind = "pacemaker-fault"
 	PriorityFaulted  EventKind = "priority-fault"
 	Suspended        EventKind = "namespace-suspended"
+	PrecheckFailed   EventKind = "precheck-failed"
 )
 
 // Stats counts what a replica has met since it was made.

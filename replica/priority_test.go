@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"crypto/ed25519"
 	"encoding/binary"
 	"slices"
 	"testing"
@@ -29,7 +28,7 @@ func (w *network) from(sender byte, salt uint64, namespace string, payload []byt
 
 // signed returns the transaction as one of 256 senders signs it.
 func (w *network) signed(sender byte, t quoin.Transaction) quoin.Transaction {
-	key := ed25519.NewKeyFromSeed(append(make([]byte, 31), sender))
+	key := privateKey(sender)
 	t.Sender = signature.PublicOf(key)
 	t.Signature = signature.Sign(key, quoin.TransactionSigningBytes(t.ID(w.replicas[0].originID)))
 	return t

@@ -28,6 +28,7 @@ type Config struct {
 	Verify      execution.Verify // of transactions' signatures; nil outside of simulations
 	LogBytesMax int              // of vote log after which Output.Prune comes; default 32 MiB
 	Marks       *mark.Set        // gets what is reached; nil outside of simulations
+	DryCalls    bool             // the driver meets Output.DryCalls; without, prechecks make none
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
 	NewMachine func(simplex.Config) consensus.Machine
 }
@@ -200,6 +201,10 @@ func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
 	case ReleaseReady:
 		r.look(out)
 		r.feed(now, consensus.Retry{}, out)
+	case ReleaseRefused:
+		r.refused(in, out)
+	case DryCalled:
+		r.called(in, out)
 	}
 	r.prioritize(out)
 	r.want(now, out)
@@ -289,7 +294,7 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 
 // want tells the machine whether there is a reason to make blocks.
 func (r *Replica) want(now quoin.Time, out *Output) {
-	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.scheduled
+	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.scheduled || r.kernelView.tried
 	if wanted != r.wanted || wanted && r.pool.takeGrown() {
 		r.wanted = wanted
 		r.feed(now, consensus.Wanted{Wanted: wanted}, out)

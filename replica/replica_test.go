@@ -26,6 +26,8 @@ type network struct {
 	events   []Event
 
 	mayDiverge bool
+	calls      []DryCalled // the answers to dry calls
+	salt       uint64
 }
 
 type delivery struct {
@@ -47,6 +49,16 @@ func newNetwork(t *testing.T, n int, odd func(i int) hook.MachinePlugin) *networ
 // replica i.
 func newNetworkOf(t *testing.T, n int, own func(i int) plugin.Builtin, bindings ...quoin.Binding) *network {
 	t.Helper()
+	return newNetworkWith(t, n, own, func(g *quoin.Genesis, _ []*Config) {
+		for _, b := range bindings {
+			g.Configuration = g.Configuration.WithBinding(b)
+		}
+	})
+}
+
+// newNetworkWith makes n replicas of a genesis and configurations that change may change.
+func newNetworkWith(t *testing.T, n int, own func(i int) plugin.Builtin, change func(*quoin.Genesis, []*Config)) *network {
+	t.Helper()
 	w := &network{t: t, now: 1_700_000_000_000, finished: make([][]Finished, n), timers: make([][2]Timer, n)}
 	var signers []signature.Signer
 	var members []quoin.Validator
@@ -66,9 +78,11 @@ func newNetworkOf(t *testing.T, n int, own func(i int) plugin.Builtin, bindings 
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin"})
 	g.Configuration = g.Configuration.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "kv"})
-	for _, b := range bindings {
-		g.Configuration = g.Configuration.WithBinding(b)
+	configs := make([]*Config, n)
+	for i := range n {
+		configs[i] = &Config{Genesis: g, Signer: signers[i], Store: store.NewMemory(), Environment: execution.Environment()}
 	}
+	change(g, configs)
 	for i := range n {
 		builtins := plugin.Builtins()
 		if own != nil {
@@ -78,7 +92,8 @@ func newNetworkOf(t *testing.T, n int, own func(i int) plugin.Builtin, bindings 
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := New(Config{Genesis: g, Signer: signers[i], Store: store.NewMemory(), Table: table, Environment: execution.Environment()}, nil, false)
+		configs[i].Table = table
+		r, err := New(*configs[i], nil, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,6 +136,7 @@ func (w *network) step(i int, in Input) {
 	if out.Sync > 0 {
 		w.queue = append(w.queue, delivery{i, Synced{out.Sync}})
 	}
+	w.call(i, out.DryCalls)
 	if out.More {
 		w.queue = append(w.queue, delivery{i, Continue{}})
 	}
