@@ -144,3 +144,154 @@ func TestComparisonsCount(t *testing.T) {
 		}
 	}
 }
+
+// The fuel of a block's comparisons is bounded, and what exceeds it is skipped on every node alike.
+func TestComparisonsAreBounded(t *testing.T) {
+	const most = 30_000
+	for _, name := range []string{"same", "loops"} {
+		g := newGoverned(t, func(c *quoin.Configuration) { c.Parameters.ShadowMaxFuel = most }, candidateBuiltins()...)
+		n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: name, FuelMax: 20_000}, governance.Plan{Shadow: 8})
+		g.command(proposer, governance.Shadow{Proposal: n})
+		var txs []quoin.Transaction
+		for range 100 {
+			txs = append(txs, g.put("k1", "v"))
+		}
+		o := g.certify(txs...)
+		c := o.Comparisons[0]
+		if c.Compared == 0 || c.Skipped == 0 || c.Compared+c.Skipped != 100 {
+			t.Errorf("%s: %+v", name, c)
+		}
+		if name == "loops" && c.Faults != 1 { // the second has 10,000 left, of its 20,000
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// Without an incumbent the candidate runs all the same, each time on the state as it is.
+func TestComparisonWithoutIncumbent(t *testing.T) {
+	g := newGoverned(t, asIs, candidateBuiltins()...)
+	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "new", Builtin: "writes"}, governance.Plan{Shadow: 8})
+	m := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "newer", Builtin: "traps"}, governance.Plan{Shadow: 8})
+	g.command(proposer, governance.Shadow{Proposal: n})
+	g.command(proposer, governance.Shadow{Proposal: m})
+	o := g.certify(g.to("new", []byte("x")), g.to("newer", []byte("y")), g.to("new", []byte("z")))
+	a, b := o.Comparisons[0], o.Comparisons[1]
+	if a.Compared != 2 || a.Diverged+a.Faults != 0 || b.Compared != 1 || b.Faults != 1 || b.Diverged != 0 {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	for _, r := range o.Results {
+		if r.Code != ResultNoMachine {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// A node that has not compiled the candidate has no data, and the same block.
+func TestComparisonOfWhatIsNotHere(t *testing.T) {
+	outcomes := map[bool]*Outcome{}
+	for _, here := range []bool{true, false} {
+		g := newGoverned(t, asIs)
+		g.anyAuthor()
+		r := batchGuest(t)
+		g.x.c.Table.Add(r)
+		n := g.approve(*g.bindingOf(r, "machine.v1", "kv"), governance.Plan{Shadow: 8})
+		g.command(proposer, governance.Shadow{Proposal: n})
+		if !here {
+			g.x.c.Table.Remove(r.Digest())
+		}
+		outcomes[here] = g.certify(g.put("a", "b"))
+	}
+	if len(outcomes[true].Comparisons) != 1 || outcomes[false].Comparisons != nil || outcomes[true].Checkpoint != outcomes[false].Checkpoint {
+		t.Errorf("%+v, %+v", outcomes[true], outcomes[false])
+	}
+}
+
+// A release beside itself: the two have instances of their own, in batches and one by one.
+func TestReleaseBesideItself(t *testing.T) {
+	g := newGoverned(t, asIs)
+	g.anyAuthor()
+	r := batchGuest(t)
+	g.x.c.Table.Add(r)
+	b := *g.bindingOf(r, "machine.v1", "kv")
+	g.activate(g.approve(b, governance.Plan{}))
+	b.FuelMax--
+	n := g.approve(b, governance.Plan{Shadow: 8, Trial: 40})
+	g.command(proposer, governance.Shadow{Proposal: n})
+	block := func() *Outcome {
+		return g.certify(g.to("kv", []byte("ax\x00\x00")), g.to("kv", []byte("bx\x05\x00")), g.to("kv", []byte("cx\x00\x01")), g.put("x", "y"),
+			g.to("kv", []byte("ay\x00\x00")), g.to("kv", []byte("by\x00\x02")))
+	}
+	if c := block().Comparisons[0]; c.Compared != 6 || c.Diverged+c.Faults+c.Skipped != 0 || c.Trial {
+		t.Errorf("%+v", c)
+	}
+}
+
+// In a trial the candidate serves and what served before runs beside it.
+func TestComparisonInATrial(t *testing.T) {
+	g := newGoverned(t, asIs, candidateBuiltins()...)
+	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "rewrites"}, governance.Plan{Trial: 40, Diverges: true})
+	g.activate(n)
+	o := g.certify(g.put("k1", "v"), g.to("kv", []byte("no batch")))
+	c := o.Comparisons[0]
+	if v, _, _ := o.Overlay().Get("kv", []byte("k2")); v == nil {
+		t.Error("the candidate does not serve")
+	}
+	if !c.Trial || c.Proposal != n || c.Compared != 2 || c.Diverged != 1 || c.Faults != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A candidate that is not deterministic shows in the digest, whether its results differ or not.
+func TestDigestShowsNonDeterminism(t *testing.T) {
+	calls := byte(0)
+	fickle := machine("fickle", func(_ *hook.ApplyRequest, s hook.Access) {
+		calls++
+		s.Put([]byte("k9"), []byte{calls})
+	})
+	digest := func() quoin.Hash {
+		g := newGoverned(t, asIs, fickle)
+		n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "fickle"}, governance.Plan{Shadow: 8})
+		g.command(proposer, governance.Shadow{Proposal: n})
+		c := g.certify(g.put("a", "b")).Comparisons[0]
+		if c.Diverged != 1 {
+			t.Errorf("%+v", c)
+		}
+		return c.Digest
+	}
+	if digest() == digest() {
+		t.Error("two nodes report the same of what differed")
+	}
+}
+
+// The questions that execution asks of others than machines are compared too.
+func TestComparisonOfQuestions(t *testing.T) {
+	g := newGoverned(t, func(c *quoin.Configuration) {
+		*c = c.WithBinding(quoin.Binding{Hook: "finality.v1", Builtin: "immediate"})
+		*c = c.WithBinding(quoin.Binding{Hook: "validation.v1", Namespace: "kv", Builtin: "lenient"})
+	}, plugin.Builtin{Name: "lenient", Validation: hook.ValidationFunc(func(*hook.ValidationRequest, hook.Reader) hook.ValidationResponse {
+		return hook.ValidationResponse{}
+	})}, plugin.Builtin{Name: "strict", Validation: hook.ValidationFunc(func(q *hook.ValidationRequest, s hook.Reader) hook.ValidationResponse {
+		if _, ok := s.Get([]byte("a")); ok {
+			return hook.ValidationResponse{Code: 7}
+		}
+		return hook.ValidationResponse{}
+	})}, plugin.Builtin{Name: "lost", Leader: hook.LeaderFunc(func(*hook.LeaderRequest) hook.LeaderResponse { panic("trap") })})
+	for _, b := range []quoin.Binding{
+		{Hook: "finality.v1", Builtin: "deep", Parameters: []byte{9, 0, 0, 0, 255, 255, 255, 255}},
+		{Hook: "leader.v1", Builtin: "lost"},
+		{Hook: "validation.v1", Namespace: "kv", Builtin: "strict"},
+	} {
+		g.command(proposer, governance.Shadow{Proposal: g.approve(b, governance.Plan{Shadow: 8, Diverges: true})})
+	}
+	g.certify(g.put("a", "b"))
+	o := g.certify(g.put("a", "b"), g.put("c", "d"))
+	want := []governance.Comparison{{Compared: 1, Diverged: 1}, {Compared: 1, Faults: 1}, {Compared: 2, Diverged: 2}}
+	for i, c := range o.Comparisons {
+		if c.Compared != want[i].Compared || c.Diverged != want[i].Diverged || c.Faults != want[i].Faults || c.First != o.Checkpoint.Height {
+			t.Errorf("%d: %+v", i, c)
+		}
+	}
+	if len(o.Comparisons) != len(want) || len(o.Faults) != 0 || o.Results[0].Code != 0 {
+		t.Errorf("%+v", o)
+	}
+}
