@@ -1,0 +1,230 @@
+package main
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/client"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
+	"quoin.dev/quoin/plugin"
+	"quoin.dev/quoin/plugin/hostile"
+)
+
+// badRelease is a release that must not stay, with the stage at which it is stopped.
+type badRelease struct {
+	fault      string
+	fixture    string
+	parameters uint64
+	plan       governance.Plan
+	watched    bool // its parameter is a height shortly after its trial began
+	away       bool // the last validator is away meanwhile
+	stage      governance.Status
+	ends       []governance.Status
+	reasons    []string // of which `release show` gives one, after why
+	whys       []governance.Why
+}
+
+var byHealth = []governance.Why{governance.WhyHealthPaused, governance.WhyHealthReturned}
+
+// badReleases is the table of fault and stage.
+var badReleases = []badRelease{
+	{fault: "a poisoned parameter", fixture: hostile.ReleaseTurns, parameters: 0,
+		stage: governance.StatusProposed, ends: []governance.Status{governance.StatusRejected},
+		whys: []governance.Why{governance.WhyPrecheck}, reasons: []string{governance.PrecheckParameters.String()}},
+	{fault: "a diverging machine", fixture: hostile.ReleaseDiverging, plan: governance.Plan{Shadow: 16, Trial: 400},
+		stage: governance.StatusShadow, ends: []governance.Status{governance.StatusRejected},
+		whys: []governance.Why{governance.WhyShadowPolicy}, reasons: []string{"diverged"}},
+	{fault: "a trapping machine", fixture: hostile.ReleaseTrapping, plan: governance.Plan{Trial: 400},
+		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusQuarantined},
+		whys: []governance.Why{governance.WhyFaults}, reasons: []string{hook.FaultTrap.String()}},
+	{fault: "a machine that behaves while it is watched", fixture: hostile.ReleaseWatched, watched: true, plan: governance.Plan{Shadow: 16, Trial: 400},
+		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusPaused, governance.StatusRolledBack},
+		whys: byHealth, reasons: []string{governance.HealthDivergence.String()}},
+	{fault: "a slow leader", fixture: hostile.ReleaseSlow, parameters: lastNode, away: true, plan: governance.Plan{Trial: 400},
+		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusPaused, governance.StatusRolledBack},
+		whys: byHealth, reasons: []string{governance.HealthGaps.String(), governance.HealthLatency.String()}},
+}
+
+const (
+	badHost = "127.31.7.5"
+
+	lastNode = 3
+
+	// restoredWithin is how many blocks after the one that stops a release everything is as it was.
+	restoredWithin = 10
+	// watchedAhead is how many heights after its proposal a watched release shows what it is: enough to
+	// pass its shadow first.
+	watchedAhead = 240
+	// watchedFirst is for how many heights it still behaves in its trial.
+	watchedFirst = 6
+	calmHeights  = 12
+)
+
+// TestBadReleases: five releases that must not stay are each stopped at their stage by a network of real
+// processes under load. Nothing that was acknowledged is lost, and service is as before within ten blocks.
+func TestBadReleases(t *testing.T) {
+	if os.Getenv("QUOIN_E2E") == "" {
+		t.Skip("set QUOIN_E2E=1: takes two minutes")
+	}
+	n := newBadNetwork(t)
+	good := n.live(&badRelease{fixture: hostile.ReleaseKeeper}, 0)
+	if good.Status != governance.StatusActive {
+		t.Fatalf("the good release is %v: %+v", good.Status, good.Ending)
+	}
+	n.load()
+	var damaged []span
+	for i := range badReleases {
+		r := &badReleases[i]
+		t.Run(r.fault, func(t *testing.T) {
+			n.t = t
+			if s := n.scene(r); r.fixture == hostile.ReleaseTrapping || r.fixture == hostile.ReleaseWatched {
+				damaged = append(damaged, s)
+			}
+		})
+	}
+	n.t = t
+	n.unload()
+	n.await(lastNode, uint64(n.height()), time.Minute) // who was away is back
+	n.checkAcknowledged(damaged)
+}
+
+// span is a range of heights.
+type span struct{ first, last quoin.Height }
+
+func (s span) has(h quoin.Height) bool { return h >= s.first && h <= s.last }
+
+// scene lets a bad release go its way, and checks how far it comes. It returns the heights at which it served.
+func (n *badNetwork) scene(r *badRelease) span {
+	t := n.t
+	if r.away {
+		n.signal(lastNode, syscall.SIGSTOP)
+		defer n.signal(lastNode, syscall.SIGCONT)
+	}
+	begin := n.height()
+	p := n.live(r, begin)
+	if !slices.Contains(r.ends, p.Status) || !slices.Contains(r.whys, p.Ending.Why) {
+		t.Errorf("it is %v because of %v, code %d, at height %d; want %v because of %v", p.Status, p.Ending.Why, p.Ending.Code, p.Ending.Height, r.ends, r.whys)
+	}
+	n.awaitHeight(p.Ending.Height + restoredWithin + calmHeights + 1)
+	served := n.served(&p)
+	reached := governance.StatusProposed
+	switch {
+	case served.first != 0:
+		reached = governance.StatusTrial
+	case p.ShadowFrom != 0:
+		reached = governance.StatusShadow
+	}
+	if reached != r.stage {
+		t.Errorf("it is stopped in the stage %v, want %v", reached, r.stage)
+	}
+	n.checkShown(&p, r)
+	blocks := n.blocks(begin + 1)
+	restored := n.restored(blocks, p.Ending.Height, served, r.away)
+	if restored > p.Ending.Height+restoredWithin {
+		t.Errorf("stopped by block %d, service is restored from block %d on, want at most %d blocks", p.Ending.Height, restored, restoredWithin)
+	}
+	t.Logf("%v because of %v in block %d; it served in %v; service is restored from block %d on", p.Status, p.Ending.Why, p.Ending.Height, served, restored)
+	return served
+}
+
+// checkShown checks that everybody is told why.
+func (n *badNetwork) checkShown(p *governance.Proposal, r *badRelease) {
+	n.t.Helper()
+	for _, format := range []string{"text", "json"} {
+		shown := string(n.quoin("release", "show", strconv.Itoa(int(p.Number)), "--output", format))
+		if !strings.Contains(shown, p.Ending.Why.String()) || !slices.ContainsFunc(r.reasons, func(s string) bool { return strings.Contains(shown, s) }) {
+			n.t.Errorf("release show tells neither %v nor one of %v:\n%s", p.Ending.Why, r.reasons, shown)
+		}
+	}
+}
+
+// restored returns the first height from the trigger on after which calmHeights blocks come as before: what
+// served before serves, every view of a validator that is there brings a block, and every transaction
+// succeeds.
+func (n *badNetwork) restored(blocks []client.Block, trigger quoin.Height, served span, away bool) quoin.Height {
+	restored := trigger
+	for i := range blocks {
+		h := blocks[i].Header()
+		if h.Height > restored+calmHeights {
+			break
+		}
+		if h.Height > trigger && (served.has(h.Height) || !n.calm(&blocks[i], away)) {
+			restored = h.Height + 1
+		}
+	}
+	return restored
+}
+
+func (n *badNetwork) calm(b *client.Block, away bool) bool {
+	h := b.Header()
+	for v := h.ParentView + 1; v < h.View; v++ {
+		if !away || roundRobin(uint64(v), len(n.nodes)) != lastNode {
+			return false
+		}
+	}
+	for i, tx := range b.Transactions() {
+		if tx.Namespace == keeperNamespace && b.Results[i].Code != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// release writes the signed file of a fixture.
+func (n *badNetwork) release(name string) string {
+	f, ok := hostile.Find(name)
+	if !ok {
+		n.t.Fatalf("no fixture %s", name)
+	}
+	author := n.key(roleAuthor)
+	file, err := plugin.Sign(f.Release(publicOf(author)), author)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	path := filepath.Join(n.t.TempDir(), name+".wasm")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	return path
+}
+
+// live proposes a release and has everybody do their part, as long as it goes on; it returns what became of
+// the proposal.
+func (n *badNetwork) live(r *badRelease, now quoin.Height) governance.Proposal {
+	n.t.Helper()
+	parameters, activation := r.parameters, quoin.Height(0)
+	if r.watched {
+		parameters = uint64(now) + watchedAhead
+		activation = now + watchedAhead - watchedFirst
+	}
+	number := n.propose(n.release(r.fixture), binary.LittleEndian.AppendUint64(nil, parameters), r.plan)
+	for end, before := time.Now().Add(badPatience), governance.Status(0); ; time.Sleep(50 * time.Millisecond) {
+		p := n.proposal(number)
+		switch {
+		case time.Now().After(end):
+			n.t.Fatalf("after %s the proposal is still %v: %+v", badPatience, p.Status, p)
+		case !p.Status.Holds():
+			return p
+		case p.Status == governance.StatusShadow && p.Shadowed.Heights >= r.plan.Shadow, p.Status == governance.StatusApproved && r.plan.Shadow == 0:
+			if height := max(activation, n.height()+8); n.command(roleProposer, governance.Schedule{Proposal: number, Height: height}) != governance.OK {
+				continue // it was stopped meanwhile
+			}
+		case p.Status == before:
+		case p.Status == governance.StatusPrechecked:
+			n.command(roleApprover, governance.Approve{Proposal: number})
+			n.command(roleApprover2, governance.Approve{Proposal: number})
+		case p.Status == governance.StatusApproved:
+			n.command(roleProposer, governance.Shadow{Proposal: number})
+		}
+		before = p.Status
+	}
+}
