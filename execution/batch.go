@@ -62,7 +62,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	before, written, logs := o.overlay.Mark(), o.written, len(o.Logs)
 	namespace := o.Block.Transactions()[i].Namespace
 	x.state = x.machineState(o, w, namespace)
-	mark := before
+	mark, touches := before, x.state.undo.touches()
 	fault, err := x.c.Table.ApplyBatch(binding, len(of), func(k int) *hook.ApplyRequest {
 		mark = o.overlay.Mark()
 		x.state.trace.begin(of[k], o.written)
@@ -82,6 +82,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	x.c.Marks.Reach(&marks[markBatchFallsBack])
 	o.written, o.Logs = written, o.Logs[:logs]
 	x.state.trace.forget(i)
+	x.state.undo.forget(touches)
 	clean := true
 	for _, k := range of {
 		faulted, err := x.applyOne(o, w, verdicts.of(k), binding, k)

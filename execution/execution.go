@@ -270,10 +270,8 @@ func (x *Executor) run(o *Outcome) (err error) {
 	defer recoverUnreadable(&err)
 	h := o.Block.Header()
 	kernel := &kernelState{overlay: o.overlay}
-	var watched []governance.Watch
-	if !x.flaws.Blind {
-		watched = governance.Watched(kernel, h.Height)
-	}
+	watched := governance.Watched(kernel, h.Height)
+	o.undo = x.beginUndo(kernel, watched)
 	o.suspended = map[string]bool{}
 	x.watch(o, kernel, watched)
 	change := x.flaws.Governance.Decide(x.c.Environment, kernel, h.Height) // on the state after the block before
@@ -309,6 +307,9 @@ func (x *Executor) run(o *Outcome) (err error) {
 		}
 	}
 	x.recordDefects(o, kernel)
+	if err := x.endUndo(o, kernel); err != nil {
+		return fmt.Errorf("execution: %w: %w", ErrLocal, err)
+	}
 	if x.flaws.ReversedEntries {
 		o.reverse()
 	}
@@ -331,7 +332,9 @@ func (x *Executor) run(o *Outcome) (err error) {
 	if kernel.err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, kernel.err)
 	}
-	x.compare(o, watched, before, verdicts)
+	if !x.flaws.Blind {
+		x.compare(o, watched, before, verdicts)
+	}
 	root, err := o.overlay.Seal()
 	if err != nil {
 		return fmt.Errorf("execution: %w: %w", ErrLocal, err)

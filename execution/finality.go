@@ -39,7 +39,7 @@ func (x *Executor) recordCalls(o *Outcome, kernel *kernelState) error {
 }
 
 func (x *Executor) recordFault(o *Outcome, kernel *kernelState, f SlotFault) {
-	governance.RecordFault(x.c.Environment, kernel, f.Slot, uint32(f.Fault), o.Block.Header().Height)
+	governance.RecordFault(x.c.Environment, kernel, f.Slot, f.Code(), o.Block.Header().Height)
 	o.Faults = append(o.Faults, f)
 }
 
@@ -92,6 +92,8 @@ const (
 	FinalityFault FaultKind = "finality-fault"
 	BatchFault    FaultKind = "batch-fault" // it does not count towards quarantine
 	TrialFault    FaultKind = "trial-fault" // of a machine on trial, at a client's transaction
+	UndoFault     FaultKind = "undo-fault"  // a trial changed more keys than are kept; there is no Fault
+	MigrateFault  FaultKind = "migrate-fault"
 )
 
 // SlotFault is a fault that no client's input caused, or a defect of what is on trial.
@@ -99,4 +101,15 @@ type SlotFault struct {
 	Kind  FaultKind
 	Slot  string
 	Fault hook.Fault
+}
+
+// Code returns the number under which governance counts the fault.
+func (f *SlotFault) Code() uint32 {
+	switch f.Kind {
+	case UndoFault:
+		return governance.FaultUndo
+	case MigrateFault:
+		return governance.FaultMigration + uint32(f.Fault)
+	}
+	return uint32(f.Fault)
 }

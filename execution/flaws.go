@@ -14,20 +14,21 @@ import (
 // Flaws are mistakes that harnesses plant, to show that their observers see what follows. The zero
 // value is execution as it is; nothing but NewFlawed takes another.
 type Flaws struct {
-	StaleWorld      bool // plugins are told of the certified state, not of that after the parent
-	SignedIDs       bool // a transaction's id covers its signature
-	ShortMemory     bool // ids leave the window long before their transactions expire
-	BelieveAccusers bool // the votes in evidence are not verified
-	TailsAsLast     bool // a tail block's checkpoint keeps the view and the id of the last block
-	ReversedEntries bool // a block's entries stand in the ledger from its last to its first
-	SiblingWrites   bool // what another block on the same parent wrote is there too
-	RefusedWrites   bool // the writes of a transaction that is refused stay
-	NamespaceLeak   bool // all machines of a block work in the namespace of the first
-	OldWindow       bool // the leader's window keeps the blocks of the epoch before
-	Blind           bool // nothing is compared
-	ComparisonLeaks bool // what is written beside a machine is written for good
-	Ledger          ledger.Flaws
-	Governance      governance.Flaws
+	StaleWorld         bool // plugins are told of the certified state, not of that after the parent
+	SignedIDs          bool // a transaction's id covers its signature
+	ShortMemory        bool // ids leave the window long before their transactions expire
+	BelieveAccusers    bool // the votes in evidence are not verified
+	TailsAsLast        bool // a tail block's checkpoint keeps the view and the id of the last block
+	ReversedEntries    bool // a block's entries stand in the ledger from its last to its first
+	SiblingWrites      bool // what another block on the same parent wrote is there too
+	RefusedWrites      bool // the writes of a transaction that is refused stay
+	NamespaceLeak      bool // all machines of a block work in the namespace of the first
+	OldWindow          bool // the leader's window keeps the blocks of the epoch before
+	Blind              bool // nothing is compared
+	ComparisonLeaks    bool // what is written beside a machine is written for good
+	UndoForgetsDeletes bool // keys that a trial deletes stay deleted
+	Ledger             ledger.Flaws
+	Governance         governance.Flaws
 }
 
 // NewFlawed returns an executor with flaws. It is for harnesses.

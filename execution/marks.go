@@ -50,6 +50,9 @@ const (
 	markComparesAlike
 	markComparisonDiffers
 	markComparisonSkips
+	markUndoFull
+	markUndoConfirmed
+	markUndoRestores
 )
 
 var marks = [...]mark.Mark{
@@ -92,6 +95,9 @@ var marks = [...]mark.Mark{
 	markComparesAlike:     {Name: "execution/compares-alike", Kind: mark.Reachable, Says: "what runs beside gives the same results as what serves: in no world of the lab"},
 	markComparisonDiffers: {Name: "execution/comparison-differs", Kind: mark.Reachable, Says: "what runs beside gives another result than what serves: in no world of the lab"},
 	markComparisonSkips:   {Name: "execution/comparison-skips", Kind: mark.Reachable, Says: "a comparison would need more fuel than there is: in no world of the lab"},
+	markUndoFull:          {Name: "execution/undo-full", Kind: mark.Reachable, Says: "a trial has changed more keys than are kept: in no world of the lab"},
+	markUndoConfirmed:     {Name: "execution/undo-confirmed", Kind: mark.Reachable, Says: "a confirmed trial's namespace stays as it is: in no world of the lab"},
+	markUndoRestores:      {Name: "execution/undo-restores", Kind: mark.Reachable, Says: "a trial's namespace is as it was before: in no world of the lab"},
 }
 
 var fates = [...]*mark.Mark{

@@ -38,6 +38,7 @@ type Outcome struct {
 	written   int // by machines, see WritesMax
 	delay     plugin.DelayResult
 	traces    map[string]*trace // by namespace: of those that something runs beside
+	undo      undo
 	flaws     *Flaws
 }
 

@@ -46,8 +46,9 @@ type machineState struct {
 	namespace string
 	written   *int
 	quota     *quoin.Parameters
-	trace     *trace // nil: nobody compares
-	total     *int   // of what runs beside a machine: all that it has written in the block; nil: it serves
+	trace     *trace   // nil: nobody compares
+	undo      *undoLog // nil: the namespace is in no trial that may be undone
+	total     *int     // of what runs beside a machine: all that it has written in the block; nil: it serves
 }
 
 func (x *Executor) machineState(o *Outcome, w *world, namespace string) machineState {
@@ -55,7 +56,7 @@ func (x *Executor) machineState(o *Outcome, w *world, namespace string) machineS
 		namespace = o.firstNamespace()
 	}
 	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, quota: &x.tip.Configuration.Parameters,
-		trace: o.traces[namespace]}
+		trace: o.traces[namespace], undo: o.undo.of(namespace)}
 }
 
 var (
@@ -89,6 +90,9 @@ func (m *machineState) Put(key, value []byte) error {
 	if m.full() {
 		return errQuota
 	}
+	if err := m.keep(key); err != nil {
+		return err
+	}
 	if err := m.charge(len(key) + len(value)); err != nil {
 		return err
 	}
@@ -97,6 +101,9 @@ func (m *machineState) Put(key, value []byte) error {
 }
 
 func (m *machineState) Delete(key []byte) error {
+	if err := m.keep(key); err != nil {
+		return err
+	}
 	if err := m.charge(len(key)); err != nil {
 		return err
 	}

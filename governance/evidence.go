@@ -133,11 +133,12 @@ const (
 	WhyWithdrawn      Why = 16
 	WhyReplaced       Why = 17
 	WhyRetired        Why = 18
-	whyEnd            Why = 19
+	WhyUndo           Why = 19 // a trial changed more keys than are kept for its undoing
+	whyEnd            Why = 20
 )
 
 var whyNames = [...]string{"", "precheck", "reviewers", "veto", "shadow-policy", "disagreement", "readiness", "policy", "end-of-life", "configuration",
-	"unconfirmed", "faults", "health-paused", "health-returned", "responder", "validators", "withdrawn", "replaced", "retired"}
+	"unconfirmed", "faults", "health-paused", "health-returned", "responder", "validators", "withdrawn", "replaced", "retired", "undo"}
 
 // String returns the stable name.
 func (w Why) String() string {

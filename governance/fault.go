@@ -8,6 +8,16 @@ import (
 	"quoin.dev/quoin/canonical"
 )
 
+// Codes of faults that are none of a call's own.
+const (
+	// FaultMigration and a fault: a machine did not bring its namespace over. One weighs as FaultsMax
+	// faults do, for nothing was brought over and there is no second time.
+	FaultMigration uint32 = 1 << 16
+	// FaultUndo: a trial changed more keys than are kept for its undoing. What is on trial returns at
+	// once, as by a rollback: it was used for more than a trial, and nothing is held against it.
+	FaultUndo uint32 = 1 << 17
+)
+
 // RecordFault counts a fault that no client's input caused (a leader's, an initialisation's), or a
 // defect of what is OnTrial, against the binding that serves a slot at height h. The FaultsMax-th in
 // an epoch quarantines the binding: the slot's return is scheduled as by a rollback. It belongs to
@@ -22,17 +32,28 @@ func RecordFault(env Environment, s State, slotName string, code uint32, h quoin
 	}
 	key := FaultKey(now.Epoch, slotName)
 	f, _ := load(s, key, readFault)
-	f.Release, f.Count, f.Code, f.Height = binding.Release, f.Count+1, code, h
+	f.Release, f.Code, f.Height = binding.Release, code, h
+	switch {
+	case code == FaultUndo:
+	case code&FaultMigration != 0:
+		f.Count += FaultsMax
+	default:
+		f.Count++
+	}
 	putFault(s, key, &f)
 	record(s, AuditFault, h, canonical.AppendUint32(canonical.AppendBytes8(nil, slotName), code))
-	if f.Count < FaultsMax {
+	if f.Count < FaultsMax && code != FaultUndo {
 		return
 	}
 	slot, _ := ReadSlot(s, slotName)
 	if line, ok := ReadServed(s, slotName, slot.Serving); !ok || line.First > h {
 		return // in the epoch's last block: it has gone already
 	}
-	requestReturn(&env, s, slotName, CauseQuarantine, Ending{Why: WhyFaults, Code: code, Height: h})
+	cause, why := CauseQuarantine, WhyFaults
+	if code == FaultUndo {
+		cause, why = CauseRollback, WhyUndo
+	}
+	requestReturn(&env, s, slotName, cause, Ending{Why: why, Code: code, Height: h})
 }
 
 // OnTrial reports whether what serves a slot at height h is on trial. As long as it is, a defect that a
