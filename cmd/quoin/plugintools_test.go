@@ -196,5 +196,5 @@ func TestToolsSession(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds plugins")
 	}
-	runSession(t, session(t, "plugin-tools.md"))
+	runPage(t, "plugin-tools.md")
 }

@@ -39,14 +39,20 @@ type step struct {
 
 const codeFence = "```go "
 
-func session(t *testing.T, page string) (steps []step) {
+func readPage(t *testing.T, page string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(b)
+}
+
+// session returns the steps that a page, or a part of one, tells.
+func session(t *testing.T, text string) (steps []step) {
+	t.Helper()
 	code := false
-	for _, line := range strings.Split(string(b), "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		if file, ok := strings.CutPrefix(line, codeFence); ok {
 			code, steps = true, append(steps, step{file: file})
 		} else if code && line == "```" {
@@ -60,6 +66,7 @@ func session(t *testing.T, page string) (steps []step) {
 			command, comment, _ := strings.Cut(command, " #")
 			s := step{line: strings.TrimSpace(command)}
 			if exit, ok := strings.CutPrefix(strings.TrimSpace(comment), "exit "); ok {
+				var err error
 				if s.exit, err = strconv.Atoi(exit); err != nil {
 					t.Fatalf("%s: %v", line, err)
 				}
@@ -99,8 +106,15 @@ func TestSessions(t *testing.T) {
 				sandboxtest.AssemblyScript(t) // so that npm has it
 				t.Setenv("npm_config_prefer_offline", "true")
 			}
-			runSession(t, session(t, c.page))
+			runPage(t, c.page)
 		})
+	}
+}
+
+// runPage runs what a page tells.
+func runPage(t *testing.T, page string) {
+	if ran := runSession(t, session(t, readPage(t, page))); ran < 10 {
+		t.Errorf("only %d commands: is the page still indented by four spaces?", ran)
 	}
 }
 
@@ -110,12 +124,13 @@ const patience = 10 * time.Minute
 // machineTime bounds the processor time of a session: what its page promises, on two cores.
 const machineTime = 10 * time.Minute
 
-// runSession runs the commands in a shell each, in the folder that the ones before left. What the page says
-// to install is there already; what it starts in another terminal runs until the end.
-func runSession(t *testing.T, steps []step) {
+// runSession runs the commands in a shell each, in the folder that the ones before left, and returns how many
+// that were. What the page says to install is there already; what it starts in another terminal runs until
+// the end.
+func runSession(t *testing.T, steps []step) (ran int) {
 	home := t.TempDir()
 	t.Setenv("QUOIN_CONFIG_DIR", filepath.Join(home, "config"))
-	dir, begun, ran, spent := home, time.Now(), 0, time.Duration(0)
+	dir, begun, spent := home, time.Now(), time.Duration(0)
 	for _, s := range steps {
 		words := strings.Fields(s.line)
 		switch {
@@ -144,13 +159,11 @@ func runSession(t *testing.T, steps []step) {
 		}
 		ran++
 	}
-	if ran < 10 {
-		t.Errorf("only %d commands: is the page still indented by four spaces?", ran)
-	}
 	if spent > machineTime {
 		t.Errorf("%s of processor time, of at most %s", spent, machineTime)
 	}
 	t.Logf("%d commands, %s, %s of processor time", ran, time.Since(begun).Round(time.Second), spent.Round(time.Second))
+	return ran
 }
 
 // changeFunctions puts functions in the place of those of their names in a file, with their comments.
