@@ -2,10 +2,12 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
@@ -25,6 +27,11 @@ func (l *library) compile(ctx context.Context) {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
+		l.tell(ctx)
+		if d, ok := l.owedCall(time.Now()); ok {
+			l.call(ctx, d)
+			continue
+		}
 		if digest, ok := l.next(time.Now()); ok {
 			l.prepare(ctx, digest)
 			continue
@@ -87,6 +94,8 @@ func (l *library) prepare(ctx context.Context, digest quoin.Hash) {
 	if l.hand(ctx, r) {
 		l.mu.Lock()
 		*l.releases[digest] = ReleaseStatus{Digest: digest, State: ReleaseReady}
+		l.compiled[digest] = r
+		delete(l.codes, digest)
 		l.mu.Unlock()
 	}
 }
@@ -157,6 +166,8 @@ func (l *library) settle(digest quoin.Hash, err error) {
 	r.Reason = err.Error()
 	if compile.Final(err) {
 		r.State = ReleaseRefused
+		l.codes[digest] = refusalCode(err)
+		wake(l.work)
 		return
 	}
 	r.State = ReleaseDeferred
@@ -166,4 +177,8 @@ func (l *library) settle(digest quoin.Hash, err error) {
 	}
 	r.Tries++
 	r.Retry = time.Now().Add(wait)
+	if r.Tries >= budgetTries && errors.Is(err, compile.ErrBudget) {
+		l.codes[digest] = governance.PrecheckCompile
+		wake(l.work)
+	}
 }

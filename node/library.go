@@ -65,12 +65,13 @@ type library struct {
 	nudge    chan struct{} // there may be something to ask for
 	doubt    chan struct{} // results differ from the others': seconds are needed
 	seconds  map[quoin.Hash]bool
+	prechecks
 }
 
 func openLibrary(n *Node) (*library, error) {
 	l := &library{n: n, releases: map[quoin.Hash]*ReleaseStatus{}, named: map[quoin.Hash]bool{},
 		answered: map[transport.Key]int{}, work: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
-		doubt: make(chan struct{}, 1), seconds: map[quoin.Hash]bool{}}
+		doubt: make(chan struct{}, 1), seconds: map[quoin.Hash]bool{}, prechecks: newPrechecks()}
 	if err := n.fs.MkdirAll(libraryDir); err != nil {
 		return nil, err
 	}
@@ -105,6 +106,7 @@ func (l *library) resume(bindings []quoin.Binding) {
 		if r, err := l.cache.Load(b.Release, file); err == nil && r != nil {
 			l.n.table.Add(r)
 			l.releases[b.Release].State = ReleaseReady
+			l.compiled[b.Release] = r
 		}
 	}
 	wake(l.work)
@@ -189,6 +191,7 @@ func (l *library) want(digests []quoin.Hash) {
 			wake(l.nudge)
 		}
 	}
+	l.name()
 }
 
 // receive takes a peer's message.
@@ -198,7 +201,8 @@ func (l *library) receive(from transport.Key, message []byte) {
 		digest := quoin.Hash(message[1:])
 		l.mu.Lock()
 		r := l.releases[digest]
-		ok := r != nil && r.State != ReleaseWanted && r.State != ReleaseRefused && l.answered[from] < answersPerPeer
+		// Where governance names it, others must see for themselves what is wrong with a refused one.
+		ok := r != nil && r.State != ReleaseWanted && (r.State != ReleaseRefused || l.named[digest]) && l.answered[from] < answersPerPeer
 		if ok {
 			l.answered[from]++
 		}

@@ -15,7 +15,6 @@ import (
 	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
-	"quoin.dev/quoin/plugin/wasmtest"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/transport"
 )
@@ -124,15 +123,8 @@ func TestAddedReleaseIsCompiledAndKept(t *testing.T) {
 // TestRefusedReleaseIsCompiledOnce: a release whose initialisation traps passes the static check. That no
 // node can accept it is remembered, here and over a restart.
 func TestRefusedReleaseIsCompiledOnce(t *testing.T) {
-	m := wasmtest.Guest(1)
-	m.Func("_initialize", nil, nil, nil, wasmtest.Op(0x00))
-	m.Func("leader.v1", nil, wasmtest.Types(wasmtest.I32), nil, wasmtest.I32Const(0))
-	file, err := plugin.Embed(m.Bytes(), &plugin.Manifest{Name: "stillborn", Version: "1.0.0", Sequence: 1, Author: authorKey(),
-		Hooks: []string{"leader.v1"}, FuelMax: 1_000_000, PagesMax: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, file := sign(t, file)
+	file := stillbornRelease(t)
+	digest := plugin.Digest(file)
 	w := newNetworkOf(t, 1, func(w *network) { w.plugins.Compile = compileIn(t, "work") })
 	refused := func(r ReleaseStatus) bool {
 		return r.State == ReleaseRefused && strings.Contains(r.Reason, "initialisation failed")

@@ -27,6 +27,7 @@ type task struct {
 	do         func(*replica.Replica)
 	release    *plugin.Release // for the table
 	second     *plugin.Release // for the table, when there is doubt
+	call       *replica.DryCall
 }
 
 // loop is the goroutine that owns the replica.
@@ -151,6 +152,12 @@ func (l *loop) step(t task) {
 	case t.second != nil:
 		l.n.table.AddSecond(t.second)
 		return
+	case t.call != nil:
+		answer, err := t.call.Call(l.n.table)
+		if err != nil {
+			return // it is owed still
+		}
+		t.input = answer
 	}
 	before := len(l.out.Admissions)
 	l.r.Step(quoin.Time(l.n.c.Lab.now().UnixMilli()), t.input, &l.out)
@@ -188,6 +195,9 @@ func (l *loop) meet() bool {
 	}
 	if o.Releases != nil {
 		l.n.library.want(o.Releases)
+	}
+	if o.DryCalls != nil {
+		l.n.library.owe(o.DryCalls)
 	}
 	for i := range o.Events {
 		l.event(&o.Events[i])

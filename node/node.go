@@ -164,7 +164,7 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.sampler = newSampler(n)
 	n.table.Observe(n.sampler)
 	rc := replica.Config{Genesis: n.c.Genesis, Signer: signer, Store: n.store, State: state.Options{CacheBytes: n.c.CacheBytes},
-		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool}
+		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool, DryCalls: true}
 	if n.c.Replica != nil {
 		n.c.Replica(&rc)
 	}
