@@ -59,6 +59,8 @@ func (e *Entry) Concerns(n governance.ProposalNumber) bool {
 	return false
 }
 
+const kindDecision = "decision"
+
 // describe says what an event is about to do to a state.
 func describe(env governance.Environment, s governance.State, e *governance.AuditEvent, number uint64) *Entry {
 	entry := &Entry{Number: number, Height: e.Height}
@@ -66,7 +68,7 @@ func describe(env governance.Environment, s governance.State, e *governance.Audi
 	case governance.AuditCommand:
 		entry.command(s, e)
 	case governance.AuditDecision:
-		entry.Kind = "decision"
+		entry.Kind = kindDecision
 		entry.decision(governance.Decide(env, s, e.Height))
 	case governance.AuditFault:
 		entry.Kind = "fault"

@@ -176,17 +176,28 @@ func (c *Chain) prove(key []byte, whole bool) []byte {
 // Export writes the events that w does not have yet, under one checkpoint.
 func (c *Chain) Export(w *audit.Writer) {
 	c.t.Helper()
+	c.must(c.export(w))
+}
+
+func (c *Chain) export(w *audit.Writer) error {
 	for _, h := range c.handovers[min(len(c.handovers), int(w.Epoch())-1):] {
-		if h.certificate.Checkpoint.Height < c.height {
-			c.must(w.Handover(h.certificate, h.proof))
+		if h.certificate.Checkpoint.Height == c.height {
+			break // nothing is certified by the next epoch yet
+		}
+		if err := w.Handover(h.certificate, h.proof); err != nil {
+			return err
 		}
 	}
-	c.must(w.Checkpoint(c.Certificate(), c.prove(governance.AuditChainKey(), true)))
+	if err := w.Checkpoint(c.Certificate(), c.prove(governance.AuditChainKey(), true)); err != nil {
+		return err
+	}
 	for n, more := w.Next(); more; n, more = w.Next() {
 		b, _ := c.Now().Get(governance.EventKey(n))
-		_, err := w.Event(b, c.prove(governance.EventKey(n), false))
-		c.must(err)
+		if _, err := w.Event(b, c.prove(governance.EventKey(n), false)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // Write writes a history that grows with the chain: one checkpoint for each of the numbers of events.

@@ -1,0 +1,108 @@
+package audit_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance/audit"
+	"quoin.dev/quoin/governance/audit/audittest"
+)
+
+var (
+	flips = flag.Int("flips", 500, "how many files with flipped bits are verified")
+	seed  = flag.Uint64("seed", 1, "of the flipped bits")
+)
+
+// Whatever bit of a file is flipped, its line is refused, and so the event is known by its number.
+func TestNoBitOfAFileMayBeFlipped(t *testing.T) {
+	c, file := history(t, "acme", 20, 40, 60)
+	b := read(t, file)
+	rng := rand.New(rand.NewPCG(*seed, 0))
+	o := options(c)
+	for range *flips {
+		at, bit := rng.IntN(len(file)), rng.IntN(8)
+		if rng.IntN(4) == 0 { // most of a file is proofs, and what people read is short
+			at = indexOfWords(rng, b)
+		}
+		tampered := slices.Clone(file)
+		tampered[at] ^= 1 << bit
+		_, err := audit.Verify(bytes.NewReader(tampered), o, nil)
+		line := 1 + bytes.Count(file[:at], []byte("\n"))
+		event := uint64(1 + slices.Index(b.events, line-1)) // 0 if the line is none
+		var f *audit.Fault
+		switch {
+		case !errors.As(err, &f):
+			t.Errorf("bit %d of byte %d (line %d): %v", bit, at, line, err)
+		case f.Line != uint64(line) && at != len(file)-1, event != 0 && f.Event != event:
+			t.Errorf("bit %d of byte %d is in line %d, event %d: %v", bit, at, line, event, err)
+		default:
+			continue
+		}
+		t.Fatalf("replay: go test ./governance/audit -run TestNoBitOfAFileMayBeFlipped -seed %d -flips %d", *seed, *flips)
+	}
+}
+
+// indexOfWords returns a place in what an event's line says for people.
+func indexOfWords(rng *rand.Rand, b *book) int {
+	place := b.events[rng.IntN(len(b.events))]
+	at := 0
+	for _, line := range b.lines[:place] {
+		at += len(line) + 1
+	}
+	return at + rng.IntN(bytes.Index(b.lines[place], []byte(`"bytes"`)))
+}
+
+func TestTenThousandEvents(t *testing.T) {
+	c, file := history(t, "acme", 4_000, 8_000, 10_000)
+	visited := uint64(0)
+	s, err := audit.Verify(bytes.NewReader(file), options(c), func(*audit.Entry) error {
+		visited++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Events < 10_000 || visited != s.Events || s.Epochs < 500 {
+		t.Errorf("%d events, %d of them visited, %d epochs", s.Events, visited, s.Epochs)
+	}
+}
+
+// FuzzLine wants that in any place of a history nothing is accepted but the line that was written there,
+// or one that ends nothing and alters nothing: a checkpoint that was there before.
+func FuzzLine(f *testing.F) {
+	c := audittest.New(f, "acme", execution.Environment())
+	o := options(c)
+	var file bytes.Buffer
+	c.Write(&file, o, 8, 16)
+	b := read(f, file.Bytes())
+	for place, line := range b.lines {
+		f.Add(uint8(place), line)
+	}
+	f.Add(uint8(3), []byte(`{"line":"event",`))
+	f.Fuzz(func(t *testing.T, place uint8, line []byte) {
+		n := int(place) % len(b.lines)
+		v := audit.NewVerifier(o)
+		for _, before := range b.lines[:n] {
+			if _, err := v.Line(before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := v.Line(line)
+		var fault *audit.Fault
+		switch {
+		case err != nil && !errors.As(err, &fault):
+			t.Fatal(err)
+		case err != nil && (fault.Line != uint64(n+1) || fault.Why == "" || !slices.Contains(audit.Codes(), fault.Code)):
+			t.Fatalf("line %d: %+v", n+1, fault)
+		case err == nil && !bytes.Equal(line, b.lines[n]) && !bytes.HasPrefix(line, []byte(`{"line":"checkpoint"`)):
+			t.Fatalf("accepted %q", line)
+		case err == nil && !slices.ContainsFunc(b.lines, func(x []byte) bool { return bytes.Equal(x, line) }):
+			t.Fatalf("accepted a checkpoint that nobody wrote: %q", line)
+		}
+	})
+}
