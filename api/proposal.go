@@ -124,9 +124,9 @@ func (x *proposals) whole(p *governance.Proposal) *quoinv1.Proposal {
 	x.addValidators(m, p)
 	switch p.Subject {
 	case governance.SubjectRelease:
-		m.Release = &quoinv1.ReleaseFacts{Digest: p.Release.Digest[:], Sequence: p.Release.Sequence, EndOfLife: uint64(p.Release.EndOfLife), Size: p.Release.Size, Author: p.Release.Author[:]}
+		m.ReleaseFacts = &quoinv1.ReleaseFacts{Digest: p.Release.Digest[:], Sequence: p.Release.Sequence, EndOfLife: uint64(p.Release.EndOfLife), Size: p.Release.Size, Author: p.Release.Author[:]}
 		if a, ok := governance.MemberOf(x.state, p.Release.Author); ok {
-			m.Release.AuthorName, m.Release.AuthorOrganisation = a.Name, a.Organisation
+			m.ReleaseFacts.AuthorName, m.ReleaseFacts.AuthorOrganisation = a.Name, a.Organisation
 		}
 	case governance.SubjectParameters:
 		before := x.now.Parameters
@@ -155,12 +155,12 @@ func (x *proposals) addPeople(m *quoinv1.Proposal, p *governance.Proposal) {
 	for i := range x.now.Members {
 		who := &x.now.Members[i]
 		standing := governance.StandingOf(x.state, who)
-		if v, ok := governance.ReadReview(x.state, p, who.Name); ok {
+		if v, ok := governance.ReadReview(x.state, p, who); ok {
 			m.Reviews = append(m.Reviews, &quoinv1.Review{Member: who.Name, Organisation: who.Organisation, Approves: v.Approves,
 				Counts: !governance.IsOwn(x.state, p, who) && standing != governance.StandingDisabled && who.Roles.Has(quoin.RoleApprover), Note: v.Note, Height: uint64(v.At)})
 		}
 		for _, kind := range []governance.EvidenceKind{governance.EvidenceSecurity, governance.EvidenceBenchmark} {
-			e, ok := governance.ReadEvidence(x.state, p, kind, who.Name)
+			e, ok := governance.ReadEvidence(x.state, p, kind, who)
 			if !ok {
 				continue
 			}

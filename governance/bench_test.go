@@ -25,37 +25,68 @@ func benchState(b *testing.B, validators int) (Environment, memory, []quoin.Vali
 	return testEnvironment(), s, members
 }
 
-func mustApply(b *testing.B, env Environment, s State, h quoin.Height, who quoin.PublicKey, payload []byte) {
-	if x := Apply(env, s, h, who, payload); x.Code != 0 {
-		b.Fatalf("%s", Code(x.Code))
+func mustApply(t testing.TB, env Environment, s State, h quoin.Height, who quoin.PublicKey, c Command) {
+	t.Helper()
+	if x := Apply(env, s, h, who, Encode(c)); x.Code != 0 {
+		t.Fatalf("%T: %s", c, Code(x.Code))
+	}
+}
+
+var roundRobin = NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1})
+
+// schedule brings a proposal to be scheduled at a height, with everybody ready.
+func schedule(t testing.TB, env Environment, s State, n ProposalNumber, at quoin.Height, validators []quoin.Validator) {
+	t.Helper()
+	for _, v := range validators {
+		if p, _ := ReadProposal(s, n); p.Status == StatusProposed {
+			mustApply(t, env, s, 1, v.Key, Precheck{Proposal: n})
+		}
+	}
+	mustApply(t, env, s, 1, key("bea"), Approve{Proposal: n})
+	mustApply(t, env, s, 1, key("bob"), Approve{Proposal: n})
+	mustApply(t, env, s, 1, key("ann"), Schedule{n, at})
+	for _, v := range validators {
+		mustApply(t, env, s, 1, v.Key, Ready{n})
 	}
 }
 
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{4, 100} {
-		env, s, members := benchState(b, n)
-		propose := Encode(NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1}))
-		mustApply(b, env, s, 1, key("ann"), propose)
 		b.Run(fmt.Sprintf("ready/validators=%d", n), func(b *testing.B) {
-			payload := Encode(Ready{1})
+			env, s, members := benchState(b, n)
+			mustApply(b, env, s, 1, key("ann"), roundRobin)
+			schedule(b, env, s, 1, 9, members)
 			b.ReportAllocs()
 			for b.Loop() {
-				mustApply(b, env, s, 1, members[0].Key, payload)
+				mustApply(b, env, s, 1, members[0].Key, Ready{1})
 			}
 		})
 		b.Run(fmt.Sprintf("propose+cancel/validators=%d", n), func(b *testing.B) {
 			env, s, _ := benchState(b, n)
-			release := testRelease(&env, "aud", "fast", "1", 1)
-			payload := Encode(NewRelease(release, quoin.Binding{Hook: "leader.v1", FuelMax: 1000}))
+			release := NewRelease(testRelease(&env, "aud", "fast", "1", 1), quoin.Binding{Hook: "leader.v1", FuelMax: 1000})
 			b.ReportAllocs()
 			i := ProposalNumber(0)
 			for b.Loop() {
 				i++
-				mustApply(b, env, s, 1, key("ann"), payload)
-				mustApply(b, env, s, 1, key("ann"), Encode(Cancel{i}))
+				mustApply(b, env, s, 1, key("ann"), release)
+				mustApply(b, env, s, 1, key("ann"), Cancel{Proposal: i})
+			}
+		})
+		b.Run(fmt.Sprintf("approve/validators=%d", n), func(b *testing.B) {
+			env, s, members := benchState(b, n)
+			mustApply(b, env, s, 1, key("ann"), roundRobin)
+			schedule(b, env, s, 1, 9, members)
+			p, _ := ReadProposal(s, 1)
+			p.Status = StatusPrechecked
+			b.ReportAllocs()
+			for b.Loop() {
+				putProposal(s, &p)
+				s.Delete(ReviewKey(&p, key("bob")))
+				mustApply(b, env, s, 1, key("bob"), Approve{Proposal: 1})
 			}
 		})
 		b.Run(fmt.Sprintf("garbage/validators=%d", n), func(b *testing.B) {
+			env, s, members := benchState(b, n)
 			payload := make([]byte, 1024)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -72,20 +103,15 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(fmt.Sprintf("nothing/validators=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Enact(s, Decide(s, 7))
+				Enact(s, Decide(env, s, 7))
 			}
 		})
-		mustApply(b, env, s, 1, key("ann"), Encode(NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1})))
-		mustApply(b, env, s, 1, key("bea"), Encode(Approve{1, 0}))
-		mustApply(b, env, s, 1, key("bob"), Encode(Approve{1, 0}))
-		mustApply(b, env, s, 1, key("ann"), Encode(Schedule{1, 9}))
-		for _, m := range members {
-			mustApply(b, env, s, 1, m.Key, Encode(Ready{1}))
-		}
+		mustApply(b, env, s, 1, key("ann"), roundRobin)
+		schedule(b, env, s, 1, 9, members)
 		b.Run(fmt.Sprintf("one/validators=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, changed := Boundary(s, 9); !changed {
+				if _, changed := Boundary(env, s, 9); !changed {
 					b.Fatal("nothing due")
 				}
 			}

@@ -102,9 +102,9 @@ func countReviews(s State, c *quoin.Configuration, p *Proposal, flaws Flaws) rev
 		if isOwn(s, p, m) && !flaws.AuthorApproves {
 			return
 		}
-		v, ok := ReadReview(s, p, m.Name)
+		v, ok := ReadReview(s, p, m)
 		if flaws.OldApprovals && !ok {
-			v, ok = ReadReview(s, &Proposal{Number: p.Number - 1, Round: 1}, m.Name)
+			v, ok = ReadReview(s, &Proposal{Number: p.Number - 1, Round: 1}, m)
 		}
 		switch {
 		case !ok:
@@ -131,7 +131,7 @@ func countEvidence(s State, c *quoin.Configuration, h quoin.Height, p *Proposal,
 		if isOwn(s, p, m) {
 			return
 		}
-		if e, ok := ReadEvidence(s, p, EvidenceSecurity, m.Name); ok {
+		if e, ok := ReadEvidence(s, p, EvidenceSecurity, m); ok {
 			if f.Security == nil {
 				f.Security = &policy.Security{}
 			}
@@ -139,7 +139,7 @@ func countEvidence(s State, c *quoin.Configuration, h quoin.Height, p *Proposal,
 				add(e.Result, &f.Security.Passed, &f.Security.Failed)
 			}
 		}
-		if e, ok := ReadEvidence(s, p, EvidenceBenchmark, m.Name); ok {
+		if e, ok := ReadEvidence(s, p, EvidenceBenchmark, m); ok {
 			if f.Benchmark == nil {
 				f.Benchmark = &policy.Benchmark{}
 			}

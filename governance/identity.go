@@ -129,7 +129,7 @@ func (x *execution) revoke(c Revoke) Code {
 		return LastApprover
 	}
 	if !own {
-		key := RevocationKey(c.Key, by.Name)
+		key := RevocationKey(c.Key, rootOf(x.state, by.Key))
 		if _, counted := x.state.Get(key); counted {
 			return AlreadyCounted
 		}
@@ -166,7 +166,7 @@ func (x *execution) revokers(key quoin.PublicKey, target string) int {
 		if m.Name == target || !m.Roles.Has(quoin.RoleApprover) && !m.Roles.Has(quoin.RoleResponder) {
 			continue
 		}
-		if _, voice := x.state.Get(RevocationKey(key, m.Name)); voice && !disabled(x.state, m.Key) {
+		if _, voice := x.state.Get(RevocationKey(key, rootOf(x.state, m.Key))); voice && !disabled(x.state, m.Key) {
 			count++
 		}
 	}

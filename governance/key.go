@@ -15,12 +15,16 @@ func ReleaseKey(digest quoin.Hash) []byte { return []byte("release/" + digest.St
 // ProposalKey is the key of a proposal.
 func ProposalKey(n ProposalNumber) []byte { return numbered("proposal/", n) }
 
-// ReviewKey is the key of a member's approval or rejection of a proposal in a round.
-func ReviewKey(p *Proposal, member string) []byte { return append(roundKey("review/", p), member...) }
+// ReviewKey is the key of a member's approval or rejection of a proposal in a round. Like every voice of a
+// member it is kept under the root of the member's keys: it outlives rotations, and it is not that of
+// whoever gets the name next.
+func ReviewKey(p *Proposal, root quoin.PublicKey) []byte {
+	return append(roundKey("review/", p), root.String()...)
+}
 
 // EvidenceKey is the key of an assessor's evidence of a kind about a proposal.
-func EvidenceKey(p *Proposal, kind EvidenceKind, member string) []byte {
-	return append(append(roundKey("evidence/"+kind.String()+"/", p)), member...)
+func EvidenceKey(p *Proposal, kind EvidenceKind, root quoin.PublicKey) []byte {
+	return append(append(roundKey("evidence/"+kind.String()+"/", p)), root.String()...)
 }
 
 // PrecheckKey is the key of a validator's precheck of a proposal in a round.
@@ -55,8 +59,8 @@ func RollbackKey(slot string, from HistoryNumber, validator quoin.PublicKey) []b
 }
 
 // LiftKey is the key of an approver's voice for lifting the suspension that began at a height.
-func LiftKey(namespace string, since quoin.Height, member string) []byte {
-	return append(append(numbered("lift/"+namespace+"/", since), '/'), member...)
+func LiftKey(namespace string, since quoin.Height, root quoin.PublicKey) []byte {
+	return append(append(numbered("lift/"+namespace+"/", since), '/'), root.String()...)
 }
 
 // ScheduleKey is the key of what is due at a height.
@@ -92,8 +96,8 @@ func RotatedKey(key quoin.PublicKey) []byte { return []byte("rotated/" + key.Str
 func DisabledKey(root quoin.PublicKey) []byte { return []byte("disabled/" + root.String()) }
 
 // RevocationKey is the key of a member's voice for revoking a key.
-func RevocationKey(key quoin.PublicKey, member string) []byte {
-	return []byte("revocation/" + key.String() + "/" + member)
+func RevocationKey(key quoin.PublicKey, root quoin.PublicKey) []byte {
+	return []byte("revocation/" + key.String() + "/" + root.String())
 }
 
 // AuditKey is the key of the audit chain's state when an epoch began.

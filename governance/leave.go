@@ -74,7 +74,7 @@ func (x *execution) lift(c Lift) Code {
 	if !ok {
 		return NotSuspended
 	}
-	key := LiftKey(c.Namespace, suspension.Height, m.Name)
+	key := LiftKey(c.Namespace, suspension.Height, rootOf(x.state, m.Key))
 	if _, counted := x.state.Get(key); counted {
 		return AlreadyCounted
 	}
@@ -82,7 +82,7 @@ func (x *execution) lift(c Lift) Code {
 	count, all := 0, 0
 	active(x.state, &x.configuration, quoin.RoleApprover, func(m *quoin.Member) {
 		all++
-		if _, ok := x.state.Get(LiftKey(c.Namespace, suspension.Height, m.Name)); ok {
+		if _, ok := x.state.Get(LiftKey(c.Namespace, suspension.Height, rootOf(x.state, m.Key))); ok {
 			count++
 		}
 	})

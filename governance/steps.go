@@ -81,10 +81,10 @@ func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
 		return OwnProposal
 	}
 	v := Review{Approves: k == KindApprove, At: x.height, Note: note}
-	if old, ok := ReadReview(x.state, &p, m.Name); ok && old.Approves == v.Approves {
+	if old, ok := ReadReview(x.state, &p, m); ok && old.Approves == v.Approves {
 		return AlreadyCounted
 	}
-	putReview(x.state, ReviewKey(&p, m.Name), &v)
+	putReview(x.state, ReviewKey(&p, rootOf(x.state, m.Key)), &v)
 	switch {
 	case v.Approves && p.Status == StatusPrechecked:
 		if approved(x.env, x.state, &x.configuration, x.height, &p) {
@@ -117,7 +117,7 @@ func (x *execution) attest(c Attest) Code {
 	case c.Until < x.height:
 		return EvidenceExpired
 	}
-	putEvidence(x.state, EvidenceKey(&p, c.Evidence, m.Name), &Evidence{c.Result, c.Digest, x.height, c.Until, c.Note})
+	putEvidence(x.state, EvidenceKey(&p, c.Evidence, rootOf(x.state, m.Key)), &Evidence{c.Result, c.Digest, x.height, c.Until, c.Note})
 	return OK
 }
 

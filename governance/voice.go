@@ -19,8 +19,8 @@ func putReview(s State, key []byte, v *Review) {
 }
 
 // ReadReview returns a member's newest word on a proposal in its present round.
-func ReadReview(s State, p *Proposal, member string) (Review, bool) {
-	return load(s, ReviewKey(p, member), readReview)
+func ReadReview(s State, p *Proposal, m *quoin.Member) (Review, bool) {
+	return load(s, ReviewKey(p, rootOf(s, m.Key)), readReview)
 }
 
 func readReview(r *canonical.Reader) Review { return Review{r.Bool(), readHeight(r), readNote(r)} }
@@ -37,8 +37,8 @@ func putEvidence(s State, key []byte, e *Evidence) {
 }
 
 // ReadEvidence returns an assessor's newest evidence of a kind about a proposal.
-func ReadEvidence(s State, p *Proposal, kind EvidenceKind, member string) (Evidence, bool) {
-	return load(s, EvidenceKey(p, kind, member), func(r *canonical.Reader) Evidence {
+func ReadEvidence(s State, p *Proposal, kind EvidenceKind, m *quoin.Member) (Evidence, bool) {
+	return load(s, EvidenceKey(p, kind, rootOf(s, m.Key)), func(r *canonical.Reader) Evidence {
 		e := Evidence{Result: EvidenceResult(r.Byte())}
 		r.Copy(e.Digest[:])
 		e.At, e.Until, e.Note = readHeight(r), readHeight(r), readNote(r)

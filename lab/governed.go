@@ -47,7 +47,7 @@ func (g *governed) proposal(n *node, k governance.State, c *quoin.Configuration,
 			continue
 		}
 		approvers++
-		if v, ok := governance.ReadReview(k, p, m.Name); !ok || !v.Approves {
+		if v, ok := governance.ReadReview(k, p, &m); !ok || !v.Approves {
 			continue
 		}
 		approvals++
