@@ -180,6 +180,7 @@ func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
 	suspended, known := o.suspended[namespace]
 	if !known {
 		_, suspended = governance.Suspended(kernel, namespace)
+		suspended = suspended || unmigrated(kernel, o.Block.Header().Epoch, namespace)
 		o.suspended[namespace] = suspended
 	}
 	return suspended

@@ -59,7 +59,7 @@ var ErrNoMachine = errors.New("no machine serves this namespace")
 // Codes of results that the kernel itself gives to a machine's transaction, beside the faults.
 const (
 	ResultNoMachine = quoin.ResultFault + 1024 // no machine serves the namespace
-	ResultSuspended = quoin.ResultFault + 1025 // the namespace is suspended
+	ResultSuspended = quoin.ResultFault + 1025 // the namespace is suspended, or waits for its machine to go
 	ResultWrites    = quoin.ResultFault + 1026 // the machines of the block have written too much
 	// ResultValidation says that the namespace's validation refused the transaction; the output is
 	// its code (4 bytes, big-endian).
@@ -272,6 +272,7 @@ func (x *Executor) run(o *Outcome) (err error) {
 	kernel := &kernelState{overlay: o.overlay}
 	watched := governance.Watched(kernel, h.Height)
 	o.undo = x.beginUndo(kernel, watched)
+	starting := x.starts(kernel, h.Height)
 	o.suspended = map[string]bool{}
 	x.watch(o, kernel, watched)
 	change := x.flaws.Governance.Decide(x.c.Environment, kernel, h.Height) // on the state after the block before
@@ -287,6 +288,9 @@ func (x *Executor) run(o *Outcome) (err error) {
 	before := x.newWorld(on, func(key []byte) ([]byte, bool, error) { return o.overlay.Get(quoin.KernelNamespace, key) })
 	past := ancestorOf(&before.before)
 	kernel.Put(pastKey(before.before.Height), past.Append(nil))
+	if err := x.migrations(o, kernel, before, starting); err != nil {
+		return err
+	}
 	verdicts, err := x.validations(o, kernel, before)
 	if err != nil {
 		return err

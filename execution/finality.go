@@ -90,10 +90,10 @@ type FaultKind string
 const (
 	LeaderFault   FaultKind = "leader-fault"
 	FinalityFault FaultKind = "finality-fault"
-	BatchFault    FaultKind = "batch-fault" // it does not count towards quarantine
-	TrialFault    FaultKind = "trial-fault" // of a machine on trial, at a client's transaction
-	UndoFault     FaultKind = "undo-fault"  // a trial changed more keys than are kept; there is no Fault
-	MigrateFault  FaultKind = "migrate-fault"
+	BatchFault    FaultKind = "batch-fault"   // it does not count towards quarantine
+	TrialFault    FaultKind = "trial-fault"   // of a machine on trial, at a client's transaction
+	UndoFault     FaultKind = "undo-fault"    // a trial changed more keys than are kept; there is no Fault
+	MigrateFault  FaultKind = "migrate-fault" // a machine did not bring its namespace over
 )
 
 // SlotFault is a fault that no client's input caused, or a defect of what is on trial.

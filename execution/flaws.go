@@ -27,6 +27,7 @@ type Flaws struct {
 	Blind              bool // nothing is compared
 	ComparisonLeaks    bool // what is written beside a machine is written for good
 	UndoForgetsDeletes bool // keys that a trial deletes stay deleted
+	HalfMigrations     bool // what a migration wrote before it failed stays
 	Ledger             ledger.Flaws
 	Governance         governance.Flaws
 }

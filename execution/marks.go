@@ -53,6 +53,8 @@ const (
 	markUndoFull
 	markUndoConfirmed
 	markUndoRestores
+	markMigrates
+	markMigrationFails
 )
 
 var marks = [...]mark.Mark{
@@ -98,6 +100,8 @@ var marks = [...]mark.Mark{
 	markUndoFull:          {Name: "execution/undo-full", Kind: mark.Reachable, Says: "a trial has changed more keys than are kept: in no world of the lab"},
 	markUndoConfirmed:     {Name: "execution/undo-confirmed", Kind: mark.Reachable, Says: "a confirmed trial's namespace stays as it is: in no world of the lab"},
 	markUndoRestores:      {Name: "execution/undo-restores", Kind: mark.Reachable, Says: "a trial's namespace is as it was before: in no world of the lab"},
+	markMigrates:          {Name: "execution/migrates", Kind: mark.Reachable, Says: "a machine brings its namespace over: in no world of the lab"},
+	markMigrationFails:    {Name: "execution/migration-fails", Kind: mark.Reachable, Says: "a machine does not bring its namespace over, and nothing of it stays: in no world of the lab"},
 }
 
 var fates = [...]*mark.Mark{

@@ -36,7 +36,9 @@ type Operation struct {
 	Name     string // the function that a module exports for it: "machine.v1.apply"
 	ReadOnly bool   // the host refuses writes to the state
 	Stateful bool   // the host offers a state at all
-	Batch    bool   // see Definition.Batch; a module need not export it
+	Batch    bool   // see Definition.Batch
+	Optional bool   // a module need not export it
+	Calls    uint64 // it has the fuel of so many calls of the hook
 	Request  Layout
 	Response Layout
 }
@@ -86,6 +88,7 @@ func Define[Request, Response any, Q message[Request], S message[Response]](name
 			Name:     export,
 			ReadOnly: state != writes,
 			Stateful: state != stateless,
+			Calls:    1,
 			Request:  Q(&q).Layout(),
 			Response: S(&s).Layout(),
 		},
@@ -100,7 +103,14 @@ func Define[Request, Response any, Q message[Request], S message[Response]](name
 // the same: the guest asks batch_next whether there is another request until there is none, and
 // after each yes gets the request by input and gives the response by output.
 func (d Definition[Request, Response]) Batch(operation string) Definition[Request, Response] {
-	d.Name, d.Operation.Batch = d.Hook+"."+operation, true
+	d.Name, d.Operation.Batch, d.Optional = d.Hook+"."+operation, true, true
+	return d
+}
+
+// Once returns an operation that few modules export and the host asks for once, with the fuel of so many
+// calls.
+func (d Definition[Request, Response]) Once(calls uint64) Definition[Request, Response] {
+	d.Optional, d.Calls = true, calls
 	return d
 }
 

@@ -64,6 +64,10 @@ func samples(t testing.TB) map[string][]byte {
 	add("machine.v1.apply.request", b, err)
 	b, err = (&ApplyResponse{Code: 9, Output: []byte("out")}).Append(nil)
 	add("machine.v1.apply.response", b, err)
+	b, err = (&MigrateRequest{Height: 8, Time: 5, From: [32]byte{6, 31: 7}, Params: []byte("p")}).Append(nil)
+	add("machine.v1.migrate.request", b, err)
+	b, err = (&MigrateResponse{Code: 0x01020304}).Append(nil)
+	add("machine.v1.migrate.response", b, err)
 	b, err = (&QueryRequest{Height: 8, Time: 5, Payload: []byte("key"), Params: []byte("p")}).Append(nil)
 	add("machine.v1.query.request", b, err)
 	b, err = (&QueryResponse{Code: 1, Output: []byte("answer")}).Append(nil)
@@ -143,7 +147,9 @@ func TestContractPages(t *testing.T) {
 		var b strings.Builder
 		fmt.Fprintf(&b, "%s%s\n## Layouts\n\nMost fuel of a call: %d. Class %s. Exports:\n\n", head, mark, h.FuelMax, h.Class)
 		for _, o := range h.Operations {
-			if o.Batch {
+			if !o.Batch && o.Optional {
+				fmt.Fprintf(&b, "- `%s`, optional, with the fuel of %d calls\n", o.Name, o.Calls)
+			} else if o.Batch {
 				fmt.Fprintf(&b, "- `%s`, optional: the same messages, many in one call\n", o.Name)
 			} else {
 				fmt.Fprintf(&b, "- `%s`\n", o.Name)
@@ -184,6 +190,8 @@ var decoders = []struct {
 	{"leader.v1.response", again(Lead.decodeResponse, Lead.encodeResponse)},
 	{"machine.v1.apply.request", again(Apply.decodeRequest, Apply.encodeRequest)},
 	{"machine.v1.apply.response", again(Apply.decodeResponse, Apply.encodeResponse)},
+	{"machine.v1.migrate.request", again(Migrate.decodeRequest, Migrate.encodeRequest)},
+	{"machine.v1.migrate.response", again(Migrate.decodeResponse, Migrate.encodeResponse)},
 	{"machine.v1.query.request", again(Query.decodeRequest, Query.encodeRequest)},
 	{"machine.v1.query.response", again(Query.decodeResponse, Query.encodeResponse)},
 	{"validation.v1.validate.request", again(Validate.decodeRequest, Validate.encodeRequest)},
@@ -331,6 +339,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for name, m := range map[string]interface{ Append([]byte) ([]byte, error) }{
 		"payload":      &ApplyRequest{Payload: make([]byte, PayloadMax+1)},
+		"migration":    &MigrateRequest{Params: make([]byte, ParamsMax+1)},
 		"params":       &QueryRequest{Params: make([]byte, ParamsMax+1)},
 		"apply output": &ApplyResponse{Output: make([]byte, ApplyOutputMax+1)},
 		"query output": &QueryResponse{Output: make([]byte, QueryOutputMax+1)},

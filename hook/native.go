@@ -23,6 +23,12 @@ type MachinePlugin interface {
 	Query(r *QueryRequest, state Reader) QueryResponse
 }
 
+// Migrator is a MachinePlugin that can bring over what another one left: machine.v1.migrate.
+type Migrator interface {
+	// Migrate brings the whole namespace over, or gives a code other than 0. What it emits is lost.
+	Migrate(r *MigrateRequest, state Access) MigrateResponse
+}
+
 // ValidationPlugin serves validation.v1. It is called for one request at a time and must depend on
 // nothing but the request and the state it is given, which is that after the block before.
 type ValidationPlugin interface {

@@ -10,6 +10,8 @@ var (
 	Apply = Define[ApplyRequest, ApplyResponse]("machine", 1, "apply", writes)
 	// ApplyBatch applies transactions that follow one another in a block.
 	ApplyBatch = Apply.Batch("apply_batch")
+	// Migrate brings the plugin's namespace over from what served it before.
+	Migrate = Define[MigrateRequest, MigrateResponse]("machine", 1, "migrate", writes).Once(MigrateCalls)
 	// Query answers a question about the plugin's namespace.
 	Query = Define[QueryRequest, QueryResponse]("machine", 1, "query", reads)
 	// Validate accepts or refuses one transaction.
@@ -37,7 +39,7 @@ var (
 	// Machine is machine.v1: what transactions of a namespace do to its state.
 	Machine = Hook{Name: Apply.Hook, SinceNode: 1, SinceEngine: 1, Class: ClassDeterministic, Namespaced: true, FuelMax: 10_000_000,
 		Purpose:    "what the transactions of a namespace do to its state",
-		Operations: []Operation{Apply.Operation, ApplyBatch.Operation, Query.Operation}}
+		Operations: []Operation{Apply.Operation, ApplyBatch.Operation, Migrate.Operation, Query.Operation}}
 	// Pacemaker is pacemaker.v1: how long a node waits for a view.
 	Pacemaker = Hook{Name: Timeout.Hook, SinceNode: 2, SinceEngine: 2, Class: ClassNode, FuelMax: 1_000_000, Fallback: "exponential",
 		Purpose:    "how long a node waits before it gives up a view",

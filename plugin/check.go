@@ -218,7 +218,7 @@ func (c *checked) exports() *Refusal {
 		return refuse(CodeExport, -1, "the marker %q is missing; export a function of that name without parameters and results", abiExport)
 	}
 	for _, o := range operations {
-		if _, missing := needed[o.Name]; missing && !o.Batch {
+		if _, missing := needed[o.Name]; missing && !o.Optional {
 			return refuse(CodeExport, -1, "the manifest names the hook %q, but the module does not export %q", o.Hook, o.Name)
 		}
 	}

@@ -69,7 +69,7 @@ func Compatible(builtins []Builtin) Compatibility {
 			case o.Stateful:
 				state = "write"
 			}
-			s.Operations = append(s.Operations, OperationSupport{o.Name, o.Batch, state, o.Request.Max, o.Response.Max})
+			s.Operations = append(s.Operations, OperationSupport{o.Name, o.Optional, state, o.Request.Max, o.Response.Max})
 		}
 		c.Hooks = append(c.Hooks, s)
 	}

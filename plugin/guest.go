@@ -26,7 +26,7 @@ func (t *Table) prepare(h *hook.Hook, o hook.Operation, b *quoin.Binding, sc sce
 		return nil, 0, hook.FaultNone, t.Ready(b)
 	}
 	m := g.release.Manifest()
-	fuel = fuelLimit(h, b, m)
+	fuel = o.Calls * fuelLimit(h, b, m)
 	if !m.Serves(o.Hook) {
 		return nil, fuel, hook.FaultMissing, nil
 	}

@@ -99,6 +99,9 @@ func (r *Release) batches(hookName string) bool {
 	return slices.ContainsFunc(h.Operations, func(o hook.Operation) bool { return o.Batch && slices.Contains(r.report.Exports, o.Name) })
 }
 
+// Migrates reports whether the module exports machine.v1.migrate.
+func (r *Release) Migrates() bool { return slices.Contains(r.report.Exports, hook.Migrate.Name) }
+
 // Close frees the code. Tables that still have the release must have dropped it before.
 func (r *Release) Close() error { return r.compiled.Close(context.Background()) }
 

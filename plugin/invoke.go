@@ -27,7 +27,7 @@ func invoke[Q, S any, R interface {
 		}
 	}()
 	if b.Release.IsZero() {
-		limit := fuelLimit(h, b, nil)
+		limit := d.Calls * fuelLimit(h, b, nil)
 		n := t.builtins[b.Builtin]
 		switch {
 		case n == nil:

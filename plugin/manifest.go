@@ -166,7 +166,7 @@ func (m *Manifest) names(capability string) bool {
 	return slices.Contains(m.Capabilities, capability)
 }
 
-// operations lists what the manifest's hooks have, the batches that need not be exported included; unknown is the first hook that
+// operations lists what the manifest's hooks have, those that need not be exported included; unknown is the first hook that
 // this node does not know, if any.
 func (m *Manifest) operations() (list []hook.Operation, unknown string) {
 	for _, name := range m.Hooks {

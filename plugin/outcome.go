@@ -42,6 +42,12 @@ type ApplyResult struct {
 	Outcome
 }
 
+// MigrateResult is the answer to machine.v1.migrate. After a fault the code is 0.
+type MigrateResult struct {
+	Code uint32
+	Outcome
+}
+
 // QueryResult is the answer to machine.v1.query.
 type QueryResult struct {
 	Code   uint32

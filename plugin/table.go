@@ -23,6 +23,7 @@ type Table struct {
 	// Responses are decoded into these, so that a call allocates nothing.
 	lead     hook.LeaderResponse
 	apply    hook.ApplyResponse
+	migrate  hook.MigrateResponse
 	query    hook.QueryResponse
 	validate hook.ValidationResponse
 	delay    hook.FinalityResponse
@@ -169,6 +170,41 @@ func (t *Table) applied(b *quoin.Binding, o Outcome) ApplyResult {
 		r.Events = events
 	}
 	return r
+}
+
+// Migrate asks the binding to bring the namespace behind state over from what served before. As with
+// Apply, the caller drops the writes after a fault and after a code other than 0. What does not offer
+// it gives the fault missing.
+func (t *Table) Migrate(b *quoin.Binding, q *hook.MigrateRequest, state State) (MigrateResult, error) {
+	q.Params = b.Parameters
+	s := &t.migrate
+	o, err := invoke(t, &hook.Machine, &hook.Migrate, b, writeScene(state, q.Time), q, s,
+		func(n *Builtin, c *nativeCall) int {
+			m, ok := n.Machine.(hook.Migrator)
+			if !ok {
+				c.stop(hook.FaultMissing)
+				return 0
+			}
+			*s = m.Migrate(q, c)
+			return 4
+		}, nil)
+	if err != nil || o.Fault != hook.FaultNone {
+		return MigrateResult{Outcome: o}, err
+	}
+	return MigrateResult{Code: s.Code, Outcome: o}, nil
+}
+
+// Migrates reports whether what serves the binding, which must be here, offers Migrate: what a plan
+// that brings a namespace over needs.
+func (t *Table) Migrates(b *quoin.Binding) bool {
+	if g := t.guests[b.Release]; g != nil {
+		return g.release.Migrates()
+	}
+	if n := t.builtins[b.Builtin]; n != nil && b.Release.IsZero() {
+		_, ok := n.Machine.(hook.Migrator)
+		return ok
+	}
+	return false
 }
 
 // Query asks the binding about the namespace behind state.

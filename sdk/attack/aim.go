@@ -120,12 +120,12 @@ type aim struct {
 	cramped  *stage // its hosts have little memory for guests
 }
 
-// operations lists what can be asked of a release; batches are the conformance suite's.
+// operations lists what can be asked of a release; the optional ones are the conformance suite's.
 func operations(m *plugin.Manifest) (list []hook.Operation) {
 	for _, name := range m.Hooks {
 		h, _ := hook.Find(name)
 		for _, o := range h.Operations {
-			if !o.Batch {
+			if !o.Optional {
 				list = append(list, o)
 			}
 		}

@@ -118,7 +118,7 @@ func Run(ctx context.Context, files [][]byte, o Options) (*Report, error) {
 	}
 	for _, h := range hook.All() {
 		for _, op := range h.Operations {
-			if op.Batch {
+			if op.Optional {
 				continue
 			}
 			if err := measureOperation(ctx, r, &h, op, guests, &o); err != nil {

@@ -96,7 +96,7 @@ func (g *Guest) FuelMax(hookName string) uint64 {
 	return min(h.FuelMax, g.Release.Manifest().FuelMax)
 }
 
-// Operations returns the operations of the hooks that the release serves, batches left out.
+// Operations returns the operations of the hooks that the release serves, the optional ones left out.
 func (g *Guest) Operations() (list []hook.Operation) {
 	if g.Release == nil {
 		return nil
@@ -104,7 +104,7 @@ func (g *Guest) Operations() (list []hook.Operation) {
 	for _, name := range g.Release.Manifest().Hooks {
 		h, _ := hook.Find(name)
 		for _, o := range h.Operations {
-			if !o.Batch {
+			if !o.Optional {
 				list = append(list, o)
 			}
 		}
