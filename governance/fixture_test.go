@@ -1,10 +1,7 @@
 package governance
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"maps"
-	"slices"
 	"testing"
 
 	"quoin.dev/quoin"
@@ -94,11 +91,11 @@ func testRelease(env *Environment, author, name, version string, sequence uint64
 	return r
 }
 
-// dump returns the keys and values of a state in order.
-func (m memory) dump() []byte {
-	var b bytes.Buffer
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		b.WriteString(k + " " + string(m[k]) + "\n")
-	}
-	return b.Bytes()
+// readOnly is a state that fails the test when somebody writes.
+type readOnly struct {
+	t testing.TB
+	State
 }
+
+func (r readOnly) Put(key, _ []byte) { r.t.Fatalf("%s was written", key) }
+func (r readOnly) Delete(key []byte) { r.t.Fatalf("%s was deleted", key) }

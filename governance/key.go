@@ -24,7 +24,7 @@ func ReviewKey(p *Proposal, root quoin.PublicKey) []byte {
 
 // EvidenceKey is the key of an assessor's evidence of a kind about a proposal.
 func EvidenceKey(p *Proposal, kind EvidenceKind, root quoin.PublicKey) []byte {
-	return append(append(roundKey("evidence/"+kind.String()+"/", p)), root.String()...)
+	return append(roundKey("evidence/"+kind.String()+"/", p), root.String()...)
 }
 
 // PrecheckKey is the key of a validator's precheck of a proposal in a round.
