@@ -49,6 +49,8 @@ func draw(o Options, how severity) (*Scenario, error) {
 	}
 	d.rand = stream(o.Seed, "faulty")
 	d.faulty()
+	d.rand = stream(o.Seed, "governance")
+	d.governance()
 	d.rand = stream(o.Seed, "acts")
 	end := d.sure()
 	s.Heal = Heal{end, chaosMax}
@@ -159,6 +161,32 @@ func (d *drawing) faulty() {
 		d.Acts = append(d.Acts, Act{AtUS: 5 * second, Kind: Validators, Nodes: slices.Delete(slices.Clone(all), leaves, leaves+1)},
 			Act{AtUS: later * second, Kind: Validators, Nodes: all})
 	}
+}
+
+// governance draws what else people change, and how they try it: one thing in every other world.
+func (d *drawing) governance() {
+	if d.o.Plant != "" || d.rand.chance(500) {
+		return
+	}
+	more := Act{Kind: Release, Hook: hook.Machine.Name, Builtin: "kv", Space: "tried"}
+	slower := Act{Kind: Parameter, Parameter: "timeout_base_ms", Value: d.rand.between(900, 1_500)}
+	trial, shadow := d.rand.between(8, 40), d.rand.between(4, 32)
+	all := []Act{{Kind: Members}, {Kind: Policies}, slower}
+	for _, a := range []Act{more, slower} {
+		for _, then := range append([]Then{""}, thens...) {
+			if a.Then = then; then == "" || then == ThenConfirm {
+				a.Trial = trial
+			} else {
+				a.Trial = 0
+			}
+			all = append(all, a)
+		}
+	}
+	more.Shadow = shadow
+	all = append(all, more)
+	a := all[d.rand.index(len(all))]
+	a.AtUS = d.rand.between(3, 20) * second
+	d.Acts = append(d.Acts, a)
 }
 
 // sure draws one act of every kind, in any order, and returns when the last has begun.

@@ -11,8 +11,8 @@ import (
 	"quoin.dev/quoin/signature"
 )
 
-// governor is the people who govern the chain: one proposes and schedules, two approve. It brings in
-// one change after the other, each by signed transactions on the ledger.
+// governor is the people who govern the chain: one proposes and schedules, two approve and respond. It
+// brings in one change after the other, each by signed transactions on the ledger.
 type governor struct {
 	w       *world
 	rand    random
@@ -20,35 +20,30 @@ type governor struct {
 	changes []change              // to come, and the present one
 	salt    uint64
 
-	step     int // of the present change
-	refusals int // of its proposal
-	number   governance.ProposalNumber
-	waiting  quoin.Hash // the transaction whose result is awaited
-	expiry   quoin.Height
-	epoch    quoin.Epoch // when the change was scheduled
-	schedule quoin.Height
-	finished bool
-	notice   quoin.Height // between schedule and activation; 0: as it comes
-	veto     bool         // validators of more than f veto what is scheduled
+	road      []stride // of the present change
+	step      int
+	refusals  int // of this step
+	number    governance.ProposalNumber
+	beside    governance.ProposalNumber // of a proposal that stands aside
+	round     uint64                    // of the proposal, when it was last seen
+	waiting   quoin.Hash                // the transaction whose result is awaited
+	expiry    quoin.Height
+	schedule  quoin.Height
+	scheduled bool // the schedule is on the ledger, and nothing was proposed since
+	finished  bool
+	notice    quoin.Height // between schedule and activation; 0: as it comes
+	veto      bool         // validators of more than f veto what is scheduled
+
+	kernel   governance.State // that a replica has certified, at this second
+	proposal governance.Proposal
 }
 
-// refusalsMax is how often a proposal may be refused before its change is given up.
-const refusalsMax = 10
-
-// change is a proposal, and when it may be made.
-type change struct {
-	governance.Propose
-	atUS uint64
-}
-
-// changes are proposals that may come at once.
-func changes(proposals ...governance.Propose) []change {
-	var all []change
-	for _, p := range proposals {
-		all = append(all, change{Propose: p})
-	}
-	return all
-}
+// refusalsMax is how often a step may be refused before its change is given up, and waitingMax how often by
+// a policy, which may hold later.
+const (
+	refusalsMax = 10
+	waitingMax  = 60
+)
 
 func (g *governor) init(w *world) {
 	*g = governor{w: w, rand: stream(w.o.Seed, "governor")}
@@ -56,31 +51,11 @@ func (g *governor) init(w *world) {
 		g.keys[i] = key("governor", i)
 	}
 	for i := range w.scenario.Acts {
-		a := &w.scenario.Acts[i]
-		if a.Kind == Release || a.Kind == Validators {
-			g.changes = append(g.changes, change{g.proposal(a), a.AtUS})
+		if a := &w.scenario.Acts[i]; a.Kind.governs() {
+			g.changes = append(g.changes, g.change(a))
 		}
 	}
 	g.finished = len(g.changes) == 0
-}
-
-// proposal returns what an act wants governance to bring in.
-func (g *governor) proposal(a *Act) governance.Propose {
-	switch {
-	case a.Kind == Validators:
-		var members []quoin.Validator
-		for _, i := range a.Nodes {
-			members = append(members, g.w.members.At(i))
-		}
-		set, err := quoin.NewValidatorSet(members)
-		if err != nil {
-			panic("lab: some of the validators are no set: " + err.Error())
-		}
-		return governance.NewValidators(set)
-	case a.Hostile != "":
-		return g.w.corpus.propose(a.Hostile)
-	}
-	return governance.NewBuiltin(quoin.Binding{Hook: a.Hook, Builtin: a.Builtin, Namespace: a.Space})
 }
 
 func (g *governor) members() []quoin.Member {
@@ -102,7 +77,7 @@ func (g *governor) start() { g.w.after(2*second, g.act) }
 // done reports whether all changes were made.
 func (g *governor) done() bool { return g.finished }
 
-// act takes the next step of the present change: propose, approve twice, schedule, wait.
+// act takes the next step of the present change, if it is time.
 func (g *governor) act() {
 	w := g.w
 	if g.finished || w.draining {
@@ -115,38 +90,78 @@ func (g *governor) act() {
 		}
 		g.waiting = quoin.Hash{} // it was lost: once more
 	}
-	switch g.step {
-	case 0:
-		if c := g.changes[0]; w.now >= c.atUS {
-			g.send(0, c.Propose)
+	if g.road == nil {
+		if w.now < g.changes[0].atUS {
+			return
 		}
-	case 1, 2:
-		g.send(g.step, governance.Approve{Proposal: g.number})
-	case 3:
-		g.epoch = w.chain.epoch
-		g.schedule = w.chain.height() + quoin.Height(g.rand.between(6, 20))
-		if g.notice > 0 {
-			g.schedule = w.chain.height() + g.notice
-		}
-		g.send(0, governance.Schedule{Proposal: g.number, Height: g.schedule})
-	case 4:
-		if g.veto {
-			g.sendVetoes()
-			g.step++
-		}
-		if w.chain.epoch > g.epoch {
-			if !w.healed {
-				w.result.Faults.Changes++
-			}
+		g.road = g.changes[0].road()
+	}
+	if !g.look() {
+		return
+	}
+	switch x := g.road[g.step]; {
+	case x.when != nil && !x.when(g):
+		if g.over() {
 			g.next()
 		}
+	case x.say != nil:
+		g.send(x.who, x.say(g))
+	default:
+		g.onward()
+	}
+}
+
+// look reads what the ledger knows of the present proposal, from whoever can be asked. A change whose
+// proposal has begun a new round goes back to where it is judged.
+func (g *governor) look() bool {
+	for _, n := range g.w.honest() {
+		if !n.up() || n.rottenKey != nil { // a rotten store cannot be asked without finding that out for the node
+			continue
+		}
+		g.kernel = n.replica.Kernel()
+		p, ok := governance.ReadProposal(g.kernel, g.number)
+		if g.proposal = p; ok && p.Round > g.round {
+			for g.round > 0 && g.step > 0 && !g.road[g.step].begins {
+				g.step--
+			}
+			g.round = p.Round
+		}
+		return true
+	}
+	return false
+}
+
+// over reports whether nothing more can become of the present proposal.
+func (g *governor) over() bool {
+	switch g.proposal.Status {
+	case governance.StatusRejected, governance.StatusVetoed, governance.StatusCancelled, governance.StatusRolledBack, governance.StatusQuarantined,
+		governance.StatusPaused, governance.StatusSuperseded:
+		return g.number != 0
+	}
+	return false
+}
+
+// onward goes over to the next step.
+func (g *governor) onward() {
+	if g.step, g.refusals = g.step+1, 0; g.step == len(g.road) {
+		g.next()
 	}
 }
 
 // next goes over to the next change.
 func (g *governor) next() {
-	g.step, g.refusals, g.changes = 0, 0, g.changes[1:]
+	g.changes = g.changes[1:]
+	g.road, g.step, g.refusals, g.number, g.beside, g.round = nil, 0, 0, 0, 0, 0
 	g.finished = len(g.changes) == 0
+}
+
+// giveUp withdraws what is open, and goes over to the next change.
+func (g *governor) giveUp() {
+	if g.number != 0 && g.proposal.Status.Open() {
+		g.road, g.step = []stride{{say: cancels}}, 0
+		return
+	}
+	g.next()
 }
 
 func (g *governor) send(who int, c governance.Command) {
@@ -181,21 +196,27 @@ func (g *governor) certified(id quoin.Hash, r *quoin.Result) {
 		return
 	}
 	g.waiting = quoin.Hash{}
-	code := governance.Code(r.Code)
+	code, x := governance.Code(r.Code), &g.road[g.step]
 	g.w.trace.note(g.w.now, events.World, events.Noted, "governor", "step %d: %v", g.step, code)
+	g.refusals++
 	switch {
-	case code != governance.OK && g.step == 0:
-		if g.refusals++; g.refusals == refusalsMax {
-			g.next()
+	case code == governance.OK:
+		if x.said != nil {
+			x.said(g, r.Output)
 		}
-	case code == governance.OK && g.step == 0:
-		g.number = governance.ProposalNumber(canonical.NewReader(r.Output).Uint64())
-		g.step++
+		g.onward()
+	case code == governance.AlreadyCounted || code == governance.AlreadyScheduled || code == governance.AlreadyReturning:
+		g.onward()
 	case code == governance.ProposalClosed || code == governance.NoProposal:
 		g.next() // it was rejected or vetoed
 	case code == governance.NoticeTooShort && g.notice > 0:
 		g.notice++ // the schedule took too long to be certified
-	case code == governance.OK || code == governance.AlreadyCounted || code == governance.AlreadyScheduled:
-		g.step++
+	case g.refusals >= waitingMax || g.refusals >= refusalsMax && code != governance.PolicyRefuses:
+		g.giveUp()
 	}
+}
+
+// proposed takes the number of a new proposal.
+func (g *governor) proposed(output []byte) {
+	g.number, g.scheduled = governance.ProposalNumber(canonical.NewReader(output).Uint64()), false
 }

@@ -44,7 +44,7 @@ func (w *world) observe() {
 		newHeaders(w),
 		&timeouts{w: w, said: map[*node][]nullified{}},
 		newModel(w),
-		&governed{w: w},
+		newGoverned(w),
 		w.progress,
 		c,
 		&bindings{w: w, cold: c, served: map[quoin.Epoch]quoin.Configuration{}},

@@ -147,16 +147,17 @@ func halfRefused(w *world) {
 // lateEnd has the votes that certify the last block of an epoch get lost for a while, so that tail blocks
 // follow it.
 func lateEnd(w *world) {
-	var since uint64
+	since := map[quoin.Height]uint64{}
 	w.network.filter = func(_, _ *node, m *message) bool {
 		x, ok := m.consensus.(*simplex.Finalize)
-		if !ok || w.governor.step < 4 || x.Checkpoint.Height < w.governor.schedule || since > 0 && w.now > since+5*second {
+		last := w.governor.schedule
+		if !ok || !w.governor.scheduled || x.Checkpoint.Height < last {
 			return true
 		}
-		if since == 0 {
-			since = w.now
+		if since[last] == 0 {
+			since[last] = w.now
 		}
-		return false
+		return w.now > since[last]+5*second
 	}
 }
 
@@ -198,10 +199,10 @@ func schemes(w *world) {
 			return
 		}
 		w.after(second, again)
-		if n := w.governor.number; n > 0 && w.governor.step > 0 {
+		if n := w.governor.number; n > 0 {
 			scheme(proposer, governance.Approve{Proposal: n})
 			scheme(w.nodes[0].signer, governance.Veto{Proposal: n})
-			if w.governor.step < 3 {
+			if w.governor.proposal.Status < governance.StatusApproved {
 				scheme(proposer, governance.Schedule{Proposal: n, Height: w.chain.height() + 30})
 			}
 		}

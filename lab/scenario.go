@@ -24,6 +24,7 @@ const (
 	bandwidthMin     = 1_000 // bits per second
 	bandwidthMax     = 1_000_000_000_000
 	factorMax        = 10_000
+	planMax          = 1_000 // heights of a shadow or a trial
 	demandsMax       = 10_000
 	rateMax          = 1_000 // transactions per second
 	closedMax        = 1_000 // clients
@@ -137,6 +138,12 @@ type Act struct {
 	Space   string     // Release: the namespace, "" for the whole chain
 	Builtin string     // Release
 	Hostile string     // Release: a fixture of plugin/hostile, in place of a built-in
+
+	Parameter string // Parameter: its name
+	Value     uint64 // Parameter
+	Shadow    uint64 // Release: heights beside what serves, before
+	Trial     uint64 // Release, Parameter: heights to serve, and then no more unless it is confirmed
+	Then      Then   // Release, Parameter: what becomes of it; "" for nothing
 }
 
 // ActKind is what happens.
@@ -155,6 +162,9 @@ const (
 	BitRot     ActKind = "bit-rot"    // one bit of its disk flips
 	Release    ActKind = "release"    // governance brings in an algorithm
 	Validators ActKind = "validators" // governance brings in another validator set
+	Parameter  ActKind = "parameter"  // governance sets a parameter of the chain
+	Members    ActKind = "members"    // governance lets another member in, or out again
+	Policies   ActKind = "policies"   // governance changes the policies while another change is open, which is judged anew
 )
 
 // CrashKind is how a node goes down.

@@ -539,7 +539,7 @@ func TestDepartingValidatorHoldsTheCertificate(t *testing.T) {
 		leaver := w.nodes[4]
 		var since uint64
 		w.network.filter = func(from, to *node, m *message) bool {
-			if g := &w.governor; m.epoch != 1 || g.schedule == 0 || g.step < 4 || since > 0 && w.now > since+10*second {
+			if g := &w.governor; m.epoch != 1 || g.schedule == 0 || !g.scheduled || since > 0 && w.now > since+10*second {
 				return true
 			}
 			switch x := m.consensus.(type) {

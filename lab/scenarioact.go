@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
@@ -47,6 +48,9 @@ var actForms = map[ActKind]actForm{
 			r.fail("%d validators, want at least %d", len(a.Nodes), nodesMin)
 		}
 	}, func(a *Act) string { return nodeNames(a.Nodes) }},
+	Parameter: {false, readParameter, func(a *Act) string { return fmt.Sprintf("%s %d", a.Parameter, a.Value) + printPlan(a) }},
+	Members:   {false, func(*lineReader, *Act) {}, func(*Act) string { return "" }},
+	Policies:  {false, func(*lineReader, *Act) {}, func(*Act) string { return "" }},
 }
 
 func readSlow(r *lineReader, a *Act) {
@@ -85,6 +89,7 @@ func readRelease(r *lineReader, a *Act) {
 		if _, ok := hostile.Find(a.Hostile); !ok {
 			r.fail("no hostile plugin %q", a.Hostile)
 		}
+		r.plan(a)
 		return
 	}
 	a.Hook = r.knownHook()
@@ -100,14 +105,57 @@ func readRelease(r *lineReader, a *Act) {
 	if h.Namespaced != (a.Space != "") {
 		r.fail("hook %s: a namespace is for those hooks that serve one", a.Hook)
 	}
+	r.plan(a)
 }
 
 func printRelease(a *Act) string {
+	line := fmt.Sprintf("%s builtin %s", a.Hook, a.Builtin)
 	switch {
 	case a.Hostile != "":
-		return "hostile " + a.Hostile
+		line = "hostile " + a.Hostile
 	case a.Space != "":
-		return fmt.Sprintf("%s builtin %s namespace %s", a.Hook, a.Builtin, a.Space)
+		line += " namespace " + a.Space
 	}
-	return fmt.Sprintf("%s builtin %s", a.Hook, a.Builtin)
+	return line + printPlan(a)
+}
+
+func readParameter(r *lineReader, a *Act) {
+	a.Parameter, a.Value = r.word("a parameter"), r.number("a value", "", 0, 1<<50)
+	p := quoin.DefaultParameters()
+	if err := p.Set(a.Parameter, a.Value); err != nil {
+		r.fail("%w", err)
+	}
+	r.plan(a)
+}
+
+// plan reads how a change is tried, and what becomes of it.
+func (r *lineReader) plan(a *Act) {
+	if a.Kind == Release && r.take("shadow") {
+		a.Shadow = r.number("heights", "", 1, planMax)
+	}
+	if r.take("trial") {
+		a.Trial = r.number("heights", "", 1, planMax)
+	}
+	if r.take("then") {
+		if a.Then = Then(r.word("what becomes of it")); !slices.Contains(thens, a.Then) {
+			r.fail("nothing called %q becomes of a change; there are %v", a.Then, thens)
+		}
+	}
+	if a.Then == ThenConfirm && a.Trial == 0 {
+		r.fail("only a trial is confirmed")
+	}
+}
+
+func printPlan(a *Act) string {
+	line := ""
+	if a.Shadow > 0 {
+		line += fmt.Sprintf(" shadow %d", a.Shadow)
+	}
+	if a.Trial > 0 {
+		line += fmt.Sprintf(" trial %d", a.Trial)
+	}
+	if a.Then != "" {
+		line += " then " + string(a.Then)
+	}
+	return line
 }

@@ -173,7 +173,7 @@ func TestScenarioPage(t *testing.T) {
 		t.Errorf("%d scenarios on the page", len(blocks))
 	}
 	for kind := range actForms {
-		if !strings.Contains(string(page), "`at TIME "+string(kind)+" ") {
+		if line := "`at TIME " + string(kind); !strings.Contains(string(page), line+" ") && !strings.Contains(string(page), line+"`") {
 			t.Errorf("the page says nothing of %q", kind)
 		}
 	}

@@ -83,7 +83,7 @@ func (s *Scenario) Lines() []string {
 func (a *Act) String() string {
 	line := fmt.Sprintf("at %s %s", duration(a.AtUS), a.Kind)
 	if form, ok := actForms[a.Kind]; ok {
-		line += " " + form.print(a)
+		line = strings.TrimSuffix(line+" "+form.print(a), " ")
 	}
 	if a.ForUS > 0 {
 		line += " for " + duration(a.ForUS)

@@ -344,7 +344,7 @@ func TestMalformedMessages(t *testing.T) {
 	}
 }
 
-// Two of four nodes never get the release: activation is put off until they do.
+// Two of four nodes lose the release after they have checked it: activation is put off until they have it again.
 func TestReadinessByDigestBeforeActivation(t *testing.T) {
 	t.Parallel()
 	corpus, err := NewCorpus("leader-always-zero")
@@ -353,9 +353,9 @@ func TestReadinessByDigestBeforeActivation(t *testing.T) {
 	}
 	var moved uint64
 	w := play(t, Options{Corpus: corpus, Epochs: 2, Blocks: 60}, func(w *world) {
-		late := false
+		late, lost := false, false
 		w.corpora = func(n *node) *Corpus {
-			if n.index < 2 && !late {
+			if n.index < 2 && lost && !late {
 				return nil
 			}
 			return corpus
@@ -364,7 +364,19 @@ func TestReadinessByDigestBeforeActivation(t *testing.T) {
 		w.governor.finished = false
 		w.governor.notice = 4
 		w.genesis.Configuration.Parameters.ActivationRetries = 64
-		w.after(15*second, func() {
+		w.network.filter = func(_, _ *node, _ *message) bool {
+			// All have checked it. Two of four lose it before it is scheduled.
+			if !lost && w.governor.proposal.Status == governance.StatusApproved {
+				lost = true
+				for _, n := range w.nodes[:2] {
+					clear(n.releases)
+					n.doom = doom{set: true, kill: true}
+					w.after(second, n.restart)
+				}
+			}
+			return true
+		}
+		w.after(25*second, func() {
 			p, _ := governance.ReadProposal(w.nodes[0].replica.Kernel(), 1)
 			moved = p.Moves
 			if w.chain.epoch != 1 {
@@ -375,7 +387,7 @@ func TestReadinessByDigestBeforeActivation(t *testing.T) {
 				n.fetchReleases([]quoin.Hash{p.Binding.Release})
 			}
 		})
-		w.after(20*second, w.chaos.heal)
+		w.after(30*second, w.chaos.heal)
 	})
 	if moved == 0 || w.chain.epoch != 2 {
 		t.Errorf("the activation moved %d times, epoch %d", moved, w.chain.epoch)
