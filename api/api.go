@@ -217,6 +217,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle(quoinv1connect.NewLedgerServiceHandler(ledgerService{s}, options...))
 	mux.Handle(quoinv1connect.NewStateServiceHandler(stateService{s}, options...))
 	mux.Handle(quoinv1connect.NewReleaseServiceHandler(releaseService{s}, options...))
+	mux.Handle(quoinv1connect.NewAuditServiceHandler(auditService{s}, options...))
 	mux.Handle(quoinv1connect.NewStatusServiceHandler(statusService{s}, options...))
 	mux.Handle(quoinv1connect.NewFeedServiceHandler(feedService{s}, options...))
 	mux.HandleFunc("GET /log/{path...}", s.log)

@@ -9,7 +9,6 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
-	"quoin.dev/quoin/state"
 )
 
 // Trust follows a chain's validators from its genesis, as client.Verifier does.
@@ -55,8 +54,7 @@ type flaws struct {
 // under is the checkpoint that events are proved under.
 type under struct {
 	quoin.Checkpoint
-	audit     governance.Audit
-	directory []state.NamespaceRoot
+	shown Shown
 }
 
 // Summary is what a history proves.
@@ -171,7 +169,7 @@ func (v *Verifier) Line(b []byte) (*Entry, error) {
 
 // expected returns the number of the event that belongs into the next line; 0 if none does.
 func (v *Verifier) expected() uint64 {
-	if v.events < v.under.audit.Count {
+	if v.events < v.under.shown.Chain.Count {
 		return v.events + 1
 	}
 	return 0
@@ -288,7 +286,7 @@ func (v *Verifier) checkpointLine(b []byte) *Fault {
 // checkpointOf is the line of the newest checkpoint.
 func (v *Verifier) checkpointOf(c quoin.Certificate, proof []byte) checkpointLine {
 	u := &v.under
-	return checkpointLine{lineCheckpoint, u.Height, u.Epoch, u.Time, u.audit.Count, u.audit.Head.String(), c.AppendBinary(nil), proof}
+	return checkpointLine{lineCheckpoint, u.Height, u.Epoch, u.Time, u.shown.Chain.Count, u.shown.Chain.Head.String(), c.AppendBinary(nil), proof}
 }
 
 func (v *Verifier) checkpoint(c quoin.Certificate, proof []byte) *Fault {
@@ -301,19 +299,11 @@ func (v *Verifier) checkpoint(c quoin.Certificate, proof []byte) *Fault {
 	if err := v.trust.VerifyCertificate(&c); err != nil {
 		return fault(Checkpoint, "%w", err)
 	}
-	var p state.Proof
-	if err := p.UnmarshalBinary(proof); err != nil {
-		return fault(Checkpoint, "what it shows of the audit chain: %w", err)
-	}
-	value, present, err := p.Verify(c.Checkpoint.State, quoin.KernelNamespace, governance.AuditChainKey())
+	shown, err := Show(c.Checkpoint.State, proof)
 	if err != nil {
 		return fault(Checkpoint, "what it shows of the audit chain: %w", err)
 	}
-	chain, err := governance.DecodeAudit(value)
-	if err != nil || !present {
-		return fault(Checkpoint, "the state has no audit chain")
-	}
-	v.under = under{c.Checkpoint, chain, p.Directory}
+	v.under = under{c.Checkpoint, shown}
 	return nil
 }
 
@@ -353,25 +343,10 @@ func (v *Verifier) eventLine(b []byte) (*Entry, *Fault) {
 // event verifies that the bytes are those of the next event, and does it again.
 func (v *Verifier) event(b, path []byte) (*Entry, *Fault) {
 	number := v.events + 1
-	if number > v.under.audit.Count {
-		return nil, fault(Inserted, "the checkpoint counts %d events", v.under.audit.Count)
+	if number > v.under.shown.Chain.Count {
+		return nil, fault(Inserted, "the checkpoint counts %d events", v.under.shown.Chain.Count)
 	}
-	var p state.Proof
-	if err := p.UnmarshalBinary(path); err != nil {
-		return nil, fault(Altered, "its proof: %w", err)
-	}
-	if len(p.Directory) > 0 || len(p.Value) > 0 {
-		return nil, fault(Altered, "its proof repeats what the checkpoint and the line say")
-	}
-	p.Directory, p.Value = v.under.directory, b
-	_, present, err := p.Verify(v.under.State, quoin.KernelNamespace, governance.EventKey(number))
-	if v.flaws.noProofs {
-		present, err = true, nil
-	}
-	if err == nil && !present {
-		err = errors.New("it shows that there is no such event")
-	}
-	if err != nil {
+	if err := v.under.shown.Event(number, b, path); err != nil && !v.flaws.noProofs {
 		return nil, fault(Altered, "these are not the bytes certified as event %d at height %d: %w", number, v.under.Height, err)
 	}
 	entry, err := v.replay.Next(b)
@@ -428,7 +403,7 @@ func (v *Verifier) End() (Summary, error) {
 	if v.failed != nil {
 		return Summary{}, v.failed
 	}
-	if v.under.Height == 0 || v.events < v.under.audit.Count && !v.flaws.noEnd {
+	if v.under.Height == 0 || v.events < v.under.shown.Chain.Count && !v.flaws.noEnd {
 		f := fault(Truncated, "%s", v.ending("there"))
 		f.Event = v.expected()
 		return Summary{}, v.fail(f)
@@ -436,15 +411,15 @@ func (v *Verifier) End() (Summary, error) {
 	s := v.replay.State()
 	newest := governance.CurrentConfiguration(s).Epoch
 	switch chain := v.replay.Audit(); {
-	case chain != v.under.audit:
-		return Summary{}, v.fail(fault(Unlawful, "the hash over all events is %s, certified is %s", chain.Head, v.under.audit.Head))
+	case chain != v.under.shown.Chain:
+		return Summary{}, v.fail(fault(Unlawful, "the hash over all events is %s, certified is %s", chain.Head, v.under.shown.Chain.Head))
 	case newest < v.trust.Epoch():
 		return Summary{}, v.fail(fault(Unlawful, "epoch %d began, and no event says why", v.trust.Epoch()))
 	}
 	if f := asFault(v.replay.Through(v.under.Height)); f != nil {
 		return Summary{}, v.fail(f)
 	}
-	x := Summary{Origin: v.o.Origin, Events: v.events, Head: v.under.audit.Head, Epochs: newest, Checkpoint: v.under.Checkpoint, Lines: v.lines}
+	x := Summary{Origin: v.o.Origin, Events: v.events, Head: v.under.shown.Chain.Head, Epochs: newest, Checkpoint: v.under.Checkpoint, Lines: v.lines}
 	counts := map[governance.Status]uint64{}
 	for p := range governance.Proposals(s) {
 		counts[p.Status]++
@@ -461,5 +436,5 @@ func (v *Verifier) ending(where string) string {
 	if v.under.Height == 0 {
 		return "the file ends " + where + ", before its first checkpoint"
 	}
-	return fmt.Sprintf("the file ends %s: at event %d of %d certified", where, v.events, v.under.audit.Count)
+	return fmt.Sprintf("the file ends %s: at event %d of %d certified", where, v.events, v.under.shown.Chain.Count)
 }
