@@ -208,7 +208,7 @@ func TestFinality(t *testing.T) {
 // batchGuest is a machine whose apply writes the payload's second byte under its first, with the
 // third as its code, and traps if the fourth is 1; its batch does the same, and traps besides if a
 // transaction's fourth byte is 2.
-func batchGuest(t *testing.T) *plugin.Release {
+func batchGuest(t testing.TB) *plugin.Release {
 	const input, output, put, next = 0, 1, 2, 3
 	m := Guest(1, Input, Output, StatePut, Imported{Module: "quoin.v1", Name: "batch_next", Results: Types(I32)})
 	byteAt := func(i uint32) []byte { return slices.Concat(I32Const(0), []byte{0x2d, 0}, U32(1000+96+i)) }
