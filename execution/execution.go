@@ -28,6 +28,12 @@
 //	batch/<slot>   epoch (8), faults of whole batches in it (4), release (32)
 //	seen/<height>  digest of the block's transaction ids, while they are in the window
 //	seed           the leader seed of the epoch (32)
+//	undo, undo/…   what trials changed, see undoLog
+//
+// # Beside
+//
+// What governance.Watched names runs beside what serves, and an outcome tells how the two compare: see
+// Comparison. It is no part of the block or the state.
 //
 // An Executor is for one goroutine.
 package execution
@@ -35,7 +41,6 @@ package execution
 import (
 	"errors"
 	"fmt"
-	"maps"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -358,130 +363,4 @@ func (x *Executor) edge(parent *Outcome) ledger.Edge {
 		return x.c.Log.Edge()
 	}
 	return parent.edge
-}
-
-// Advance makes o, which must stand on the tip, the certified tip. The caller has committed its
-// overlay and segment.
-func (x *Executor) Advance(o *Outcome) {
-	h := o.Block.Header()
-	if !o.Tail() {
-		x.c.Marks.Always(&marks[markStateAgrees], o.Checkpoint.Height == x.tip.Checkpoint.Height+1)
-		x.tip.Checkpoint = o.Checkpoint
-		if x.flaws.ShortMemory {
-			x.tip.Seen.window = shortMemory
-		}
-		x.tip.Seen.Add(h.Height, o.IDs)
-		x.tip.Headers = append(x.tip.Headers, *h)
-		if n := len(x.tip.Headers); n > 2*leaderWindow {
-			x.tip.Headers = append([]quoin.Header(nil), x.tip.Headers[n-leaderWindow:]...)
-		}
-		if o.Next != nil {
-			x.tip.Configuration = *o.Next
-			if !x.flaws.OldWindow {
-				x.tip.Headers = nil
-			}
-			x.tip.Seed = nextSeed(x.tip.Seed, o.Block.ID())
-			x.tip.Seen.window = o.Next.Parameters.ExpiryWindowHeights
-		}
-	}
-	x.forget(o)
-}
-
-// forget drops what does not descend from the new tip.
-func (x *Executor) forget(tip *Outcome) {
-	dead := func(o *Outcome) bool {
-		for ; o != nil; o = o.parent {
-			if o == tip {
-				return false
-			}
-		}
-		return true
-	}
-	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
-		if o == tip {
-			return true
-		}
-		drop := dead(o)
-		x.c.Marks.Sometimes(&marks[markSiblingsDropped], drop)
-		return drop
-	})
-	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
-		if o.parent == tip && !tip.Last {
-			o.parent = nil
-		}
-		return false
-	})
-	maps.DeleteFunc(x.leads, func(k leadKey, _ Lead) bool { return tip.Last || k.view <= tip.Block.Header().View })
-}
-
-// drop removes an outcome and all that stand on it.
-func (x *Executor) drop(dead *Outcome) {
-	maps.DeleteFunc(x.parents, func(_ quoin.Hash, o *Outcome) bool {
-		for ; o != nil; o = o.parent {
-			if o == dead {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// kernelState is the kernel's namespace of an overlay. It remembers the first error, after which
-// nothing that was computed may be used.
-type kernelState struct {
-	overlay *state.Overlay
-	err     error
-}
-
-var _ governance.State = (*kernelState)(nil)
-
-func (k *kernelState) note(err error) {
-	if k.err == nil {
-		k.err = err
-	}
-}
-
-// Get ends the execution when the state cannot be read: "absent" would be a wrong answer, and
-// governance panics on records that are missing.
-func (k *kernelState) Get(key []byte) ([]byte, bool) {
-	v, ok, err := k.overlay.Get(quoin.KernelNamespace, key)
-	if err != nil {
-		panic(unreadable{err})
-	}
-	return v, ok
-}
-
-// unreadable is the panic of a kernelState, which run recovers.
-type unreadable struct{ err error }
-
-func recoverUnreadable(err *error) {
-	if p := recover(); p != nil {
-		u, ok := p.(unreadable)
-		if !ok {
-			panic(p)
-		}
-		*err = fmt.Errorf("execution: %w: %w", ErrLocal, u.err)
-	}
-}
-
-func (k *kernelState) Put(key, value []byte) {
-	k.note(k.overlay.Put(quoin.KernelNamespace, key, value))
-}
-func (k *kernelState) Delete(key []byte) { k.note(k.overlay.Delete(quoin.KernelNamespace, key)) }
-
-// Seed returns the leader seed of the epoch of the next block.
-func (x *Executor) Seed() quoin.Hash { return x.tip.Seed }
-
-// Has reports whether a transaction stands in o or its uncertified ancestors; o may be nil.
-func (x *Executor) Has(o *Outcome, id quoin.Hash) bool { return o.has(id) }
-
-// Suspended reports whether a namespace is suspended in the state after o, or the certified state if
-// o is nil. What cannot be read counts as not suspended: execution will tell.
-func (x *Executor) Suspended(o *Outcome, namespace string) bool {
-	get := x.c.State.Get
-	if o != nil {
-		get = o.overlay.Get
-	}
-	_, ok, err := get(quoin.KernelNamespace, governance.SuspendedKey(namespace))
-	return ok && err == nil
 }

@@ -67,7 +67,7 @@ func TestRequestsAreValidAndOfTheirSeed(t *testing.T) {
 	}
 	for _, h := range hook.All() {
 		for _, o := range h.Operations {
-			if !o.Batch && reference[o.Name] == "" {
+			if !o.Optional && reference[o.Name] == "" {
 				t.Errorf("there are no requests for %s", o.Name)
 			}
 		}
