@@ -54,23 +54,19 @@ func (s *Server) warnings(ctx context.Context, namespaces []string) []string {
 	for _, d := range s.deprecated(ctx) {
 		name, namespace, _ := strings.Cut(d.Slot, "/")
 		if h, ok := hook.Find(name); ok && h.Namespaced && slices.Contains(namespaces, namespace) {
-			lines = append(lines, warning(&d, s.node.Status().Tip.Height))
+			lines = append(lines, warning(&d))
 		}
 	}
 	return lines
 }
 
-// warning is a deprecation for people.
-func warning(d *governance.Deprecation, now quoin.Height) string {
+// warning is a deprecation for people. It says nothing that changes, so that it can be told once.
+func warning(d *governance.Deprecation) string {
 	what := "the built-in"
 	if d.Name != "" {
 		what = d.Name + " " + d.Version
 	}
-	when := fmt.Sprintf("nobody should use it from height %d on, now is %d", d.EndOfUse, now)
-	if d.EndOfUse <= now {
-		when = fmt.Sprintf("its use was to end at height %d, now is %d", d.EndOfUse, now)
-	}
-	text := fmt.Sprintf("%s, which serves %s by proposal %d, is deprecated: %s", what, d.Slot, d.Proposal, when)
+	text := fmt.Sprintf("%s, which serves %s by proposal %d, is deprecated: nobody should use it from height %d on", what, d.Slot, d.Proposal, d.EndOfUse)
 	if d.Note != "" {
 		text += " (" + d.Note + ")"
 	}

@@ -115,7 +115,10 @@ func toBinding(b *quoin.Binding) *quoinv1.Binding {
 func (s releaseService) ListBindings(ctx context.Context, _ *connect.Request[quoinv1.ListBindingsRequest]) (*connect.Response[quoinv1.ListBindingsResponse], error) {
 	c := s.node.Status().Configuration
 	answer := &quoinv1.ListBindingsResponse{Epoch: uint64(c.Epoch), FirstHeight: uint64(c.First)}
-	deprecated := s.deprecated(ctx)
+	var deprecated []governance.Deprecation
+	if err := s.node.Do(ctx, func(v *replica.Replica) { deprecated = governance.Deprecations(v.Kernel()) }); err != nil {
+		return nil, err
+	}
 	for i := range c.Bindings {
 		b := toBinding(&c.Bindings[i])
 		if k := slices.IndexFunc(deprecated, func(d governance.Deprecation) bool { return d.Slot == b.Slot }); k >= 0 {
@@ -178,8 +181,8 @@ var _ quoinv1connect.StatusServiceHandler = statusService{}
 func (s statusService) GetStatus(ctx context.Context, _ *connect.Request[quoinv1.GetStatusRequest]) (*connect.Response[quoinv1.Status], error) {
 	x := s.node.Status()
 	m := describeNode(&x)
-	m.Deprecations = toDeprecations(s.deprecated(ctx))
 	err := s.node.Do(ctx, func(v *replica.Replica) {
+		m.Deprecations = toDeprecations(governance.Deprecations(v.Kernel()))
 		for i := range x.Configuration.Bindings {
 			b := &x.Configuration.Bindings[i]
 			if b.Namespace == "" {

@@ -57,6 +57,7 @@ func (c *Client) Query(ctx context.Context, namespace string, payload []byte) (*
 		if err != nil {
 			return nil, err
 		}
+		c.warn(r.Msg.Warnings)
 		return r.Msg, nil
 	})
 }
@@ -81,17 +82,6 @@ func (c *Client) Release(ctx context.Context, digest quoin.Hash, file bool) (*qu
 			return nil, err
 		}
 		return r.Msg, checkFile(r.Msg, digest)
-	})
-}
-
-// Proposals returns the newest proposals. For verified ones use Kernel and governance.Proposals.
-func (c *Client) Proposals(ctx context.Context, limit int) (*quoinv1.ListProposalsResponse, error) {
-	return call(ctx, c, func(e *endpoint) (*quoinv1.ListProposalsResponse, error) {
-		r, err := e.releases.ListProposals(ctx, connect.NewRequest(&quoinv1.ListProposalsRequest{Limit: uint32(max(limit, 0))}))
-		if err != nil {
-			return nil, err
-		}
-		return r.Msg, nil
 	})
 }
 

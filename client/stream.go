@@ -134,6 +134,7 @@ func (s *Stream) admitted(m *quoinv1.Admitted) *BatchAdmitted {
 		}
 	}
 	s.forget(m.Sequence, refused)
+	s.c.warn(m.Warnings)
 	return a
 }
 

@@ -78,6 +78,7 @@ func (c *Client) Submit(ctx context.Context, txs []quoin.Transaction, until Stag
 		if err != nil {
 			return nil, err
 		}
+		c.warn(r.Msg.Warnings)
 		return c.outcomes(ctx, e, r.Msg, ids, until)
 	})
 }

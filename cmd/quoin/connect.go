@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"sync"
 
 	"connectrpc.com/connect"
 
@@ -30,11 +31,25 @@ func (t *terminal) connect(context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Options{Endpoints: endpoints(s, t.api, g), Trust: client.GenesisAnchor(g)})
+	c, err := client.New(client.Options{Endpoints: endpoints(s, t.api, g), Trust: client.GenesisAnchor(g), Warn: t.warnOnce()})
 	if err != nil {
 		return nil, usage(err.Error(), "write --api https://HOST:PORT")
 	}
 	return &conn{c, g}, nil
+}
+
+// warnOnce returns what prints the warnings of nodes: each text once, and not without end.
+func (t *terminal) warnOnce() func(string) {
+	var mu sync.Mutex
+	told := map[string]bool{}
+	return func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !told[text] && len(told) < 16 {
+			told[text] = true
+			t.note("warning: %.1000s", text)
+		}
+	}
 }
 
 // endpoints says where to ask and which key must answer: the context's, or for another address that

@@ -54,7 +54,7 @@ type plan struct {
 	members    []member
 	proposers  []quoin.PublicKey
 	approvers  []quoin.PublicKey
-	light      bool // the policies of a development network
+	policies   string // light, default, or a file
 	parameters map[string]uint64
 	now        time.Time
 }
@@ -62,17 +62,9 @@ type plan struct {
 // genesis makes the beginning of the network's main chain: round-robin leaders, a key-value
 // machine and a bank.
 func (p *plan) genesis() (*quoin.Genesis, error) {
-	var validators []quoin.Validator
-	for _, m := range p.members {
-		key, err := quoin.ParsePublicKey(m.Key)
-		if err != nil {
-			return nil, usage("validator "+quote(m.Name)+" has no valid key: "+err.Error(), "use the "+publicFile+" that `quoin node init` wrote")
-		}
-		validators = append(validators, quoin.Validator{Name: m.Name, Key: key, Weight: m.Weight})
-	}
-	set, err := quoin.NewValidatorSet(validators)
+	set, err := validatorSet(p.members)
 	if err != nil {
-		return nil, usage("these validators make no set: "+err.Error(), "give each a name, a key and a weight of its own")
+		return nil, err
 	}
 	g := &quoin.Genesis{Network: p.network, Chain: "main", Time: quoin.Time(p.now.UnixMilli())}
 	c := quoin.Configuration{Epoch: 1, First: 1, Validators: set, Parameters: quoin.DefaultParameters()}
@@ -83,14 +75,48 @@ func (p *plan) genesis() (*quoin.Genesis, error) {
 		return nil, err
 	}
 	g.Configuration.Members = p.operators()
-	g.Configuration.Policies = policy.Defaults(min(2, len(p.approvers)))
-	if p.light {
-		g.Configuration.Policies = policy.Light(min(2, len(p.approvers)))
+	if g.Configuration.Policies, err = p.rules(); err != nil {
+		return nil, err
 	}
 	if err := g.Check(); err != nil {
 		return nil, usage(err.Error(), "see `quoin genesis --help`")
 	}
 	return g, nil
+}
+
+// The policies that need no file.
+const (
+	policiesDefault = "default"
+	policiesLight   = "light"
+)
+
+// rules are the policies of the network. As many approvals are needed as there are approvers, at most two.
+func (p *plan) rules() ([]quoin.Policy, error) {
+	approvals := min(2, len(p.approvers))
+	switch p.policies {
+	case policiesDefault:
+		return policy.Defaults(approvals), nil
+	case policiesLight:
+		return policy.Light(approvals), nil
+	}
+	return readPolicies(p.policies)
+}
+
+// validatorSet makes a set of validators' public parts.
+func validatorSet(members []member) (quoin.ValidatorSet, error) {
+	var validators []quoin.Validator
+	for _, m := range members {
+		key, err := quoin.ParsePublicKey(m.Key)
+		if err != nil {
+			return quoin.ValidatorSet{}, usage("validator "+quote(m.Name)+" has no valid key: "+err.Error(), "use the "+publicFile+" that `quoin node init` wrote")
+		}
+		validators = append(validators, quoin.Validator{Name: m.Name, Key: key, Weight: m.Weight})
+	}
+	set, err := quoin.NewValidatorSet(validators)
+	if err != nil {
+		return set, usage("these validators make no set: "+err.Error(), "give each a name, a key and a weight of its own")
+	}
+	return set, nil
 }
 
 // operators are the members of the network: who proposes is of one organisation, and each approver
@@ -121,17 +147,24 @@ func (p *plan) operators() []quoin.Member {
 
 // setParameters changes parameters by their names in genesis files.
 func setParameters(g *quoin.Genesis, values map[string]uint64) error {
-	const todo = "choose a value within the parameter's bounds"
+	if err := assign(&g.Configuration.Parameters, values); err != nil {
+		return err
+	}
+	if err := g.Check(); err != nil {
+		return usage(err.Error(), "choose a value within the parameter's bounds")
+	}
+	return nil
+}
+
+// assign changes parameters by their names.
+func assign(p *quoin.Parameters, values map[string]uint64) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(quoin.ParameterNames(), name) {
 			return usage("there is no parameter "+quote(name), "the parameters are "+strings.Join(slices.Sorted(slices.Values(quoin.ParameterNames())), ", "))
 		}
-		if err := g.Configuration.Parameters.Set(name, values[name]); err != nil {
-			return usage(err.Error(), todo)
+		if err := p.Set(name, values[name]); err != nil {
+			return usage(err.Error(), "choose a value within the parameter's bounds")
 		}
-	}
-	if err := g.Check(); err != nil {
-		return usage(err.Error(), todo)
 	}
 	return nil
 }
@@ -194,6 +227,7 @@ func newGenesis(t *terminal) *cobra.Command {
 	f.StringArrayVar(&proposers, "proposer", nil, "a public key, or a key file, that may propose and schedule; may be repeated")
 	f.StringArrayVar(&approvers, "approver", nil, "a public key, or a key file, that may approve, assess and roll back; may be repeated")
 	f.StringArrayVar(&parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER; may be repeated")
+	f.StringVar(&p.policies, "policies", policiesDefault, "who may change what on which evidence: default, light (no windows demanded), or a file")
 	f.StringVar(&out, "out", "", "the folder to write")
 	return c
 }

@@ -24,7 +24,8 @@ import (
 const keyBytesMax = 4 << 10
 
 func newKey(t *terminal) *cobra.Command {
-	return group(&cobra.Command{Use: "key", Short: "Make and show Ed25519 keys"}, newKeyNew(t), newKeyShow(t))
+	return group(&cobra.Command{Use: "key", Short: "Make and show Ed25519 keys; give up a member's"},
+		newKeyNew(t), newKeyShow(t), newKeyRotate(t), newKeyRevoke(t))
 }
 
 func newKeyNew(t *terminal) *cobra.Command {

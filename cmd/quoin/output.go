@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -43,8 +46,39 @@ func (t *terminal) data(v any, text func(w io.Writer)) error {
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	text(t.out)
+	text(printable{t.out})
 	return nil
+}
+
+// printable writes text for a terminal. What could move its cursor, change its colours or the direction of
+// its letters comes out escaped: much of what is printed, a network has said.
+type printable struct{ io.Writer }
+
+// Write implements io.Writer.
+func (w printable) Write(b []byte) (int, error) {
+	_, err := io.WriteString(w.Writer, escape(string(b)))
+	return len(b), err
+}
+
+// escape writes all but printable characters, newlines and tabs as Go would in quotes.
+func escape(s string) string {
+	plain := func(r rune) bool { return r == '\n' || r == '\t' || r != utf8.RuneError && unicode.IsPrint(r) }
+	if !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case plain(r):
+			b.WriteRune(r)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, "\\x%02x", s[i])
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
 }
 
 // table prints rows of tab-separated columns.
@@ -63,7 +97,7 @@ func table(w io.Writer, write func(row func(columns ...any))) {
 }
 
 // note prints a message for people.
-func (t *terminal) note(format string, a ...any) { fmt.Fprintf(t.err, format+"\n", a...) }
+func (t *terminal) note(format string, a ...any) { fmt.Fprintf(printable{t.err}, format+"\n", a...) }
 
 // fail prints why a command failed.
 func (t *terminal) fail(f *fault) {
@@ -73,12 +107,13 @@ func (t *terminal) fail(f *fault) {
 		}})
 		return
 	}
-	fmt.Fprintf(t.err, "quoin: %s\n", f.what)
+	w := printable{t.err}
+	fmt.Fprintf(w, "quoin: %s\n", f.what)
 	if why := f.whyText(); why != "" {
-		fmt.Fprintf(t.err, "  why:  %s\n", why)
+		fmt.Fprintf(w, "  why:  %s\n", why)
 	}
 	if f.todo != "" {
-		fmt.Fprintf(t.err, "  try:  %s\n", f.todo)
+		fmt.Fprintf(w, "  try:  %s\n", f.todo)
 	}
 }
 

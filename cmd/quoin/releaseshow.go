@@ -17,6 +17,7 @@ import (
 
 func newReleaseList(t *terminal) *cobra.Command {
 	var limit uint32
+	var open bool
 	c := &cobra.Command{Use: "list", Short: "List proposals, the newest first", Args: args(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			n, err := t.connect(c.Context())
@@ -24,60 +25,77 @@ func newReleaseList(t *terminal) *cobra.Command {
 				return err
 			}
 			defer n.close()
-			list, err := n.proposals(c.Context(), limit)
+			list, err := n.proposals(c.Context(), limit, open)
 			if err != nil {
 				return err
 			}
-			views := []proposalView{}
+			s, err := n.status(c.Context())
+			if err != nil {
+				return err
+			}
+			t.warn(s)
+			views := []map[string]any{}
 			for _, p := range list {
 				views = append(views, viewProposal(p))
 			}
 			return t.data(views, func(w io.Writer) {
 				table(w, func(row func(...any)) {
-					row("number", "status", "slot", "what", "approvals", "ready", "vetoes", "after height")
-					for _, p := range views {
-						row(p.Number, p.Status, p.Slot, p.what(), fmt.Sprintf("%d of %d", p.Approvals, p.ApprovalsRequired), p.ReadyWeight, p.VetoWeight, p.Activation)
+					row("number", "status", "slot", "what", "by", "how it stands")
+					for _, p := range list {
+						row(p.GetNumber(), p.GetStatus(), p.GetSlot(), whatOf(p), p.GetProposerName(), briefly(p))
 					}
 				})
 			})
 		}}
 	c.Flags().Uint32Var(&limit, "limit", 20, "how many")
+	c.Flags().BoolVar(&open, "open", false, "only those that are open or on trial")
 	return c
 }
 
-type proposalView struct {
-	Number            uint64 `json:"number"`
-	Status            string `json:"status"`
-	Slot              string `json:"slot"`
-	Builtin           string `json:"builtin,omitempty"`
-	Release           string `json:"release,omitempty"`
-	Name              string `json:"name,omitempty"`
-	Version           string `json:"version,omitempty"`
-	Proposer          string `json:"proposer"`
-	Proposed          uint64 `json:"proposed_height"`
-	Activation        uint64 `json:"activation_height"`
-	Moves             uint64 `json:"moves"`
-	Approvals         uint32 `json:"approvals"`
-	ApprovalsRequired uint32 `json:"approvals_required"`
-	ReadyWeight       uint64 `json:"ready_weight"`
-	VetoWeight        uint64 `json:"veto_weight"`
-}
-
-func viewProposal(p *quoinv1.Proposal) proposalView {
-	return proposalView{Number: p.GetNumber(), Status: p.GetStatus(), Slot: p.GetSlot(), Builtin: p.GetBinding().GetBuiltin(),
-		Release: hex.EncodeToString(p.GetBinding().GetRelease()), Name: p.GetName(), Version: p.GetVersion(),
-		Proposer: hex.EncodeToString(p.GetProposer()), Proposed: p.GetProposedHeight(), Activation: p.GetActivationHeight(), Moves: p.GetMoves(),
-		Approvals: p.GetApprovals(), ApprovalsRequired: p.GetApprovalsRequired(), ReadyWeight: p.GetReadyWeight(), VetoWeight: p.GetVetoWeight()}
-}
-
-func (p *proposalView) what() string {
+// briefly says in a few words how a proposal does.
+func briefly(p *quoinv1.Proposal) string {
+	t := p.GetTally()
 	switch {
-	case p.Builtin != "":
-		return "built-in " + p.Builtin
-	case p.Release != "":
-		return p.Name + " " + p.Version + " " + p.Release[:12]
+	case p.GetSlotReturn() != nil:
+		return fmt.Sprintf("leaves after height %d: %s", p.GetSlotReturn().GetAtHeight(), p.GetSlotReturn().GetCause())
+	case p.GetStatus() == governance.StatusProposed.String():
+		return fmt.Sprintf("prechecked by %d of %d", t.GetPrechecked(), t.GetQuorum())
+	case p.GetStatus() == governance.StatusPrechecked.String():
+		return fmt.Sprintf("%d approve, %d reject", t.GetApprovals(), t.GetRejections())
+	case p.GetStatus() == governance.StatusShadow.String():
+		return fmt.Sprintf("%d of %d heights", p.GetShadowHeights(), p.GetPlan().GetShadow())
+	case p.GetStatus() == governance.StatusScheduled.String():
+		return fmt.Sprintf("after height %d, ready %d of %d", p.GetActivationHeight(), t.GetReady(), t.GetReadyNeeded())
+	case p.GetStatus() == governance.StatusTrial.String():
+		return fmt.Sprintf("until height %d, good %d, bad %d", p.GetDueHeight(), t.GetGood(), t.GetBad())
+	case p.GetStatus() == governance.StatusDeprecated.String():
+		return fmt.Sprintf("end of use at height %d", p.GetEndOfUse())
+	case p.GetEnding().GetWhy() != "":
+		return strings.TrimSuffix(p.GetEnding().GetWhy()+" "+p.GetEnding().GetCodeName(), " ")
 	}
-	return "validators"
+	return ""
+}
+
+// viewProposal is a proposal in JSON.
+func viewProposal(p *quoinv1.Proposal) map[string]any {
+	v := viewOf(p)
+	v["builtin"], v["release"] = p.GetBinding().GetBuiltin(), hex.EncodeToString(p.GetBinding().GetRelease())
+	return v
+}
+
+// whatOf says what a proposal would change.
+func whatOf(p *quoinv1.Proposal) string {
+	b := p.GetBinding()
+	switch {
+	case b.GetBuiltin() != "":
+		return "built-in " + b.GetBuiltin()
+	case len(b.GetRelease()) > 0:
+		digest := hex.EncodeToString(b.GetRelease())
+		return p.GetName() + " " + p.GetVersion() + " " + digest[:min(12, len(digest))]
+	case p.GetSubject() == governance.SubjectUnbind.String():
+		return "nothing"
+	}
+	return p.GetSubject()
 }
 
 func newReleaseShow(t *terminal) *cobra.Command {
@@ -97,7 +115,7 @@ func newReleaseShow(t *terminal) *cobra.Command {
 			if number, err := strconv.ParseUint(a[0], 10, 64); err == nil {
 				return t.showProposal(c.Context(), n, number)
 			}
-			return t.showHistory(c.Context(), n, a[0])
+			return t.showHistory(c.Context(), n, a[0], historyLimit)
 		}}
 }
 
@@ -127,45 +145,32 @@ type bindingView struct {
 	Parameters string   `json:"parameters"` // hexadecimal
 	FuelMax    uint64   `json:"fuel_max"`
 	Grants     []string `json:"grants"` // capabilities
+	Nodes      []string `json:"nodes"`  // keys; none: all
 }
 
 func viewBinding(b *quoin.Binding) bindingView {
-	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax, orEmpty(b.Grants)}
+	nodes := []string{}
+	for _, k := range b.Nodes {
+		nodes = append(nodes, k.String())
+	}
+	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax, orEmpty(b.Grants), nodes}
 }
 
 func (b *bindingView) what() string {
-	if b.Builtin != "" {
-		return "built-in " + b.Builtin
-	}
-	if b.Release == "" {
-		return "nothing"
+	text := "nothing"
+	switch {
+	case b.Builtin != "":
+		text = "built-in " + b.Builtin
+	case b.Release != "":
+		text = "release " + b.Release
 	}
 	if len(b.Grants) > 0 {
-		return "release " + b.Release + ", may use " + strings.Join(b.Grants, ", ")
+		text += ", may use " + strings.Join(b.Grants, ", ")
 	}
-	return "release " + b.Release
-}
-
-func (t *terminal) showProposal(ctx context.Context, n *conn, number uint64) error {
-	x, err := n.proposal(ctx, number)
-	if err != nil {
-		return err
+	if len(b.Nodes) > 0 {
+		text += fmt.Sprintf(", on %d nodes", len(b.Nodes))
 	}
-	p := viewProposal(x)
-	return t.data(p, func(w io.Writer) {
-		table(w, func(row func(...any)) {
-			row("proposal", p.Number)
-			row("status", p.Status)
-			row("slot", p.Slot)
-			row("what", p.what())
-			row("proposed at", p.Proposed)
-			row("by", p.Proposer)
-			row("approvals", fmt.Sprintf("%d of %d", p.Approvals, p.ApprovalsRequired))
-			row("ready weight", p.ReadyWeight)
-			row("veto weight", p.VetoWeight)
-			row("after height", p.Activation)
-		})
-	})
+	return text
 }
 
 func (t *terminal) showRelease(ctx context.Context, n *conn, digest quoin.Hash) error {
@@ -190,8 +195,26 @@ func (t *terminal) showRelease(ctx context.Context, n *conn, digest quoin.Hash) 
 	})
 }
 
-func (t *terminal) showHistory(ctx context.Context, n *conn, slot string) error {
-	list, err := n.history(ctx, slot, 0)
+func newReleaseHistory(t *terminal) *cobra.Command {
+	var limit int
+	c := &cobra.Command{Use: "history SLOT", Short: "Show what served a slot, the newest first, verified", Args: args(1, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			n, err := t.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			defer n.close()
+			return t.showHistory(c.Context(), n, a[0], max(limit, 1))
+		}}
+	c.Flags().IntVar(&limit, "limit", historyLimit, "how many")
+	return c
+}
+
+// historyLimit is how many lines of a history are shown by default: each is read with a proof of its own.
+const historyLimit = 64
+
+func (t *terminal) showHistory(ctx context.Context, n *conn, slot string, limit int) error {
+	list, err := n.history(ctx, slot, limit+1) // one more, to compare the last with
 	if err != nil {
 		return err
 	}
@@ -199,17 +222,23 @@ func (t *terminal) showHistory(ctx context.Context, n *conn, slot string) error 
 		return notFound("nothing ever served the slot "+quote(slot), "see `quoin release show`")
 	}
 	type line struct {
-		Number   governance.HistoryNumber  `json:"number"`
-		Epoch    quoin.Epoch               `json:"epoch"`
-		First    quoin.Height              `json:"first_height"`
-		Cause    string                    `json:"cause"`
-		Proposal governance.ProposalNumber `json:"proposal"`
-		Binding  *bindingView              `json:"binding"`
+		Number     governance.HistoryNumber  `json:"number"`
+		Epoch      quoin.Epoch               `json:"epoch"`
+		First      quoin.Height              `json:"first_height"`
+		Cause      string                    `json:"cause"`
+		Proposal   governance.ProposalNumber `json:"proposal"`
+		Binding    *bindingView              `json:"binding"`
+		Parameters []string                  `json:"parameters,omitempty"` // what changed
 	}
 	views := []line{}
-	for i := range list {
-		x := line{list[i].Number, list[i].Epoch, list[i].First, list[i].Cause.String(), list[i].Proposal, nil}
-		if list[i].Bound {
+	for i := range list[:min(limit, len(list))] {
+		x := line{list[i].Number, list[i].Epoch, list[i].First, list[i].Cause.String(), list[i].Proposal, nil, nil}
+		switch {
+		case slot == governance.ParametersSlot && i+1 < len(list):
+			for _, c := range list[i+1].Parameters.Changes(&list[i].Parameters) {
+				x.Parameters = append(x.Parameters, fmt.Sprintf("%s %d → %d", c.Name, c.From, c.To))
+			}
+		case list[i].Bound && list[i].Binding.Hook != "":
 			b := viewBinding(&list[i].Binding)
 			x.Binding = &b
 		}
@@ -219,7 +248,14 @@ func (t *terminal) showHistory(ctx context.Context, n *conn, slot string) error 
 		table(w, func(row func(...any)) {
 			row("number", "from height", "epoch", "cause", "what")
 			for i, x := range views {
-				row(x.Number, x.First, x.Epoch, x.Cause, servedName(&list[i]))
+				what := servedName(&list[i])
+				if list[i].Binding.Hook == "" && list[i].Bound {
+					what = orWord(strings.Join(x.Parameters, ", "), "the genesis'")
+				}
+				if x.Proposal != 0 {
+					what += fmt.Sprintf(" (proposal %d)", x.Proposal)
+				}
+				row(x.Number, x.First, x.Epoch, x.Cause, what)
 			}
 		})
 	})

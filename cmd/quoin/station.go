@@ -36,14 +36,15 @@ func (p *nodePlan) open() (*station, error) {
 	return &station{node: n}, nil
 }
 
-// serve starts the node's API. Whoever may propose releases may upload them; the certificate is of
+// serve starts the node's API. Beside the proposers of the chain, whoever holds the node's own key may
+// upload releases; the certificate is of
 // the node's own key, which clients know from the genesis.
 func (s *station) serve(p *nodePlan, address string) error {
 	key, err := readKey(filepath.Join(p.dir, nodeKeyFile))
 	if err != nil {
 		return err
 	}
-	s.api, err = api.Listen(api.Config{Node: s.node, Listen: address, Key: key, Admins: p.genesis.Configuration.Holders(quoin.RoleProposer), Logger: p.log})
+	s.api, err = api.Listen(api.Config{Node: s.node, Listen: address, Key: key, Admins: []quoin.PublicKey{publicOf(key)}, Logger: p.log})
 	return err
 }
 

@@ -41,6 +41,10 @@ func statusView(s *quoinv1.Status) any {
 	for _, v := range s.GetValidators() {
 		validators = append(validators, validator{v.GetName(), hex.EncodeToString(v.GetKey()), v.GetWeight()})
 	}
+	deprecations := []map[string]any{}
+	for _, d := range s.GetDeprecations() {
+		deprecations = append(deprecations, viewOf(d))
+	}
 	return map[string]any{
 		"origin": s.GetOrigin(), "node": hex.EncodeToString(s.GetNode()), "validator": s.GetValidator(), "observer": s.GetObserver(),
 		"epoch": s.GetEpoch(), "view": s.GetView(), "certified_view": s.GetCertifiedView(), "height": s.GetHeight(),
@@ -52,7 +56,7 @@ func statusView(s *quoinv1.Status) any {
 		"guest_calls": s.GetGuestCalls(), "guest_calls_slow": s.GetGuestCallsSlow(), "samples_replayed": s.GetSamplesReplayed(),
 		"samples_differed": s.GetSamplesDiffered(), "samples_dropped": s.GetSamplesDropped(), "diverged": s.GetDiverged(), "splits": s.GetSplits(),
 		"messages_refused": s.GetMessagesRefused(), "fsyncs": s.GetFsyncs(), "diverges": s.GetDiverges(),
-		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()),
+		"state_root": hex.EncodeToString(s.GetStateRoot()), "suspended": orEmpty(s.GetSuspended()), "deprecations": deprecations,
 	}
 }
 
@@ -92,5 +96,28 @@ func writeStatus(w io.Writer, s *quoinv1.Status) {
 		if len(s.GetSuspended()) > 0 {
 			row("suspended", strings.Join(s.GetSuspended(), ", "))
 		}
+		for _, d := range s.GetDeprecations() {
+			row("deprecated", deprecationText(d, s.GetHeight()))
+		}
 	})
+}
+
+// deprecationText says what should not be used any more, and since when.
+func deprecationText(d *quoinv1.Deprecation, height uint64) string {
+	what := "the built-in"
+	if d.GetName() != "" {
+		what = d.GetName() + " " + d.GetVersion()
+	}
+	when := fmt.Sprintf("nobody should use it from height %d on", d.GetEndOfUse())
+	if d.GetEndOfUse() <= height {
+		when = fmt.Sprintf("its use was to end at height %d", d.GetEndOfUse())
+	}
+	return fmt.Sprintf("%s: %s of proposal %d, %s%s", d.GetSlot(), what, d.GetProposal(), when, said(d.GetNote()))
+}
+
+// warn says on standard error what serves and should not be used any more.
+func (t *terminal) warn(s *quoinv1.Status) {
+	for _, d := range s.GetDeprecations() {
+		t.note("warning: deprecated: %s", deprecationText(d, s.GetHeight()))
+	}
 }

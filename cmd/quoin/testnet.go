@@ -109,7 +109,7 @@ func makeNetwork(dir, network string, nodes []nodeSettings, parameters map[strin
 	if len(nodes) < 1 || len(nodes) > devValidatorsMax {
 		return nil, usage(fmt.Sprintf("%d validators", len(nodes)), fmt.Sprintf("choose 1 to %d with --nodes", devValidatorsMax))
 	}
-	p := plan{light: true, network: network, parameters: parameters, now: time.Now()}
+	p := plan{policies: policiesLight, network: network, parameters: parameters, now: time.Now()}
 	for i := range nodes {
 		m, err := initNode(filepath.Join(dir, nodes[i].Name), &nodes[i], true)
 		if err != nil {

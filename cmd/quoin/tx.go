@@ -157,11 +157,15 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 	}
 	if r.result.Code != 0 {
 		name, meaning := resultText(namespace, r.result.Code)
+		todo := "correct it and send it again"
+		if g := governance.Code(r.result.Code); namespace == quoin.KernelNamespace && g.Valid() {
+			todo = advice(g)
+		}
 		if out := r.result.Output; r.result.Code == execution.ResultValidation && len(out) == 4 {
 			meaning = fmt.Sprintf("the validation of %q refused it with its code %d", namespace, binary.BigEndian.Uint32(out))
 		}
 		return nil, refused(name, fmt.Sprintf("transaction %s is in the ledger (height %d, entry %d) and changed nothing", r.id, r.height, r.entry),
-			meaning, "correct it and send it again")
+			meaning, todo)
 	}
 	return r, nil
 }

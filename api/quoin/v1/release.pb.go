@@ -540,7 +540,7 @@ type Proposal struct {
 	EndOfUse             uint64                 `protobuf:"varint,31,opt,name=end_of_use,json=endOfUse,proto3" json:"end_of_use,omitempty"`                    // set by a deprecation
 	SlotReturn           *Return                `protobuf:"bytes,32,opt,name=slot_return,json=slotReturn,proto3" json:"slot_return,omitempty"`                 // of its slot, if that is asked for and it is what serves
 	// What follows is in answers of GetProposal only.
-	Release       *ReleaseFacts      `protobuf:"bytes,33,opt,name=release,proto3" json:"release,omitempty"`
+	ReleaseFacts  *ReleaseFacts      `protobuf:"bytes,33,opt,name=release_facts,json=releaseFacts,proto3" json:"release_facts,omitempty"`
 	Reviews       []*Review          `protobuf:"bytes,34,rep,name=reviews,proto3" json:"reviews,omitempty"`
 	Evidence      []*Evidence        `protobuf:"bytes,35,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	Validators    []*ValidatorWord   `protobuf:"bytes,36,rep,name=validators,proto3" json:"validators,omitempty"`                         // who said something, of the present set and a proposed one
@@ -799,9 +799,9 @@ func (x *Proposal) GetSlotReturn() *Return {
 	return nil
 }
 
-func (x *Proposal) GetRelease() *ReleaseFacts {
+func (x *Proposal) GetReleaseFacts() *ReleaseFacts {
 	if x != nil {
-		return x.Release
+		return x.ReleaseFacts
 	}
 	return nil
 }
@@ -2901,7 +2901,7 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"\x14ListProposalsRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\rR\x05limit\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x12\n" +
-	"\x04open\x18\x03 \x01(\bR\x04open\"\xc9\v\n" +
+	"\x04open\x18\x03 \x01(\bR\x04open\"\xd4\v\n" +
 	"\bProposal\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x12\n" +
@@ -2939,8 +2939,8 @@ const file_quoin_v1_release_proto_rawDesc = "" +
 	"\n" +
 	"end_of_use\x18\x1f \x01(\x04R\bendOfUse\x121\n" +
 	"\vslot_return\x18  \x01(\v2\x10.quoin.v1.ReturnR\n" +
-	"slotReturn\x120\n" +
-	"\arelease\x18! \x01(\v2\x16.quoin.v1.ReleaseFactsR\arelease\x12*\n" +
+	"slotReturn\x12;\n" +
+	"\rrelease_facts\x18! \x01(\v2\x16.quoin.v1.ReleaseFactsR\freleaseFacts\x12*\n" +
 	"\areviews\x18\" \x03(\v2\x10.quoin.v1.ReviewR\areviews\x12.\n" +
 	"\bevidence\x18# \x03(\v2\x12.quoin.v1.EvidenceR\bevidence\x127\n" +
 	"\n" +
@@ -3201,7 +3201,7 @@ var file_quoin_v1_release_proto_depIdxs = []int32{
 	12, // 5: quoin.v1.Proposal.ending:type_name -> quoin.v1.Ending
 	13, // 6: quoin.v1.Proposal.shadow:type_name -> quoin.v1.Comparison
 	14, // 7: quoin.v1.Proposal.slot_return:type_name -> quoin.v1.Return
-	15, // 8: quoin.v1.Proposal.release:type_name -> quoin.v1.ReleaseFacts
+	15, // 8: quoin.v1.Proposal.release_facts:type_name -> quoin.v1.ReleaseFacts
 	16, // 9: quoin.v1.Proposal.reviews:type_name -> quoin.v1.Review
 	17, // 10: quoin.v1.Proposal.evidence:type_name -> quoin.v1.Evidence
 	18, // 11: quoin.v1.Proposal.validators:type_name -> quoin.v1.ValidatorWord
