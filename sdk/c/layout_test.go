@@ -15,14 +15,15 @@ import (
 
 // structs names the structs that lie over the messages; responses that are one number have none.
 var structs = map[string]string{
-	"leader.v1 request":        "quoin_leader_request",
-	"machine.v1.apply request": "quoin_apply_request",
-	"machine.v1.query request": "quoin_query_request",
-	"validation.v1 request":    "quoin_validation_request",
-	"finality.v1 request":      "quoin_finality_request",
-	"finality.v1 response":     "quoin_finality_response",
-	"pacemaker.v1 request":     "quoin_pacemaker_request",
-	"priority.v1 request":      "quoin_priority_request",
+	"leader.v1 request":          "quoin_leader_request",
+	"machine.v1.apply request":   "quoin_apply_request",
+	"machine.v1.query request":   "quoin_query_request",
+	"machine.v1.migrate request": "quoin_migrate_request",
+	"validation.v1 request":      "quoin_validation_request",
+	"finality.v1 request":        "quoin_finality_request",
+	"finality.v1 response":       "quoin_finality_response",
+	"pacemaker.v1 request":       "quoin_pacemaker_request",
+	"priority.v1 request":        "quoin_priority_request",
 }
 
 // elements names those of the messages' lists, and where the first one begins.
@@ -92,6 +93,7 @@ func TestStructsLieOverTheLayouts(t *testing.T) {
 		"QUOIN_QUERY_REQUEST_MAX": hook.Query.Request.Max, "QUOIN_VALIDATION_REQUEST_MAX": hook.Validate.Request.Max,
 		"QUOIN_PACEMAKER_REQUEST_MAX": hook.Timeout.Request.Max, "QUOIN_PRIORITY_REQUEST_MAX": hook.Prioritize.Request.Max,
 		"sizeof(quoin_finality_request) + QUOIN_PARAMS_MAX": hook.Delay.Request.Max,
+		"sizeof(quoin_migrate_request) + QUOIN_PARAMS_MAX":  hook.Migrate.Request.Max,
 	} {
 		all = append(all, fmt.Sprintf("%s == %d", name, want))
 	}
@@ -108,7 +110,7 @@ func TestStructsLieOverTheLayouts(t *testing.T) {
 // compile compiles assertions with all headers.
 func compile(t *testing.T, compiler, assertions []string) ([]byte, error) {
 	var text strings.Builder
-	for _, h := range []string{"leader", "machine", "validation", "finality", "pacemaker", "priority", "draw"} {
+	for _, h := range []string{"leader", "machine", "migration", "validation", "finality", "pacemaker", "priority", "draw"} {
 		fmt.Fprintf(&text, "#include \"quoin/%s.h\"\n", h)
 	}
 	for _, a := range assertions {
