@@ -25,7 +25,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	r.c.Marks.Sometimes(&marks[markCertifiedSeveral], len(outcomes) > 1)
 	r.accounts.keep(outcomes)
 	certificate := c.Certificate
-	epoch := r.epoch
+	epoch, heights := r.epoch, quoin.Height(r.exec.Configuration().Parameters.ReportHeights)
 	if err := r.chain.commit(outcomes, &certificate, r.exec.Seed, r.exec.Advance); err != nil {
 		out.Fatal = err
 		return
@@ -41,6 +41,8 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		r.stats.Blocks++
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
+		r.pulse.certified(o, r.now, r.kernelView.trial)
+		r.compare(o, heights, epoch)
 		if o.Suspended != "" {
 			r.c.Marks.Reach(&marks[markSuspended])
 			suspended = true
@@ -62,6 +64,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		r.c.Marks.Reach(&marks[markEpochEnded])
 		r.splits.endEpoch()
 		r.kernelView.again()
+		r.pulse.endEpoch()
 		out.Events = append(out.Events, Event{Kind: EpochBegan, Epoch: epoch + 1, Height: h})
 	}
 	if kernel || c.Ended {
@@ -70,6 +73,7 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 	if kernel || c.Ended || r.kernelView.scheduled || h%64 == 0 {
 		r.look(out)
 	}
+	r.examine(out)
 }
 
 // note counts and reports what a certified block shows, and says whether it changed the kernel's
@@ -88,7 +92,7 @@ func (r *Replica) note(o *execution.Outcome, out *Output) bool {
 			r.stats.LeaderFaults++
 		case execution.FinalityFault:
 			r.stats.FinalityFaults++
-		case execution.TrialFault:
+		case execution.TrialFault, execution.UndoFault, execution.MigrateFault:
 			e.Reason = f.Slot + ": " + e.Reason
 		case execution.BatchFault:
 			r.stats.BatchFaults++

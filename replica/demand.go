@@ -58,6 +58,13 @@ type (
 		Code     governance.PrecheckCode
 		Reason   string // for people, if it did not pass
 	}
+
+	// SlowCalls says that so many calls of what serves a slot, of those in Output.Timed, took longer than
+	// this node allows for their fuel.
+	SlowCalls struct {
+		Slot  string
+		Calls uint64
+	}
 )
 
 func (Start) isInput()          {}
@@ -69,6 +76,7 @@ func (Synced) isInput()         {}
 func (ReleaseReady) isInput()   {}
 func (ReleaseRefused) isInput() {}
 func (DryCalled) isInput()      {}
+func (SlowCalls) isInput()      {}
 
 // Output holds demands in the order in which they must be met. Only Send may never come before the
 // records that stand in Log, in its own step's or an earlier one's, are durable. The others may: the
@@ -83,9 +91,10 @@ type Output struct {
 	Finished   []Finished   // 6. certified and durable blocks, in order
 	Releases   []quoin.Hash // 7. if not nil: the releases that this node should have, all of them
 	DryCalls   []DryCall    // 8. if not nil: those that are owed, all of them; answer each with DryCalled once
-	Events     []Event      // 9. for metrics, logs and tests
-	Prune      bool         // 10. replace the log by Snapshot: append and sync it, then drop what is older
-	More       bool         // 11. step on with Continue when the above is met
+	Timed      []string     // 9. if not nil: the slots whose slow calls should be told, all of them; see SlowCalls
+	Events     []Event      // 10. for metrics, logs and tests
+	Prune      bool         // 11. replace the log by Snapshot: append and sync it, then drop what is older
+	More       bool         // 12. step on with Continue when the above is met
 	Fatal      error        // stop: the vote log contradicts the chain
 }
 
@@ -224,6 +233,8 @@ const (
 	FinalityFaulted  EventKind = EventKind(execution.FinalityFault)
 	BatchFaulted     EventKind = EventKind(execution.BatchFault)
 	TrialFaulted     EventKind = EventKind(execution.TrialFault)
+	UndoFaulted      EventKind = EventKind(execution.UndoFault)
+	MigrateFaulted   EventKind = EventKind(execution.MigrateFault)
 	MachineFaulted   EventKind = "machine-fault"
 	PacemakerFaulted EventKind = "pacemaker-fault"
 	PriorityFaulted  EventKind = "priority-fault"

@@ -82,17 +82,48 @@ func (w *network) command(member byte, c governance.Command) quoin.Result {
 	x := w.signed(member, quoin.Transaction{Salt: 1 << 40 * w.salt, Expiry: r.exec.Tip().Height + 100, Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)})
 	w.step(0, Submit{[]quoin.Transaction{x}})
 	id := x.ID(r.originID)
-	for range 20 {
-		w.run()
-		for _, f := range w.finished[0] {
-			if k := slices.Index(f.IDs, id); k >= 0 {
-				return f.Results[k]
+	at := len(w.finished[0])
+	for range 50_000 {
+		for ; at < len(w.finished[0]); at++ {
+			if k := slices.Index(w.finished[0][at].IDs, id); k >= 0 {
+				return w.finished[0][at].Results[k]
 			}
 		}
-		w.fire()
+		w.steps(1)
 	}
 	w.t.Fatalf("the command %T is not certified", c)
 	return quoin.Result{}
+}
+
+// steps delivers so many inputs; where nothing moves, time-outs pass.
+func (w *network) steps(n int) {
+	w.t.Helper()
+	for range n {
+		if len(w.queue) == 0 {
+			w.timeouts()
+		}
+		if len(w.queue) == 0 {
+			return // the chain is idle
+		}
+		d := w.queue[0]
+		w.queue = w.queue[1:]
+		w.step(d.to, d.in)
+	}
+}
+
+// until steps until a proposal has one of the statuses, and does something every now and then on the way.
+func (w *network) until(n governance.ProposalNumber, do func(i uint64), statuses ...governance.Status) governance.Proposal {
+	w.t.Helper()
+	for i := range uint64(2000) {
+		p := w.proposal(n)
+		if slices.Contains(statuses, p.Status) {
+			return p
+		}
+		do(i)
+		w.steps(40)
+	}
+	w.t.Fatalf("it is %v at height %d; validators said %v", w.proposal(n).Status, w.replicas[0].exec.Tip().Height, w.healths(n))
+	return governance.Proposal{}
 }
 
 // propose opens a proposal and returns its number.

@@ -29,6 +29,7 @@ type Config struct {
 	LogBytesMax int              // of vote log after which Output.Prune comes; default 32 MiB
 	Marks       *mark.Set        // gets what is reached; nil outside of simulations
 	DryCalls    bool             // the driver meets Output.DryCalls; without, prechecks make none
+	Health      HealthLimits     // of what this validator says
 	// NewMachine makes the machine of an epoch; nil is simplex.New. Tests plant bugs here.
 	NewMachine func(simplex.Config) consensus.Machine
 }
@@ -67,6 +68,10 @@ type Replica struct {
 	splits     splits
 	accounts   accounts
 	kernelView kernelView
+	pulse      pulse
+	found      map[compared]*finding // in the interval that is not over
+	intervals  []interval            // that are over, and were not examined yet
+	patients   map[trying]*patient
 	priority   hook.PriorityRequest
 	stats      Stats
 }
@@ -205,6 +210,8 @@ func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
 		r.refused(in, out)
 	case DryCalled:
 		r.called(in, out)
+	case SlowCalls:
+		r.pulse.slowed(in.Slot, in.Calls, r.exec.Tip().Height)
 	}
 	r.prioritize(out)
 	r.want(now, out)
@@ -247,6 +254,7 @@ func (r *Replica) meet(now quoin.Time, o *consensus.Output, out *Output) []conse
 	if o.Timer != nil {
 		out.Timers = append(out.Timers, Timer{Kind: ViewTimer, ID: o.Timer.ID, Epoch: r.epoch, AfterMS: o.Timer.AfterMS})
 		r.pacemaker.report(out)
+		r.pulse.begin(r.view, now, true)
 	}
 	certified := append([]consensus.Certified(nil), o.Certified...)
 	for _, c := range certified {
@@ -273,6 +281,7 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 		r.c.Marks.Reach(&marks[markOtherEpoch])
 		return
 	}
+	r.pulse.begin(b.Header().View, now, false)
 	answer := consensus.Executed{Block: b.ID()}
 	o, err := r.exec.Execute(b)
 	switch {
@@ -294,7 +303,7 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 
 // want tells the machine whether there is a reason to make blocks.
 func (r *Replica) want(now quoin.Time, out *Output) {
-	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.scheduled || r.kernelView.tried
+	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.moves()
 	if wanted != r.wanted || wanted && r.pool.takeGrown() {
 		r.wanted = wanted
 		r.feed(now, consensus.Wanted{Wanted: wanted}, out)

@@ -28,6 +28,7 @@ type network struct {
 	mayDiverge bool
 	calls      []DryCalled // the answers to dry calls
 	salt       uint64
+	away       int // if not 0: a replica that neither hears nor says anything
 }
 
 type delivery struct {
@@ -113,7 +114,7 @@ func (w *network) step(i int, in Input) {
 	w.finished[i] = append(w.finished[i], out.Finished...)
 	for _, s := range out.Send {
 		for j, key := range w.keys {
-			if j != i && (s.To.IsZero() || s.To == key) {
+			if j != i && (s.To.IsZero() || s.To == key) && (w.away == 0 || w.away != i && w.away != j) {
 				w.queue = append(w.queue, delivery{j, Message{w.keys[i], s.Bytes}})
 			}
 		}
@@ -180,12 +181,16 @@ func TestTransactionIsCertified(t *testing.T) {
 
 // fire lets the view timer of every replica pass.
 func (w *network) fire() {
+	w.timeouts()
+	w.run()
+}
+
+func (w *network) timeouts() {
 	for i := range w.replicas {
 		if timer := w.timers[i][ViewTimer]; timer.ID > 0 {
 			w.step(i, TimerFired{timer.Kind, timer.ID, timer.Epoch})
 		}
 	}
-	w.run()
 }
 
 func (w *network) saw(kind EventKind) bool {

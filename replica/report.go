@@ -20,6 +20,7 @@ func (r *Replica) report(x consensus.Report, out *Output) {
 		e.Kind = EnteredView
 	case consensus.TimedOutView:
 		r.stats.Timeouts++
+		r.pulse.overdue = x.View
 		e.Kind = ViewTimedOut
 	case consensus.Nullified:
 		r.stats.Nullified++

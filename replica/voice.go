@@ -11,7 +11,8 @@ import (
 // kernelView is what the replica last saw of the kernel's state, and what it said about it.
 type kernelView struct {
 	scheduled bool // an activation or a return lies ahead
-	tried     bool // a shadow or a trial is under way: its heights must come, also on an idle chain
+	tried     bool // a shadow or a trial is under way
+	trial     bool // a trial is
 	releases  []quoin.Hash
 	verdicts  verdicts
 	said      map[word]quoin.Height // expiry of what was sent, of each
@@ -24,6 +25,9 @@ type word struct {
 	kind     governance.Kind
 	through  quoin.Height // of reports
 }
+
+// moves reports whether heights have to come, also on an idle chain.
+func (v *kernelView) moves() bool { return v.scheduled || v.tried }
 
 // again forgets that readiness was said: for a validator set it has to be in every epoch.
 func (v *kernelView) again() {
@@ -41,12 +45,24 @@ func (r *Replica) look(out *Output) {
 	}
 	maps.DeleteFunc(v.said, func(_ word, expiry quoin.Height) bool { return expiry <= h })
 	open := governance.OpenProposals(k)
-	v.scheduled, v.tried = r.returning(k), false
+	v.scheduled, v.tried, v.trial = r.returning(k), false, false
+	out.Timed = []string{}
 	for i := range open {
 		p := &open[i]
+		v.trial = v.trial || p.Status == governance.StatusTrial
+		if p.Binding.Hook != "" {
+			out.Timed = append(out.Timed, p.Slot()) // from now on, so that it is known how it was before
+		}
 		v.scheduled = v.scheduled || p.Status == governance.StatusScheduled
 		v.tried = v.tried || r.runs(p, h)
 	}
+	active := r.active(k, h)
+	for i := range active {
+		if p := &active[i]; p.Binding.Hook != "" && r.recent(p, h) {
+			out.Timed = append(out.Timed, p.Slot())
+		}
+	}
+	r.pulse.time(out.Timed, h)
 	v.releases = r.needed(k, open)
 	out.Releases = v.releases
 	v.verdicts.keep(open, v.releases)
