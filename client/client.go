@@ -60,6 +60,9 @@ type Options struct {
 	Attempts    int           // for each endpoint; default 3
 	PauseMin    time.Duration // before the second round; default 50 ms, doubles up to 2 s
 	AnswerBytes int           // limit of one answer; default 32 MiB
+	// Warn is told what nodes warn of, for people: a namespace whose machine should not be used any more,
+	// say. It is a node's word, again with every answer, and may come from several goroutines. nil: nobody.
+	Warn func(string)
 }
 
 // Client talks to the nodes of one chain.
@@ -159,6 +162,18 @@ func pin(c *tls.Config, key quoin.PublicKey) {
 func (c *Client) Close() {
 	for _, e := range c.endpoints {
 		e.http.CloseIdleConnections()
+	}
+}
+
+// warningsMax is how many warnings of one answer are passed on.
+const warningsMax = 16
+
+func (c *Client) warn(lines []string) {
+	if c.o.Warn == nil {
+		return
+	}
+	for _, line := range lines[:min(len(lines), warningsMax)] {
+		c.o.Warn(line)
 	}
 }
 
