@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -173,7 +172,7 @@ func newAuditExport(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := viewOf(&s)
+			v := summaryView(&s)
 			v.File, v.Attestations = a[0], attested
 			return t.data(v, func(w io.Writer) {
 				fmt.Fprintf(w, "wrote %s: %s\n", a[0], v.sentence())
@@ -273,7 +272,7 @@ type auditView struct {
 	Milliseconds int64               `json:"milliseconds,omitempty"`
 }
 
-func viewOf(s *audit.Summary) *auditView {
+func summaryView(s *audit.Summary) *auditView {
 	c := &s.Checkpoint
 	return &auditView{Origin: s.Origin, Events: s.Events, Head: s.Head, Epochs: s.Epochs, Height: c.Height, Epoch: c.Epoch, TimeMS: c.Time, Proposals: s.Statuses}
 }
@@ -285,7 +284,7 @@ func (v *auditView) sentence() string {
 
 func viewFile(path string, origin quoin.Origin) (*auditView, error) {
 	s, err := verifyHistory(path, origin, nil, nil)
-	return viewOf(&s), err
+	return summaryView(&s), err
 }
 
 func viewAttested(path string, origin quoin.Origin, bundlePath, signer string) (*auditView, error) {
@@ -306,7 +305,7 @@ func viewAttested(path string, origin quoin.Origin, bundlePath, signer string) (
 	if err != nil {
 		return nil, err
 	}
-	v := viewOf(&s)
+	v := summaryView(&s)
 	v.Ignored = bundle.Ignored
 	v.Attestations, err = bundle.End()
 	return v, auditFault(bundlePath, err)
@@ -325,12 +324,4 @@ func verifyHistory(path string, origin quoin.Origin, watch audit.Watcher, visit 
 		return s, failure(path+" cannot be read", err, "")
 	}
 	return s, auditFault(path, err)
-}
-
-func openFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, noFile(path, err)
-	}
-	return f, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -114,12 +115,9 @@ func keyAt(path string) (ed25519.PrivateKey, error) {
 
 // readFile reads a whole file of limited size.
 func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, &fault{exit: exitNotFound, code: "no-file", what: "there is no file " + path, cause: err, todo: "check the path"}
-		}
-		return nil, failure(path+" cannot be read", err, "check its permissions")
+		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
@@ -130,6 +128,17 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, usage(fmt.Sprintf("%s has more than %d bytes, which is too long for what it should be", path, limit), "check the path")
 	}
 	return b, nil
+}
+
+func openFile(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &fault{exit: exitNotFound, code: "no-file", what: "there is no file " + path, cause: err, todo: "check the path"}
+	}
+	if err != nil {
+		return nil, failure(path+" cannot be read", err, "check its permissions")
+	}
+	return f, nil
 }
 
 // writeNew writes a file that must not exist yet, durably: after a crash it is there whole or not
@@ -144,13 +153,28 @@ func writeFile(path string, b []byte, mode fs.FileMode) error {
 }
 
 func place(path string, b []byte, mode fs.FileMode, move func(from, to string) error) error {
+	return placeStream(path, mode, move, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// writeStream is writeFile of what write writes; if it fails, path is left as it was.
+func writeStream(path string, mode fs.FileMode, write func(w io.Writer) error) error {
+	return placeStream(path, mode, os.Rename, func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 1<<16)
+		return errors.Join(write(b), b.Flush())
+	})
+}
+
+func placeStream(path string, mode fs.FileMode, move func(from, to string) error, write func(w io.Writer) error) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // a rename has moved it already
-	_, err = f.Write(b)
+	err = write(f)
 	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
