@@ -220,7 +220,7 @@ func newPolicyExplain(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := viewOf(x)
+			v := messageView(x)
 			v["proposal"], v["facts"] = number, factsObject(x.GetAllFacts())
 			delete(v, "all_facts")
 			return t.data(v, func(w io.Writer) { writeExplanation(w, p, x) })

@@ -78,7 +78,7 @@ func briefly(p *quoinv1.Proposal) string {
 
 // viewProposal is a proposal in JSON.
 func viewProposal(p *quoinv1.Proposal) map[string]any {
-	v := viewOf(p)
+	v := messageView(p)
 	v["builtin"], v["release"] = p.GetBinding().GetBuiltin(), hex.EncodeToString(p.GetBinding().GetRelease())
 	return v
 }

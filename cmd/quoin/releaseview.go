@@ -15,9 +15,9 @@ import (
 	"quoin.dev/quoin/governance"
 )
 
-// viewOf is a message of the API as JSON of this program's kind: names as in the definition, bytes in
+// messageView is a message of the API as JSON of this program's kind: names as in the definition, bytes in
 // hexadecimal, numbers as numbers, nothing left out but absent messages.
-func viewOf(m proto.Message) map[string]any { return viewMessage(m.ProtoReflect()) }
+func messageView(m proto.Message) map[string]any { return viewMessage(m.ProtoReflect()) }
 
 func viewMessage(m protoreflect.Message) map[string]any {
 	v := map[string]any{}

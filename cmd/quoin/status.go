@@ -43,7 +43,7 @@ func statusView(s *quoinv1.Status) any {
 	}
 	deprecations := []map[string]any{}
 	for _, d := range s.GetDeprecations() {
-		deprecations = append(deprecations, viewOf(d))
+		deprecations = append(deprecations, messageView(d))
 	}
 	return map[string]any{
 		"origin": s.GetOrigin(), "node": hex.EncodeToString(s.GetNode()), "validator": s.GetValidator(), "observer": s.GetObserver(),

@@ -36,13 +36,13 @@ const tourPatience = 60 * time.Second
 
 func tourCommands() map[string]scriptCommand {
 	return map[string]scriptCommand{
-		"awaitfile":    awaitFile,
-		"occupy":       occupy,
-		"awaitready":   awaitReady,
-		"awaitserving": awaitServing,
-		"checkload":    checkLoad,
-		"checkchain":   checkChain,
-		"tamper":       tamper,
+		"awaitfile":       awaitFile,
+		"occupy":          occupy,
+		"awaitprechecked": awaitPrechecked,
+		"awaitserving":    awaitServing,
+		"checkload":       checkLoad,
+		"checkchain":      checkChain,
+		"tamper":          tamper,
 	}
 }
 
@@ -90,22 +90,19 @@ func awaitServing(ts *testscript.TestScript, _ bool, a []string) {
 	})
 }
 
-// awaitready NUMBER WEIGHT waits until validators of the weight are ready for a proposal. A quorum is
-// enough to schedule, but the one that is still compiling may be the one that the new algorithm names.
-func awaitReady(ts *testscript.TestScript, _ bool, a []string) {
-	await(ts, "readiness of weight "+a[1]+" for proposal "+a[0], func() bool {
-		ts.Check(ts.Exec("quoin", "release", "list", "-o", "json"))
-		var list []struct {
-			Number json.Number `json:"number"`
-			Ready  json.Number `json:"ready_weight"`
+// awaitprechecked NUMBER WEIGHT waits until validators of the weight have found that they can run what a
+// proposal brings. A quorum is enough to approve, but the one that is still compiling may be the one that
+// the new algorithm names.
+func awaitPrechecked(ts *testscript.TestScript, _ bool, a []string) {
+	await(ts, "prechecks of weight "+a[1]+" for proposal "+a[0], func() bool {
+		ts.Check(ts.Exec("quoin", "release", "show", a[0], "-o", "json"))
+		var p struct {
+			Tally struct {
+				Prechecked json.Number `json:"prechecked"`
+			} `json:"tally"`
 		}
-		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
-		for _, p := range list {
-			if p.Number.String() == a[0] {
-				return p.Ready.String() == a[1]
-			}
-		}
-		return false
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &p))
+		return p.Tally.Prechecked.String() == a[1]
 	})
 }
 
