@@ -240,6 +240,7 @@ const (
 	PriorityFaulted  EventKind = "priority-fault"
 	Suspended        EventKind = "namespace-suspended"
 	PrecheckFailed   EventKind = "precheck-failed"
+	DeprecatedInUse  EventKind = "deprecated-in-use" // once an epoch, and as the end comes near
 )
 
 // Stats counts what a replica has met since it was made.

@@ -191,7 +191,7 @@ func (r *Replica) checkTrial(k governance.State, p *governance.Proposal, x *inte
 		}
 		say.Comparison = f.Comparison.Comparison
 	}
-	faulty := say.Faults > 0 || faulted(k, p.Slot(), x.epoch, from, x.through)
+	faulty := say.Faults > 0 || r.faulted(k, p.Slot(), from, x)
 	bad, doubt := r.patient(p, x).examine(r, p, from, faulty, &say)
 	switch {
 	case faulty:
@@ -213,7 +213,7 @@ func (r *Replica) checkActive(k governance.State, p *governance.Proposal, x *int
 	from := max(x.through-x.heights, p.Activation) + 1
 	say := governance.Health{Proposal: p.Number, Through: x.through}
 	about := r.patient(p, x)
-	bad, _ := about.examine(r, p, from, faulted(k, p.Slot(), x.epoch, from, x.through), &say)
+	bad, _ := about.examine(r, p, from, r.faulted(k, p.Slot(), from, x), &say)
 	recent := about.before.blocks > 0 && r.recent(p, x.through)
 	for _, reason := range bad {
 		if reason == governance.HealthFaults || recent && (reason == governance.HealthSlow || reason == governance.HealthGaps && paces(p)) {
@@ -252,10 +252,12 @@ func paces(p *governance.Proposal) bool {
 	return p.Subject == governance.SubjectParameters || p.Binding.Hook == hook.Leader.Name || p.Binding.Hook == hook.Pacemaker.Name
 }
 
-// faulted reports whether the ledger holds a fault of a slot at these heights.
-func faulted(k governance.State, slot string, e quoin.Epoch, from, through quoin.Height) bool {
-	f, ok := governance.ReadFault(k, e, slot)
-	return ok && f.Height >= from && f.Height <= through
+// faulted reports whether a slot faulted from a height to the end of an interval: on the ledger or, if it is
+// of class N, on this node.
+func (r *Replica) faulted(k governance.State, slot string, from quoin.Height, x *interval) bool {
+	within := func(h quoin.Height) bool { return h >= from && h <= x.through }
+	f, _ := governance.ReadFault(k, x.epoch, slot)
+	return within(f.Height) || within(r.pulse.faults[slot])
 }
 
 // patient returns what this node knows of a proposal's health. What was before is fixed when it is asked

@@ -9,7 +9,7 @@ import (
 	"quoin.dev/quoin/hook"
 )
 
-// pacemaker asks what serves pacemaker.v1 for the time-outs of one epoch's views, and tells it what
+// pacemaker asks what serves pacemaker.v1 on this node for the time-outs of one epoch's views, and tells it what
 // this node measured. Where there is no answer, the built-in rule's holds.
 type pacemaker struct {
 	r       *Replica
@@ -26,7 +26,7 @@ var _ simplex.Pacemaker = (*pacemaker)(nil)
 // newPacemaker returns the pacemaker of the present epoch, or nil if none is bound.
 func newPacemaker(r *Replica) *pacemaker {
 	c := r.exec.Configuration()
-	b, ok := c.Binding(hook.Pacemaker.Name)
+	b, ok := c.BindingFor(hook.Pacemaker.Name, r.self)
 	if !ok {
 		return nil
 	}
@@ -52,6 +52,7 @@ func (p *pacemaker) Timeout(v, certified quoin.View, builtinMS uint64, again boo
 		p.fault = err.Error()
 	case answer.Fault != hook.FaultNone:
 		p.fault = answer.Fault.String()
+		p.r.pulse.failed(p.binding.Slot(), p.r.exec.Tip().Height)
 	default:
 		p.fault = ""
 		return answer.MS

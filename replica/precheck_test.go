@@ -262,3 +262,38 @@ func (f machineFunc) Apply(q *hook.ApplyRequest, s hook.Access) hook.ApplyRespon
 func (machineFunc) Query(*hook.QueryRequest, hook.Reader) hook.QueryResponse {
 	return hook.QueryResponse{}
 }
+
+// What a return would bring back stays wanted, as does what a running trial replaced.
+func TestReleasesOfReturnsAreWanted(t *testing.T) {
+	release, p := releaseOf(t, hostile.LeaderParameter)
+	w := governed(t, nil, nil)
+	wanted := func() bool {
+		return !slices.ContainsFunc(w.replicas, func(r *Replica) bool { return !slices.Contains(r.kernelView.releases, release.Digest()) })
+	}
+	for _, r := range w.replicas {
+		r.c.Table.Add(release)
+	}
+	n := w.approved(p)
+	w.must(200, governance.Schedule{Proposal: n, Height: w.replicas[0].exec.Tip().Height + 8})
+	w.until(n, func(uint64) {}, governance.StatusActive)
+	w.settle()
+	for _, builtin := range []string{"round-robin", "weighted-random"} {
+		next := governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: builtin})
+		next.Plan.Trial = 16
+		n := w.approved(next)
+		w.must(200, governance.Schedule{Proposal: n, Height: w.replicas[0].exec.Tip().Height + 8})
+		w.until(n, func(uint64) {}, governance.StatusTrial)
+		if !wanted() {
+			t.Errorf("during the trial of %s the release before is not wanted", builtin)
+		}
+		w.until(n, func(uint64) {}, governance.StatusRolledBack)
+	}
+	w.settle()
+	unbind := w.approved(governance.NewUnbind(hook.Leader.Name, ""))
+	w.must(200, governance.Schedule{Proposal: unbind, Height: w.replicas[0].exec.Tip().Height + 8})
+	w.until(unbind, func(uint64) {}, governance.StatusActive, governance.StatusScheduled)
+	w.settle()
+	if w.proposal(unbind).Status != governance.StatusActive || !wanted() {
+		t.Errorf("after an unbinding (%v) the release before is wanted: %v", w.proposal(unbind).Status, wanted())
+	}
+}

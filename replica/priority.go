@@ -55,7 +55,7 @@ func (r *Replica) prioritize(out *Output) {
 	if len(r.pool.unasked) == 0 {
 		return
 	}
-	b, _ := r.exec.Configuration().Binding(hook.Priority.Name)
+	b, _ := r.exec.Configuration().BindingFor(hook.Priority.Name, r.self)
 	q := &r.priority
 	q.Capacity, q.Height = uint32(r.pool.limits.Transactions), uint64(r.exec.Tip().Height+1)
 	fuel, fault := uint64(0), ""
@@ -75,6 +75,7 @@ func (r *Replica) prioritize(out *Output) {
 			fuel, fault = priorityFuelMax, err.Error() // nobody else would be answered now
 		case answer.Fault != hook.FaultNone:
 			fault = answer.Fault.String()
+			r.pulse.failed(b.Slot(), r.exec.Tip().Height)
 		default:
 			continue
 		}

@@ -21,6 +21,7 @@ type pulse struct {
 	overdue quoin.View
 	slow    []slowCalls
 	timed   map[string]quoin.Height // slots whose calls are timed: since this height
+	faults  map[string]quoin.Height // newest of those that are this node's alone, by slot
 }
 
 // beat is one certified block.
@@ -77,6 +78,14 @@ func (u *pulse) slowed(slot string, calls uint64, tip quoin.Height) {
 	if u.slow = append(u.slow, slowCalls{tip + 1, slot, calls}); len(u.slow) > slowMax {
 		u.slow = slices.Delete(u.slow, 0, slowMax/2)
 	}
+}
+
+// failed notes a fault that only this node knows of, while the block after the tip is on its way.
+func (u *pulse) failed(slot string, tip quoin.Height) {
+	if u.faults == nil {
+		u.faults = map[string]quoin.Height{}
+	}
+	u.faults[slot] = tip + 1 // a slot of class N: there are few
 }
 
 // time has the calls of these slots timed after a height, and of no others.

@@ -164,7 +164,7 @@ func (r *Replica) begin() error {
 	if r.pacemaker = newPacemaker(r); r.pacemaker != nil {
 		config.Pacemaker = r.pacemaker
 	}
-	_, ranked := c.Binding(hook.Priority.Name)
+	_, ranked := c.BindingFor(hook.Priority.Name, r.self)
 	r.pool.rank(ranked)
 	r.machine = r.c.NewMachine(config)
 	for _, record := range r.recovered[c.Epoch] {

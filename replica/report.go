@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
+	"quoin.dev/quoin/governance"
 )
 
 // report turns the machine's reports into events, and acts on splits.
@@ -60,13 +61,15 @@ type Overview struct {
 	Pending       int
 	Seen          int
 	Self          int // index; -1 if this node does not vote
+	// Deprecations are of what this node uses, in the order of the slots.
+	Deprecations []governance.Deprecation
 }
 
 // Overview returns the replica's present state. The configuration's slices are shared: do not
 // modify them.
 func (r *Replica) Overview() Overview {
 	return Overview{Origin: r.origin, Consensus: r.machine.Status(), Tip: *r.exec.Tip(), Configuration: *r.exec.Configuration(),
-		Certificate: r.chain.certificate, Pending: r.pool.len(), Seen: r.exec.Seen().Len(), Self: r.index}
+		Certificate: r.chain.certificate, Pending: r.pool.len(), Seen: r.exec.Seen().Len(), Self: r.index, Deprecations: r.kernelView.deprecated}
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

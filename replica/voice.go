@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 )
 
 // kernelView is what the replica last saw of the kernel's state, and what it said about it.
@@ -15,7 +16,11 @@ type kernelView struct {
 	trial     bool // a trial is
 	releases  []quoin.Hash
 	verdicts  verdicts
-	said      map[word]quoin.Height // expiry of what was sent, of each
+
+	deprecated []governance.Deprecation
+	warned     map[governance.ProposalNumber]warning
+
+	said map[word]quoin.Height // expiry of what was sent, of each
 }
 
 // word is something that a validator says of a proposal once in a round.
@@ -63,6 +68,7 @@ func (r *Replica) look(out *Output) {
 		}
 	}
 	r.pulse.time(out.Timed, h)
+	r.warn(k, h, out)
 	v.releases = r.needed(k, open)
 	out.Releases = v.releases
 	v.verdicts.keep(open, v.releases)
@@ -152,7 +158,10 @@ func (r *Replica) needed(k governance.State, open []governance.Proposal) []quoin
 	}
 	for i := range open {
 		need(&open[i].Binding)
-		before(open[i].Slot()) // one that unbinds leaves a slot that no binding names
+		before(open[i].Slot())
+	}
+	for _, h := range hook.All() {
+		before(h.Name) // also where nothing serves any more
 	}
 	return releases
 }
