@@ -175,14 +175,33 @@ func (p *besides) call(h *hook.Hook, served *answer, ask func(b *quoin.Binding) 
 	switch {
 	case cut && a.fuel >= b.FuelMax && a.code == quoin.ResultFault+uint32(hook.FaultFuel):
 		p.skip()
-	case p.Trial:
-		p.note(served, &a)
-	case p.serving == nil:
-		p.note(&a, nil)
 	default:
-		p.note(&a, served)
+		p.judge(served, &a)
 	}
 	return nil
+}
+
+// errShort ends a batch when there is no fuel for a further request.
+var errShort = errors.New("too little fuel is left")
+
+// short returns errShort if there are requests left, and too little fuel for one.
+func (p *besides) short(b *quoin.Binding, left int) error {
+	if left > 0 && p.fuel < b.FuelMax {
+		return errShort
+	}
+	return nil
+}
+
+// judge compares the answer of what serves with that of what runs beside.
+func (p *besides) judge(served, beside *answer) {
+	switch {
+	case p.Trial:
+		p.note(served, beside)
+	case p.serving == nil:
+		p.note(beside, nil)
+	default:
+		p.note(beside, served)
+	}
 }
 
 // skip leaves a call out.
@@ -251,19 +270,31 @@ func finalityAnswer(r *plugin.DelayResult) answer {
 }
 
 func (x *Executor) compareValidation(o *Outcome, p *besides, namespace string, w *world, verdicts judgement) error {
-	h, transactions := o.Block.Header(), o.Block.Transactions()
 	if _, served := x.machine(namespace); !served || o.suspended[namespace] {
 		return nil
 	}
+	h, transactions := o.Block.Header(), o.Block.Transactions()
+	v := validated{verdicts: verdicts, state: &stateBefore{w, namespace}}
 	for i := range transactions {
-		if transactions[i].Namespace != namespace {
-			continue
+		if transactions[i].Namespace == namespace {
+			v.of = append(v.of, i)
 		}
-		v := verdicts.of(i)
-		served := validationAnswer(v.code, &plugin.Outcome{Fault: v.fault, Fuel: v.fuel})
+	}
+	v.request = func(i int) *hook.ValidationRequest {
+		q := validationRequest(h.Height, h.Time, o.IDs[i], &transactions[i])
+		return &q
+	}
+	done := 0
+	if p.other != nil && p.table.Batches(p.other) {
+		var err error
+		if done, err = p.validateBatch(&v); err != nil {
+			return err
+		}
+	}
+	for _, i := range v.of[done:] {
+		served := v.served(i)
 		err := p.call(&hook.Validation, &served, func(b *quoin.Binding) (answer, error) {
-			q := validationRequest(h.Height, h.Time, o.IDs[i], &transactions[i])
-			r, err := p.table.Validate(b, &q, &stateBefore{w, namespace})
+			r, err := p.table.Validate(b, v.request(i), v.state)
 			return validationAnswer(r.Code, &r.Outcome), err
 		})
 		if err != nil {
@@ -271,6 +302,44 @@ func (x *Executor) compareValidation(o *Outcome, p *besides, namespace string, w
 		}
 	}
 	return nil
+}
+
+// validated is what one namespace's validation was asked in a block.
+type validated struct {
+	of       []int // the transactions
+	verdicts judgement
+	state    *stateBefore
+	request  func(i int) *hook.ValidationRequest
+}
+
+func (v *validated) served(i int) answer {
+	verdict := v.verdicts.of(i)
+	return validationAnswer(verdict.code, &plugin.Outcome{Fault: verdict.fault, Fuel: verdict.fuel})
+}
+
+// validateBatch is to validations what compareBatch is to machines.
+func (p *besides) validateBatch(v *validated) (done int, err error) {
+	b, cut := p.limited(&hook.Validation)
+	if cut || len(v.of) == 0 {
+		return 0, nil
+	}
+	before, index := p.Comparison, p.index
+	fault, err := p.table.ValidateBatch(&b, len(v.of), func(k int) *hook.ValidationRequest { return v.request(v.of[k]) }, v.state, func(k int, r plugin.ValidateResult) error {
+		a, served := validationAnswer(r.Code, &r.Outcome), v.served(v.of[k])
+		p.fuel -= min(p.fuel, a.fuel)
+		p.judge(&served, &a)
+		done++
+		return p.short(&b, len(v.of)-done)
+	})
+	switch {
+	case err == nil && fault == hook.FaultNone, errors.Is(err, errShort):
+		return done, nil
+	case err != nil:
+		return 0, err
+	}
+	p.fuel -= min(p.fuel, b.FuelMax)
+	p.Comparison, p.index = before, index
+	return 0, nil
 }
 
 func validationAnswer(code uint32, o *plugin.Outcome) answer {

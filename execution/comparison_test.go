@@ -9,6 +9,7 @@ import (
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
+	. "quoin.dev/quoin/plugin/wasmtest"
 )
 
 // beforeKV is a machine that does something of its own and then what the machine kv does.
@@ -293,5 +294,43 @@ func TestComparisonOfQuestions(t *testing.T) {
 	}
 	if len(o.Comparisons) != len(want) || len(o.Faults) != 0 || o.Results[0].Code != 0 {
 		t.Errorf("%+v", o)
+	}
+}
+
+// twoFaced is a machine that does nothing, and in a batch gives the code 7.
+func twoFaced(t testing.TB) *plugin.Release {
+	const input, output, next = 0, 1, 2
+	m := Guest(1, Input, Output, Imported{Module: "quoin.v1", Name: "batch_next", Results: Types(I32)})
+	answer := func(code int32) []byte {
+		return slices.Concat(I32Const(1000), I32Const(60000), Call(input), Op(0x1a), I32Const(4), I32Const(code), I32Store(0), I32Const(4), I32Const(4), Call(output))
+	}
+	status := Types(I32)
+	m.Func("machine.v1.apply", nil, status, nil, answer(0), I32Const(0))
+	m.Func("machine.v1.apply_batch", nil, status, nil, Block(0x40, Loop(0x40, Call(next), Op(0x45), BrIf(1), answer(7), Br(0))), I32Const(0))
+	m.Func("machine.v1.query", nil, status, nil, I32Const(0))
+	return compiled(t, m.Bytes(), "two-faced")
+}
+
+// idle is a machine that does nothing.
+type idle struct{ plugin.KV }
+
+func (idle) Apply(*hook.ApplyRequest, hook.Access) hook.ApplyResponse { return hook.ApplyResponse{} }
+
+// What runs beside a machine gets batches where the machine would: it cannot tell where it runs, and
+// behave.
+func TestNoFaceForTheShadow(t *testing.T) {
+	g := newGoverned(t, func(c *quoin.Configuration) {
+		*c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "idle"})
+	}, plugin.Builtin{Name: "idle", Machine: idle{}})
+	g.anyAuthor()
+	r := twoFaced(t)
+	g.x.c.Table.Add(r)
+	n := g.approve(*g.bindingOf(r, "machine.v1", "kv"), governance.Plan{Shadow: 8, Diverges: true})
+	g.command(proposer, governance.Shadow{Proposal: n})
+	if c := g.certify(g.put("a", "b")).Comparisons[0]; c.Compared != 1 || c.Diverged != 0 {
+		t.Errorf("alone: %+v", c)
+	}
+	if c := g.certify(g.put("a", "b"), g.put("a", "c")).Comparisons[0]; c.Compared != 2 || c.Diverged != 2 {
+		t.Errorf("two in a row: %+v", c)
 	}
 }

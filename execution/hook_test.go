@@ -223,7 +223,13 @@ func batchGuest(t testing.TB) *plugin.Release {
 	m.Func("machine.v1.apply_batch", nil, status, nil,
 		Block(0x40, Loop(0x40, Call(next), Op(0x45), BrIf(1), one, trapIf(2), Br(0))), I32Const(0))
 	m.Func("machine.v1.query", nil, status, nil, I32Const(0))
-	file, err := plugin.Embed(m.Bytes(), &plugin.Manifest{Name: "batch", Version: "1", Sequence: 1, Hooks: []string{"machine.v1"},
+	return compiled(t, m.Bytes(), "batch")
+}
+
+// compiled is a machine's module as a release.
+func compiled(t testing.TB, module []byte, name string) *plugin.Release {
+	t.Helper()
+	file, err := plugin.Embed(module, &plugin.Manifest{Name: name, Version: "1", Sequence: 1, Hooks: []string{"machine.v1"},
 		Capabilities: []string{"state"}, FuelMax: 1_000_000, PagesMax: 2})
 	if err != nil {
 		t.Fatal(err)
