@@ -5,7 +5,7 @@ import "quoin.dev/quoin/lab/events"
 // doomed counts a demand against a planned crash, and crashes when it is due. It reports whether the
 // node is down.
 func (n *node) doomed() bool {
-	if !n.up() {
+	if !n.up() || n.falls() {
 		return true
 	}
 	if !n.doom.set {
@@ -40,10 +40,18 @@ func (n *node) powerCut() {
 // crash loses everything that was not synced, or not quite everything, as the disk decides.
 func (n *node) crash() {
 	n.fs.Crash()
-	keep := int(n.rand.below(uint64(n.store.Undurable()) + 1))
+	keep := int(n.keeping(uint64(n.store.Undurable()) + 1))
 	n.w.result.Faults.LostBatches += uint64(n.store.Undurable() - keep)
 	n.store.Crash(keep)
 	n.down("power-cut")
+}
+
+// keeping decides how much a crash leaves, of below possible amounts.
+func (n *node) keeping(below uint64) uint64 {
+	if n.keeps != nil {
+		return n.keeps(below)
+	}
+	return n.rand.below(below)
 }
 
 // kill ends the process: what was written stays, what was only in memory is gone.

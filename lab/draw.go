@@ -168,22 +168,24 @@ func (d *drawing) governance() {
 	if d.o.Plant != "" || d.rand.chance(500) {
 		return
 	}
-	more := Act{Kind: Release, Hook: hook.Machine.Name, Builtin: "kv", Space: "tried"}
+	machine := Act{Kind: Release, Hook: hook.Machine.Name, Builtin: "kv", Space: "kv"} // as it is, with another limit of fuel
+	if d.rand.chance(300) {
+		machine.Space = "tried"
+	}
 	slower := Act{Kind: Parameter, Parameter: "timeout_base_ms", Value: d.rand.between(900, 1_500)}
 	trial, shadow := d.rand.between(8, 40), d.rand.between(4, 32)
 	all := []Act{{Kind: Members}, {Kind: Policies}, slower}
-	for _, a := range []Act{more, slower} {
+	for _, a := range []Act{machine, slower} {
 		for _, then := range append([]Then{""}, thens...) {
-			if a.Then = then; then == "" || then == ThenConfirm {
-				a.Trial = trial
-			} else {
-				a.Trial = 0
+			a.Then, a.Trial, a.Restore = then, 0, false
+			if then == "" || then == ThenConfirm {
+				a.Trial, a.Restore = trial, a.Kind == Release && d.rand.chance(700)
 			}
 			all = append(all, a)
 		}
 	}
-	more.Shadow = shadow
-	all = append(all, more)
+	machine.Shadow = shadow
+	all = append(all, machine)
 	a := all[d.rand.index(len(all))]
 	a.AtUS = d.rand.between(3, 20) * second
 	d.Acts = append(d.Acts, a)

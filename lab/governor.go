@@ -33,6 +33,7 @@ type governor struct {
 	finished  bool
 	notice    quoin.Height // between schedule and activation; 0: as it comes
 	veto      bool         // validators of more than f veto what is scheduled
+	everyUS   uint64       // between two looks
 
 	kernel   governance.State // that a replica has certified, at this second
 	proposal governance.Proposal
@@ -46,7 +47,7 @@ const (
 )
 
 func (g *governor) init(w *world) {
-	*g = governor{w: w, rand: stream(w.o.Seed, "governor")}
+	*g = governor{w: w, rand: stream(w.o.Seed, "governor"), everyUS: second}
 	for i := range g.keys {
 		g.keys[i] = key("governor", i)
 	}
@@ -83,7 +84,7 @@ func (g *governor) act() {
 	if g.finished || w.draining {
 		return
 	}
-	w.after(second, g.act)
+	w.after(g.everyUS, g.act)
 	if !g.waiting.IsZero() {
 		if w.chain.height() < g.expiry {
 			return

@@ -2,10 +2,12 @@ package lab
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"slices"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
@@ -19,12 +21,13 @@ type model struct {
 	w      *world
 	next   quoin.Height
 	spaces map[string]map[string][]byte
+	kept   map[string]map[string][]byte // of a trial that restores them unless it is confirmed: as they were before
 }
 
 // modelProofs is how many keys are proved at a height.
 const modelProofs = 3
 
-func newModel(w *world) *model { return &model{w: w, next: 1} }
+func newModel(w *world) *model { return &model{w: w, next: 1, kept: map[string]map[string][]byte{}} }
 
 // namespaces are those that the genesis binds to the key-value machine.
 func (x *model) namespaces() {
@@ -37,8 +40,8 @@ func (x *model) namespaces() {
 }
 
 func (x *model) finished(n *node, f *replica.Finished) {
-	if f.Checkpoint.Height != x.next {
-		return
+	if f.Checkpoint.Height != x.next || n.rottenKey != nil {
+		return // a rotten store cannot be asked without finding that out for the node
 	}
 	x.next++
 	if x.spaces == nil {
@@ -60,9 +63,58 @@ func (x *model) finished(n *node, f *replica.Finished) {
 			a.commit()
 		}
 	}
-	if n.replica.Overview().Tip.Height == f.Checkpoint.Height && n.rottenKey == nil {
+	x.changes(n.replica.Kernel(), f)
+	if n.replica.Overview().Tip.Height == f.Checkpoint.Height {
 		x.prove(n, f, touched)
 	}
+}
+
+// changes follows what serves the namespaces after a block. A trial whose plan says so ends with what was there
+// before it, unless it was confirmed, and a machine may bring a namespace over.
+func (x *model) changes(k governance.State, f *replica.Finished) {
+	for i, t := range f.Block.Transactions() {
+		if c, err := governance.DecodeCommand(t.Payload); err == nil && t.Kernel() && f.Results[i].Code == 0 {
+			if c, ok := c.(governance.Confirm); ok {
+				p, _ := governance.ReadProposal(k, c.Proposal)
+				delete(x.kept, p.Binding.Namespace)
+			}
+		}
+	}
+	for namespace, space := range x.spaces { // any order: they know nothing of each other
+		for line := range governance.History(k, hook.Machine.Name+"/"+namespace) {
+			if line.First != f.Checkpoint.Height+1 {
+				continue
+			}
+			before, trial := x.kept[namespace]
+			delete(x.kept, namespace)
+			p, _ := governance.ReadProposal(k, line.Proposal)
+			switch {
+			case line.Cause != governance.CauseProposal && trial:
+				x.spaces[namespace] = before
+			case line.Cause == governance.CauseProposal && p.Plan.State != governance.StateKeep && p.Plan.Trial > 0:
+				x.kept[namespace] = maps.Clone(space)
+			}
+			if line.Cause == governance.CauseProposal && p.Plan.State == governance.StateMigrate {
+				space[movedKey] = movedAt(uint64(line.First))
+			}
+		}
+	}
+}
+
+// movedKV is the key-value machine with a migration that leaves a trace.
+const (
+	movedKV  = "moved-kv"
+	movedKey = "moved"
+)
+
+func movedAt(first uint64) []byte { return binary.BigEndian.AppendUint64(nil, first) }
+
+type movedMachine struct{ plugin.KV }
+
+// Migrate implements hook.Migrator.
+func (movedMachine) Migrate(q *hook.MigrateRequest, s hook.Access) hook.MigrateResponse {
+	s.Put([]byte(movedKey), movedAt(q.Height))
+	return hook.MigrateResponse{}
 }
 
 // prove asks for proofs of some keys that a block's transactions wrote, or tried to.
@@ -79,7 +131,7 @@ func (x *model) prove(n *node, f *replica.Finished, touched []mapAccess) {
 				return // this height has no certificate of its own
 			}
 			got, present, err := p.Proof.Verify(f.Checkpoint.State, a.namespace, []byte(key))
-			want, there := a.space[key]
+			want, there := x.spaces[a.namespace][key]
 			if err != nil || present != there || !bytes.Equal(got, want) {
 				x.w.broken("I4/model", "%s proves %s/%s at height %d to be %q (%v, %v); by the certified transactions it is %q (%v)", n.name, a.namespace, key,
 					f.Checkpoint.Height, got, present, err, want, there)

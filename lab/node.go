@@ -71,6 +71,9 @@ type kept struct {
 	lost      bool   // its vote log was refused: it follows and never votes
 	dead      bool   // it never comes back
 	life      uint64
+
+	substeps *substeps                 // of a harness that crashes it at one; nil for none
+	keeps    func(below uint64) uint64 // how much a crash leaves of what it may take; nil: as the seed decides
 }
 
 // slowness is how many times longer something takes than it should.
@@ -136,12 +139,16 @@ func (n *node) turn() {
 	n.more = false
 	count := min(len(n.inbox), groupMax)
 	for _, in := range n.inbox[:count] {
-		n.step(in, out)
+		if n.step(in, out); !n.up() {
+			return
+		}
 		cost += inputUS
 	}
 	n.inbox = append(n.inbox[:0:0], n.inbox[count:]...)
 	if more {
-		n.step(replica.Continue{}, out)
+		if n.step(replica.Continue{}, out); !n.up() {
+			return
+		}
 		cost += executeUS
 	}
 	n.more = out.More
@@ -151,7 +158,13 @@ func (n *node) turn() {
 }
 
 func (n *node) step(in replica.Input, out *replica.Output) {
+	if n.falls() {
+		return
+	}
 	n.w.trace.input(n, in)
+	if n.substeps != nil {
+		defer n.caught()
+	}
 	n.replica.Step(n.clock(), in, out)
 }
 
@@ -268,6 +281,9 @@ func (n *node) syncStore(h quoin.Height) {
 	}
 	n.later(took, func() {
 		n.syncing = false
+		if n.falls() {
+			return
+		}
 		var nothing store.Batch
 		if err := n.store.Apply(&nothing, true); err != nil {
 			n.powerOff(err)

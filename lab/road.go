@@ -75,10 +75,23 @@ func (g *governor) change(a *Act) change {
 	case a.Hostile != "":
 		c.Propose = g.w.corpus.propose(a.Hostile)
 	default:
-		c.Propose = governance.NewBuiltin(quoin.Binding{Hook: a.Hook, Builtin: a.Builtin, Namespace: a.Space})
+		b := quoin.Binding{Hook: a.Hook, Builtin: a.Builtin, Namespace: a.Space}
+		c.from = func(now *quoin.Configuration) governance.Propose { return governance.NewBuiltin(otherFuel(now, b)) }
 	}
 	c.Plan.Shadow, c.Plan.Trial = a.Shadow, a.Trial
+	if a.Restore {
+		c.Plan.State = governance.StateRestore
+	}
 	return c
+}
+
+// otherFuel gives a binding that serves already another limit of fuel: its hook's, or none of its own.
+func otherFuel(now *quoin.Configuration, b quoin.Binding) quoin.Binding {
+	if old, serves := now.Binding(b.Slot()); serves && old.Builtin == b.Builtin && old.FuelMax == 0 {
+		h, _ := hook.Find(b.Hook)
+		b.FuelMax = h.FuelMax
+	}
+	return b
 }
 
 // otherMembers lets somebody join who approves as well, or leave.

@@ -107,6 +107,9 @@ func (r *rotting) Scan(from, to []byte, yield func(key, value []byte) bool) erro
 
 // Apply may write the record anew: then it is sound again.
 func (r *rotting) Apply(b *store.Batch, durable bool) error {
+	if r.n.substeps.due(r.n.w.now) {
+		panic(errPowerGone) // in the middle of the replica's step
+	}
 	for op := range b.Ops() {
 		if k := r.n.rottenKey; k != nil && (bytes.Equal(op.Key, k) || op.Kind == store.DeleteRange && bytes.Compare(op.Key, k) <= 0 &&
 			(op.End == nil || bytes.Compare(k, op.End) < 0)) {

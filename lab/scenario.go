@@ -143,6 +143,7 @@ type Act struct {
 	Value     uint64 // Parameter
 	Shadow    uint64 // Release: heights beside what serves, before
 	Trial     uint64 // Release, Parameter: heights to serve, and then no more unless it is confirmed
+	Restore   bool   // Release of a machine with a Trial: if it goes, its namespace is as it was before
 	Then      Then   // Release, Parameter: what becomes of it; "" for nothing
 }
 

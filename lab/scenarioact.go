@@ -135,6 +135,9 @@ func (r *lineReader) plan(a *Act) {
 	}
 	if r.take("trial") {
 		a.Trial = r.number("heights", "", 1, planMax)
+		if a.Restore = r.take("restore"); a.Restore && a.Hook != hook.Machine.Name {
+			r.fail("only a machine has a namespace to restore")
+		}
 	}
 	if r.take("then") {
 		if a.Then = Then(r.word("what becomes of it")); !slices.Contains(thens, a.Then) {
@@ -153,6 +156,9 @@ func printPlan(a *Act) string {
 	}
 	if a.Trial > 0 {
 		line += fmt.Sprintf(" trial %d", a.Trial)
+	}
+	if a.Restore {
+		line += " restore"
 	}
 	if a.Then != "" {
 		line += " then " + string(a.Then)
