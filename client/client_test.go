@@ -277,13 +277,15 @@ func bind(t *testing.T, w *apitest.Network, c *client.Client, builtin string, sa
 	p := governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: builtin})
 	certify(t, c, w.Kernel(w.Admin, governance.Encode(p), salt, 1000))
 	var number governance.ProposalNumber
-	if err := c.Kernel(within(t), func(s governance.State) {
-		for x := range governance.Proposals(s) {
-			number = x.Number
-			break
+	for checked := false; !checked; { // by the validators
+		if err := c.Kernel(within(t), func(s governance.State) {
+			for x := range governance.Proposals(s) {
+				number, checked = x.Number, x.Status == governance.StatusPrechecked
+				break
+			}
+		}); err != nil {
+			t.Fatal(err)
 		}
-	}); err != nil {
-		t.Fatal(err)
 	}
 	certify(t, c, w.Kernel(w.Second, governance.Encode(governance.Approve{Proposal: number}), salt+1, 1000))
 	at := c.Verifier().Newest().Height + 6

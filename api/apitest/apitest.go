@@ -76,8 +76,7 @@ func Start(t testing.TB, o Options) *Network {
 		if err := n.SetPeers(peers); err != nil {
 			t.Fatal(err)
 		}
-		s, err := api.Listen(api.Config{Node: n, Listen: "127.0.0.1:0", Key: w.Keys[i], Plaintext: !o.TLS,
-			Admins: []quoin.PublicKey{signature.PublicOf(w.Admin)}, Limits: o.Limits})
+		s, err := api.Listen(api.Config{Node: n, Listen: "127.0.0.1:0", Key: w.Keys[i], Plaintext: !o.TLS, Limits: o.Limits})
 		if err != nil {
 			t.Fatal(err)
 		}
