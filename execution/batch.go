@@ -81,7 +81,6 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	}
 	x.c.Marks.Reach(&marks[markBatchFallsBack])
 	o.written, o.Logs = written, o.Logs[:logs]
-	x.state.trace.forget(i)
 	x.state.undo.forget(touches)
 	clean := true
 	for _, k := range of {

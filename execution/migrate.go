@@ -82,7 +82,6 @@ func (x *Executor) migrate(o *Outcome, kernel *kernelState, w *world, s *startin
 			return fmt.Errorf("execution: %w: %w", ErrLocal, err)
 		}
 	}
-	state.trace.forget(beforeAll)
 	state.undo.forget(touches)
 	x.recordFault(o, kernel, SlotFault{Kind: MigrateFault, Slot: s.binding.Slot(), Fault: r.Fault})
 	o.suspended[namespace] = true
