@@ -21,35 +21,34 @@ import (
 
 // badRelease is a release that must not stay, with the stage at which it is stopped.
 type badRelease struct {
-	fault      string
-	fixture    string
-	parameters uint64
-	plan       governance.Plan
-	watched    bool // its parameter is a height shortly after its trial began
-	away       bool // the last validator is away meanwhile
-	stage      governance.Status
-	ends       []governance.Status
-	reasons    []string // of which `release show` gives one, after why
-	whys       []governance.Why
+	fault   string
+	fixture string
+	plan    governance.Plan
+	watched bool // its parameter is a height shortly after its trial began
+	away    bool // its parameter is a validator that is away meanwhile
+	stage   governance.Status
+	ends    []governance.Status
+	whys    []governance.Why
+	reasons []string // of which `release show` gives one, beside why
 }
 
 var byHealth = []governance.Why{governance.WhyHealthPaused, governance.WhyHealthReturned}
 
 // badReleases is the table of fault and stage.
 var badReleases = []badRelease{
-	{fault: "a poisoned parameter", fixture: hostile.ReleaseTurns, parameters: 0,
+	{fault: "a poisoned parameter", fixture: hostile.ReleaseTurns, // turns of no views
 		stage: governance.StatusProposed, ends: []governance.Status{governance.StatusRejected},
 		whys: []governance.Why{governance.WhyPrecheck}, reasons: []string{governance.PrecheckParameters.String()}},
 	{fault: "a diverging machine", fixture: hostile.ReleaseDiverging, plan: governance.Plan{Shadow: 16, Trial: 400},
 		stage: governance.StatusShadow, ends: []governance.Status{governance.StatusRejected},
-		whys: []governance.Why{governance.WhyShadowPolicy}, reasons: []string{"diverged"}},
+		whys: []governance.Why{governance.WhyShadowPolicy}, reasons: []string{"differed", "diverged"}},
 	{fault: "a trapping machine", fixture: hostile.ReleaseTrapping, plan: governance.Plan{Trial: 400},
 		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusQuarantined},
 		whys: []governance.Why{governance.WhyFaults}, reasons: []string{hook.FaultTrap.String()}},
 	{fault: "a machine that behaves while it is watched", fixture: hostile.ReleaseWatched, watched: true, plan: governance.Plan{Shadow: 16, Trial: 400},
 		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusPaused, governance.StatusRolledBack},
 		whys: byHealth, reasons: []string{governance.HealthDivergence.String()}},
-	{fault: "a slow leader", fixture: hostile.ReleaseSlow, parameters: lastNode, away: true, plan: governance.Plan{Trial: 400},
+	{fault: "a slow leader", fixture: hostile.ReleaseSlow, away: true, plan: governance.Plan{Trial: 400},
 		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusPaused, governance.StatusRolledBack},
 		whys: byHealth, reasons: []string{governance.HealthGaps.String(), governance.HealthLatency.String()}},
 }
@@ -167,7 +166,7 @@ func (n *badNetwork) restored(blocks []client.Block, trigger quoin.Height, serve
 func (n *badNetwork) calm(b *client.Block, away bool) bool {
 	h := b.Header()
 	for v := h.ParentView + 1; v < h.View; v++ {
-		if !away || roundRobin(uint64(v), len(n.nodes)) != lastNode {
+		if !away || roundRobin(uint64(v), len(n.nodes)) != n.index(lastNode) {
 			return false
 		}
 	}
@@ -201,10 +200,13 @@ func (n *badNetwork) release(name string) string {
 // the proposal.
 func (n *badNetwork) live(r *badRelease, now quoin.Height) governance.Proposal {
 	n.t.Helper()
-	parameters, activation := r.parameters, quoin.Height(0)
-	if r.watched {
+	parameters, activation := uint64(0), quoin.Height(0)
+	switch {
+	case r.watched:
 		parameters = uint64(now) + watchedAhead
 		activation = now + watchedAhead - watchedFirst
+	case r.away:
+		parameters = uint64(n.index(lastNode))
 	}
 	number := n.propose(n.release(r.fixture), binary.LittleEndian.AppendUint64(nil, parameters), r.plan)
 	for end, before := time.Now().Add(badPatience), governance.Status(0); ; time.Sleep(50 * time.Millisecond) {

@@ -53,7 +53,7 @@ const (
 )
 
 func newBadNetwork(t *testing.T) *badNetwork {
-	n := &badNetwork{processes: startProcesses(t, badHost, "--parameter", "report_heights=4", "--parameter", "timeout_base_ms=300")}
+	n := &badNetwork{processes: startProcesses(t, badHost, "--parameter", "report_heights=4", "--parameter", "timeout_base_ms=250", "--parameter", "timeout_max_ms=500")}
 	t.Setenv("QUOIN_CONFIG_DIR", n.config)
 	for i := range n.nodes {
 		n.await(i, 0, time.Minute)
@@ -78,6 +78,12 @@ func (n *badNetwork) key(role string) ed25519.PrivateKey {
 		n.t.Fatal(err)
 	}
 	return key
+}
+
+// index returns a node's index in the validator set, whose order is that of the keys.
+func (n *badNetwork) index(node int) uint32 {
+	set := n.conn.genesis.Configuration.Validators.All()
+	return uint32(slices.IndexFunc(set, func(v quoin.Validator) bool { return v.Name == validatorName(node) }))
 }
 
 func (n *badNetwork) signal(i int, s syscall.Signal) {

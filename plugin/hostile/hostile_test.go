@@ -239,10 +239,16 @@ func TestReleases(t *testing.T) {
 			}
 		}
 	}
+	trapping, trappingBinding := load(ReleaseTrapping, FuelMax)
 	tables, binding := load(ReleaseTurns, FuelMax)
 	slow, slowBinding := load(ReleaseSlow, hook.Leader.FuelMax)
 	slowBinding.Parameters = binary.LittleEndian.AppendUint64(nil, 2)
 	for i := range tables {
+		for payload, want := range map[string]hook.Fault{"": hook.FaultNone, "x": hook.FaultTrap} {
+			if r, err := trapping[i].Apply(trappingBinding, &hook.ApplyRequest{Height: 1, Payload: []byte(payload)}, state{}); err != nil || r.Fault != want {
+				t.Errorf("engine %d: trapping at %q: %v, %v", i, payload, r.Fault, err)
+			}
+		}
 		for k, want := range []hook.Fault{hook.FaultTrap, hook.FaultNone, hook.FaultNone} {
 			binding.Parameters = binary.LittleEndian.AppendUint64(nil, uint64(k))
 			r, err := tables[i].Lead(binding, leaderRequest(4))

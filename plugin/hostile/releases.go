@@ -15,7 +15,7 @@ const (
 	// ReleaseWatched is the keeper below the height of its parameters (8 bytes, little-endian), and the
 	// diverging one from there on.
 	ReleaseWatched = "release-watched"
-	// ReleaseTrapping traps at every transaction.
+	// ReleaseTrapping traps at every transaction with a payload: a look at what it does with none finds nothing.
 	ReleaseTrapping = "release-trapping"
 	// ReleaseSlow is a leader that names the validator of its parameters (8 bytes, little-endian), after
 	// nearly all of the work that its fuel buys.
@@ -34,7 +34,8 @@ func Releases() []Fixture {
 		machine(0, ReleaseDiverging, "keeps nothing, and says that it did", hook.FaultNone, keep(), lose(), result(0)),
 		machine(0, ReleaseWatched, "keeps every payload up to a height", hook.FaultNone,
 			keep(), height, since, Op(0x5a), If(0x40, lose()), result(0)), // at least
-		machine(0, ReleaseTrapping, "traps at every transaction", hook.FaultTrap, trap()),
+		machine(0, ReleaseTrapping, "traps at every payload", hook.FaultNone,
+			keep(), I32Const(0), I32Load(requestPayloadLength), If(0x40, trap()), result(0)),
 		slowLeader(),
 		leader(0, ReleaseTurns, "divides by its parameters", hook.FaultNone,
 			readParameters(0),
