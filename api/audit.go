@@ -36,7 +36,7 @@ func (s auditService) ListEvents(ctx context.Context, r *connect.Request[quoinv1
 	for n := range limit {
 		keys = append(keys, governance.EventKey(from+n))
 	}
-	proofs, c, err := stateService{s.Server}.prove(ctx, quoin.KernelNamespace, keys, quoin.Height(r.Msg.MinHeight))
+	proofs, c, err := stateService(s).prove(ctx, quoin.KernelNamespace, keys, quoin.Height(r.Msg.MinHeight))
 	if err != nil {
 		return nil, err
 	}

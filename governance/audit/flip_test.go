@@ -11,6 +11,7 @@ import (
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance/audit"
 	"quoin.dev/quoin/governance/audit/audittest"
+	"quoin.dev/quoin/signature"
 )
 
 var (
@@ -70,6 +71,42 @@ func TestTenThousandEvents(t *testing.T) {
 	if s.Events < 10_000 || visited != s.Events || s.Epochs < 500 {
 		t.Errorf("%d events, %d of them visited, %d epochs", s.Events, visited, s.Epochs)
 	}
+}
+
+// endless is a line that never ends.
+type endless struct{ read int }
+
+// Read implements io.Reader.
+func (e *endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 'a'
+	}
+	e.read += len(b)
+	return len(b), nil
+}
+
+func TestALineHasALimit(t *testing.T) {
+	c := audittest.New(t, "acme", execution.Environment())
+	var r endless
+	_, err := audit.Verify(&r, options(c), nil)
+	var f *audit.Fault
+	if !errors.As(err, &f) || f.Code != audit.Format || f.Line != 1 || r.read > audit.LineMax+1<<17 {
+		t.Errorf("after %d bytes: %v", r.read, err)
+	}
+}
+
+// FuzzBundle wants that whatever a bundle holds, only what was signed is taken.
+func FuzzBundle(f *testing.F) {
+	_, _, bundle, count := attested(f)
+	f.Add(bundle)
+	f.Add([]byte(`{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":""}]}` + "\n"))
+	f.Add([]byte("\n{}\nnull\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		b, err := audit.ReadBundle(bytes.NewReader(file), signature.PublicOf(attestor))
+		if err == nil && (b.Len() > count || b.Len()+b.Ignored > bytes.Count(file, []byte("\n"))) {
+			t.Fatalf("%d statements, %d were signed; %d lines left out", b.Len(), count, b.Ignored)
+		}
+	})
 }
 
 // FuzzLine wants that in any place of a history nothing is accepted but the line that was written there,

@@ -127,6 +127,9 @@ func ReadBundle(r io.Reader, key quoin.PublicKey) (*Bundle, error) {
 	}
 }
 
+// Len returns how many statements the bundle has.
+func (b *Bundle) Len() int { return len(b.statements) }
+
 // Check takes a statement that the history makes: one of an Attester.
 func (b *Bundle) Check(event uint64, statement []byte) {
 	digest, ok := b.statements[event]

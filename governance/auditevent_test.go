@@ -1,0 +1,69 @@
+package governance
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/canonical"
+)
+
+func TestAuditEventsSayWhatHappened(t *testing.T) {
+	env, s := testEnvironment(), memory{}
+	Init(s, testGenesis(t))
+	payload := Encode(NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "round-robin", FuelMax: 1000}))
+	if x := Apply(env, s, 3, key("ann"), payload); x.Code != 0 {
+		t.Fatal(Code(x.Code))
+	}
+	RecordFault(env, s, "leader.v1", 7, 4)
+	suspension := Suspension{Height: 5, Reason: 9, Evidence: quoin.Hash{1}}
+	Suspend(s, "kv", suspension)
+
+	event := func(n uint64, kind AuditKind, h quoin.Height) *AuditEvent {
+		t.Helper()
+		e, ok := ReadAuditEvent(s, n)
+		if !ok || e.Kind != kind || e.Height != h {
+			t.Fatalf("event %d: %+v, %v", n, e, ok)
+		}
+		return &e
+	}
+	if c, err := event(1, AuditCommand, 3).Command(); err != nil || c.Signer != key("ann") || !bytes.Equal(c.Payload, payload) || len(c.Output) != 8 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if f, err := event(2, AuditFault, 4).Fault(); err != nil || f != (SlotFault{"leader.v1", 7}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if namespace, x, err := event(3, AuditSuspension, 5).Suspension(); err != nil || namespace != "kv" || x != suspension {
+		t.Errorf("%s %+v, %v", namespace, x, err)
+	}
+	b, _ := s.Get(AuditChainKey())
+	if a, err := DecodeAudit(b); err != nil || a != ReadAudit(s) || a.Count != 3 {
+		t.Errorf("%+v, %v", a, err)
+	}
+
+	cut := func(e *AuditEvent) *AuditEvent { return &AuditEvent{e.Kind, e.Height, e.Body[:4]} }
+	_, commandErr := cut(event(1, AuditCommand, 3)).Command()
+	_, faultErr := cut(event(2, AuditFault, 4)).Fault()
+	_, _, suspensionErr := cut(event(3, AuditSuspension, 5)).Suspension()
+	_, chainErr := DecodeAudit(b[1:])
+	for _, err := range []error{commandErr, faultErr, suspensionErr, chainErr} {
+		if !errors.Is(err, canonical.ErrMalformed) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMemberAtIsOfTheConfigurationInForce(t *testing.T) {
+	s, genesis := memory{}, testGenesis(t)
+	Init(s, genesis)
+	next := *genesis
+	next.Epoch, next.First, next.Members = 2, 11, nil
+	putEpoch(s, &next)
+	if m, ok := MemberAt(s, 10, key("ann")); !ok || m.Name != "ann" {
+		t.Errorf("in the last block of epoch 1: %+v, %v", m, ok)
+	}
+	if m, ok := MemberAt(s, 11, key("ann")); ok {
+		t.Errorf("in epoch 2: %+v", m)
+	}
+}
