@@ -160,11 +160,16 @@ func (l *loop) step(t task) {
 		t.input = answer
 	}
 	before := len(l.out.Admissions)
-	l.r.Step(quoin.Time(l.n.c.Lab.now().UnixMilli()), t.input, &l.out)
+	l.r.Step(l.now(), t.input, &l.out)
+	for _, slow := range l.n.sampler.slow.take() {
+		l.r.Step(l.now(), slow, &l.out)
+	}
 	if t.admissions != nil {
 		t.admissions <- append([]replica.Admission(nil), l.out.Admissions[before:]...)
 	}
 }
+
+func (l *loop) now() quoin.Time { return quoin.Time(l.n.c.Lab.now().UnixMilli()) }
 
 // meet meets the demands of the last steps in their order; what is sent waits for the vote log, see
 // voteLog. It returns false when the node must stop.
@@ -195,6 +200,9 @@ func (l *loop) meet() bool {
 	}
 	if o.Releases != nil {
 		l.n.library.want(o.Releases)
+	}
+	if o.Timed != nil {
+		l.n.sampler.slow.watch(l.n.table, o.Timed)
 	}
 	if o.DryCalls != nil {
 		l.n.library.owe(o.DryCalls)

@@ -71,7 +71,8 @@ type Config struct {
 	Builtins   []plugin.Builtin // beside plugin.Builtins
 	Plugins    PluginOptions
 	Pool       replica.PoolLimits
-	CacheBytes int64 // for the state's trie; 0 is its default
+	Health     replica.HealthLimits // when this validator calls something bad that was activated
+	CacheBytes int64                // for the state's trie; 0 is its default
 	Logger     *slog.Logger
 	// NewMachine plants another machine in tests; nil is the protocol.
 	Replica func(*replica.Config)
@@ -90,6 +91,9 @@ type PluginOptions struct {
 	// differences reported: see SampleDiffered. 0: none.
 	SampleEvery uint64
 	SlowCall    time.Duration // a call that runs longer is reported; 0: a second
+	// CallTime and, for each unit of fuel, CallTimePerFuel are how long a call may take without counting as
+	// slow in this validator's health reports. 0: 20 ms and 10 ns.
+	CallTime, CallTimePerFuel time.Duration
 }
 
 // Node is a running node. Its methods may be called by several goroutines.
@@ -164,7 +168,7 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.sampler = newSampler(n)
 	n.table.Observe(n.sampler)
 	rc := replica.Config{Genesis: n.c.Genesis, Signer: signer, Store: n.store, State: state.Options{CacheBytes: n.c.CacheBytes},
-		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool, DryCalls: true}
+		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool, DryCalls: true, Health: n.c.Health}
 	if n.c.Replica != nil {
 		n.c.Replica(&rc)
 	}

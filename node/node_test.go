@@ -21,6 +21,7 @@ type network struct {
 	dirs    []string
 	nodes   []*Node
 	plugins PluginOptions
+	health  replica.HealthLimits
 	lab     Lab
 	logger  *slog.Logger
 }
@@ -64,7 +65,7 @@ func newNetworkOf(t testing.TB, n int, prepare func(w *network)) *network {
 
 func (w *network) start(t testing.TB, i int) {
 	t.Helper()
-	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Lab: w.lab, Logger: w.logger})
+	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Health: w.health, Lab: w.lab, Logger: w.logger})
 	if err != nil {
 		t.Fatal(err)
 	}

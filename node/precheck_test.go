@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,18 +77,18 @@ func (w *network) propose(t testing.TB, p governance.Propose) governance.Proposa
 	return governance.ProposalNumber(binary.BigEndian.Uint64(r.Output))
 }
 
-// becomes waits until a proposal has a status on node 0, and returns it.
-func (w *network) becomes(t testing.TB, n governance.ProposalNumber, status governance.Status) (p governance.Proposal) {
+// becomes waits until a proposal has one of the statuses on node 0, and returns it.
+func (w *network) becomes(t testing.TB, n governance.ProposalNumber, statuses ...governance.Status) (p governance.Proposal) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		err := w.nodes[0].Do(context.Background(), func(r *replica.Replica) { p, _ = governance.ReadProposal(r.Kernel(), n) })
 		switch {
 		case err != nil:
 			t.Fatal(err)
-		case p.Status == status:
+		case slices.Contains(statuses, p.Status):
 			return p
 		case time.Now().After(deadline):
-			t.Fatalf("proposal %d is %v, %+v, and not %v", n, p.Status, p.Ending, status)
+			t.Fatalf("proposal %d is %v, %+v, and not %v", n, p.Status, p.Ending, statuses)
 		}
 	}
 }

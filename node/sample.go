@@ -40,9 +40,10 @@ type sampler struct {
 	every uint64 // 0: none
 	queue chan *plugin.Recording
 	watch watchdog
+	slow  stopwatch
 
 	chosen                                                     bool         // the call that runs is recorded
-	began                                                      time.Time    // of the call that runs, if it is timed
+	sampled                                                    time.Time    // when the call that runs began, if it is timed
 	callTime                                                   atomic.Int64 // nanoseconds
 	replayed, differed, dropped, unrecorded, failed, slowCalls atomic.Uint64
 
@@ -52,7 +53,7 @@ type sampler struct {
 var _ plugin.Observer = (*sampler)(nil)
 
 func newSampler(n *Node) *sampler {
-	s := &sampler{n: n, every: n.c.Plugins.SampleEvery, queue: make(chan *plugin.Recording, sampleQueue)}
+	s := &sampler{n: n, every: n.c.Plugins.SampleEvery, queue: make(chan *plugin.Recording, sampleQueue), slow: newStopwatch(&n.c.Plugins)}
 	s.watch.slow = n.c.Plugins.SlowCall
 	if s.watch.slow == 0 {
 		s.watch.slow = slowCallDefault
@@ -65,17 +66,19 @@ func (s *sampler) Begin(release quoin.Hash, operation string) bool {
 	n := s.watch.begin(release, operation)
 	s.chosen = s.every > 0 && n%s.every == 0
 	if n%callTimeEvery == 0 {
-		s.began = time.Now()
+		s.sampled = time.Now()
 	}
+	s.slow.begin()
 	return s.chosen
 }
 
 // End implements plugin.Observer.
 func (s *sampler) End(r *plugin.Recording) {
+	s.slow.end()
 	s.watch.end()
-	if !s.began.IsZero() {
-		s.callTime.Add(callTimeEvery * time.Since(s.began).Nanoseconds())
-		s.began = time.Time{}
+	if !s.sampled.IsZero() {
+		s.callTime.Add(callTimeEvery * time.Since(s.sampled).Nanoseconds())
+		s.sampled = time.Time{}
 	}
 	switch {
 	case !s.chosen:
