@@ -60,6 +60,10 @@ func (t *terminal) showProposal(ctx context.Context, n *conn, number uint64) err
 	if err != nil {
 		return err
 	}
+	return t.writeProposal(p, x, height)
+}
+
+func (t *terminal) writeProposal(p *quoinv1.Proposal, x *quoinv1.ExplainResponse, height uint64) error {
 	needs := missing(p, x)
 	v := viewProposal(p)
 	v["height"], v["missing"], v["next"] = height, orEmpty(needs), nextCommand(p)
