@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// playbook is a section of docs/playbooks.md and what has happened before anybody opens it, written as a
+// page tells a session.
+type playbook struct{ title, before string }
+
+const (
+	// onTrial has a leader on trial.
+	onTrial = `
+    quoin dev --load 50
+    quoin release propose --builtin weighted-random --hook leader.v1 --trial 50000
+    quoin release approve 1
+    quoin release approve 1 --as approver-2
+    quoin release schedule 1
+    quoin release show 1
+      status …trial
+`
+	// active has another leader for good.
+	active = `
+    quoin dev --load 50
+    quoin release propose --builtin weighted-random --hook leader.v1
+    quoin release approve 1
+    quoin release approve 1 --as approver-2
+    quoin release schedule 1
+    quoin release show 1
+      status …active
+`
+	// halfAway has a network of processes with another leader, two of which were killed.
+	halfAway = `
+    quoin testnet --nodes 4 --dir net
+    quoin node start --dir net/validator-1
+    quoin node start --dir net/validator-2
+    quoin node start --dir net/validator-3
+    quoin node start --dir net/validator-4
+    quoin release propose --builtin weighted-random --hook leader.v1
+    quoin release approve 1
+    quoin release approve 1 --as approver-2
+    quoin release schedule 1
+    quoin tx load updates --seconds 2 --clients 4 --records 10 --value-bytes 10
+    quoin release history leader.v1
+      2 …proposal …built-in weighted-random
+    stop net/validator-3
+    stop net/validator-4
+`
+	// wrongState has another binding of the key-value machine on trial, whose state can be restored.
+	wrongState = `
+    quoin dev --load 50
+    quoin tx put greeting hello
+    quoin release propose --builtin kv --hook machine.v1 --namespace kv --fuel 5000000 --trial 50000 --state restore
+    quoin release approve 1
+    quoin release approve 1 --as approver-2
+    quoin release schedule 1
+    quoin release show 1
+      status …trial
+`
+)
+
+var playbooks = []playbook{
+	{"A bad release", onTrial},
+	{"The network stalls", halfAway},
+	{"Roll back code and state", wrongState},
+	{"An emergency that nobody can review", active},
+}
+
+// TestPlaybooks runs each playbook on a network that has the trouble.
+func TestPlaybooks(t *testing.T) {
+	if os.Getenv("QUOIN_E2E") == "" {
+		t.Skip("set QUOIN_E2E=1: takes a minute")
+	}
+	sections := sectionsOf(readPage(t, "playbooks.md"))
+	for _, p := range playbooks {
+		t.Run(p.title, func(t *testing.T) {
+			steps := session(t, sections[p.title])
+			if len(steps) < 5 {
+				t.Errorf("only %d commands: is the page still indented by four spaces?", len(steps))
+			}
+			runSession(t, append(session(t, p.before), steps...))
+		})
+	}
+	if len(sections) != len(playbooks) {
+		t.Errorf("the page has %d playbooks, %d are tested", len(sections), len(playbooks))
+	}
+}
+
+// sectionsOf returns the sections of a page by their titles.
+func sectionsOf(page string) map[string]string {
+	sections := map[string]string{}
+	for _, part := range strings.Split(page, "\n## ")[1:] {
+		title, text, _ := strings.Cut(part, "\n")
+		sections[title] = text
+	}
+	return sections
+}
