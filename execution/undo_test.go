@@ -231,3 +231,52 @@ func TestTrialBlocksByAccount(t *testing.T) {
 		t.Error("it is not undone")
 	}
 }
+
+// sweeper deletes what a glutton has written.
+type sweeper struct{ glutton }
+
+func (sweeper) Apply(q *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
+	for i := range byte(25) {
+		s.Delete([]byte{q.Payload[0], i})
+	}
+	return hook.ApplyResponse{}
+}
+
+// What is kept of a block counts as written in it, so that whatever a trial deletes, what was there
+// fits into the blocks that keep it and the one that restores it.
+func TestUndoHasRoom(t *testing.T) {
+	g := newGoverned(t, asIs, plugin.Builtin{Name: "glutton", Machine: glutton{}}, plugin.Builtin{Name: "sweeper", Machine: sweeper{}})
+	all := func(from, to int) (txs []quoin.Transaction) {
+		for i := from; i < to; i++ {
+			txs = append(txs, g.to("glutton", []byte{byte(i)}))
+		}
+		return txs
+	}
+	for from := 0; from < 40; from += 20 {
+		g.certify(all(from, from+20)...)
+	}
+	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "glutton", Builtin: "sweeper"}, governance.Plan{Trial: 50, State: governance.StateRestore, Diverges: true})
+	g.activate(n)
+	before := g.root("glutton")
+	done := 0
+	for i, r := range g.certify(all(0, 40)...).Results {
+		if r.Code == 0 {
+			done++
+		} else if r.Code != ResultWrites {
+			t.Errorf("transaction %d: %+v", i, r)
+		}
+	}
+	if bytes := done * 25 * 60 << 10; bytes > WritesMax || bytes < WritesMax/2 {
+		t.Errorf("%d transactions were done, with %d bytes to keep", done, bytes)
+	}
+	g.certify(all(0, 40)...)
+	for g.proposal(n).Status == governance.StatusTrial {
+		g.certify()
+	}
+	if g.root("glutton") != before {
+		t.Error("it is not undone")
+	}
+	if p := g.proposal(n); p.Ending.Why != governance.WhyUndo {
+		t.Errorf("%+v", p.Ending)
+	}
+}
