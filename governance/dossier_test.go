@@ -16,6 +16,7 @@ type dossier struct {
 	number     ProposalNumber
 	class      Class
 	proposer   string // a person
+	name       string // the member's
 	proposed   quoin.Height
 	status     Status
 	round      uint64

@@ -64,7 +64,7 @@ func (o *observer) step(signer quoin.PublicKey, command Command) error {
 		}
 		return need(validates, "no validator")
 	case Cancel:
-		mine := person == d.proposer || o.w.height-d.proposed > OpenHeightsMax
+		mine := person == d.proposer || o.nameOf(signer) == d.name || o.w.height-d.proposed > OpenHeightsMax
 		o.close(d, StatusCancelled)
 		return need(o.may(signer, quoin.RoleProposer) && mine, "another proposer")
 	case Health:

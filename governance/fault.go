@@ -72,7 +72,7 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	slot, _ := ReadSlot(s, slotName)
 	line, ok := ReadServed(s, slotName, slot.Serving)
 	switch {
-	case !ok || !line.Bound && (line.Cause != CauseProposal || !isReturnable(slotName)):
+	case !ok || !line.Bound && (line.Proposal == 0 || !isReturnable(slotName)): // an unbinding can be taken back
 		return Return{}, NoSlot
 	case from != slot.Serving:
 		return Return{}, NotServing

@@ -122,8 +122,13 @@ func countReviews(s State, c *quoin.Configuration, p *Proposal, flaws Flaws) rev
 
 // isOwn reports whether a member is a proposal's proposer or its release's author, under whatever key.
 func isOwn(s State, p *Proposal, m *quoin.Member) bool {
-	root := rootOf(s, m.Key)
-	return m.Name == p.ProposerName || root == rootOf(s, p.Proposer) || p.Subject == SubjectRelease && root == rootOf(s, p.Release.Author)
+	return isProposer(s, p, m) || p.Subject == SubjectRelease && rootOf(s, m.Key) == rootOf(s, p.Release.Author)
+}
+
+// isProposer reports whether a member is a proposal's proposer: by its key, or by its name, for whoever
+// lost a key comes back under the same name with one that has nothing to do with the old.
+func isProposer(s State, p *Proposal, m *quoin.Member) bool {
+	return m.Name == p.ProposerName || rootOf(s, m.Key) == rootOf(s, p.Proposer)
 }
 
 func countEvidence(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, f *policy.Facts) {

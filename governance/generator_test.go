@@ -12,15 +12,15 @@ var slots = []string{"leader.v1", "machine.v1/kv", "machine.v1/bank", "pacemaker
 
 // habits are the commands that move a proposal on, with their weights.
 var habits = map[Status][]Kind{
-	StatusProposed:    weights(KindPrecheck, 16, KindAttest, 1, KindVeto, 1, KindCancel, 1),
-	StatusPrechecked:  weights(KindApprove, 12, KindReject, 2, KindAttest, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
-	StatusApproved:    weights(KindSchedule, 4, KindShadow, 4, KindApprove, 1, KindReject, 2, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
-	StatusShadow:      weights(KindReport, 16, KindSchedule, 3, KindApprove, 1, KindReject, 1, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
-	StatusScheduled:   weights(KindReady, 24, KindReport, 3, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
-	StatusTrial:       weights(KindHealth, 12, KindConfirm, 4, KindPause, 1, KindRollback, 1, KindAttest, 1),
-	StatusActive:      weights(KindHealth, 3, KindPause, 1, KindRollback, 2, KindDeprecate, 2),
-	StatusDeprecated:  weights(KindHealth, 3, KindPause, 1, KindRollback, 2, KindDeprecate, 1, KindRetire, 3),
-	StatusSuperseded:  weights(KindDeprecate, 1, KindRetire, 1),
+	StatusProposed:    weights(KindPrecheck, 30, KindAttest, 1, KindVeto, 1, KindCancel, 1),
+	StatusPrechecked:  weights(KindApprove, 30, KindReject, 2, KindAttest, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
+	StatusApproved:    weights(KindSchedule, 12, KindShadow, 12, KindApprove, 1, KindReject, 2, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
+	StatusShadow:      weights(KindReport, 24, KindSchedule, 4, KindApprove, 1, KindReject, 1, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
+	StatusScheduled:   weights(KindReady, 40, KindReport, 3, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
+	StatusTrial:       weights(KindHealth, 20, KindConfirm, 4, KindPause, 1, KindRollback, 1, KindAttest, 1),
+	StatusActive:      weights(KindHealth, 4, KindPause, 1, KindRollback, 2, KindDeprecate, 3),
+	StatusDeprecated:  weights(KindHealth, 4, KindPause, 1, KindRollback, 2, KindDeprecate, 1, KindRetire, 3),
+	StatusSuperseded:  weights(KindDeprecate, 2, KindRetire, 1),
 	StatusPaused:      weights(KindResume, 6, KindCancel, 1, KindRetire, 1),
 	StatusRolledBack:  weights(KindRetire, 1),
 	StatusQuarantined: weights(KindRetire, 1),
@@ -50,12 +50,12 @@ func (w *world) command() (quoin.PublicKey, Command) {
 			next = pick(w, slices.Sorted(o.people())...)
 		}
 		return o.current[person], Rotate{key(next), sign(key(next), RotationBytes(o.current[person], key(next)))}
-	case n == 8 && w.random.IntN(2) == 0:
+	case n == 8 && w.random.IntN(8) == 0:
 		return w.signer(pick(w, quoin.RoleResponder, quoin.RoleApprover)), Revoke{o.current[pick(w, slices.Sorted(o.people())...)], ""}
 	}
 	d := w.choose()
 	kind := Kind(1 + w.random.IntN(int(KindRetire)))
-	if habit := habits[d.status]; len(habit) > 0 && w.random.IntN(100) < 75 {
+	if habit := habits[d.status]; len(habit) > 0 && (d.status.Open() && w.random.IntN(100) < 90 || d.status == StatusTrial && w.random.IntN(100) < 75 || w.random.IntN(100) < 20) {
 		kind = pick(w, habit...)
 	}
 	return w.about(d, kind)
@@ -73,10 +73,14 @@ func (w *world) choose() *dossier {
 			}
 		}
 		if len(open) > 0 {
-			return pick(w, open...)
+			x, y := pick(w, open...), pick(w, open...)
+			if y.due != 0 && x.due == 0 { // what is due needs voices soon
+				return y
+			}
+			return x
 		}
 	}
-	status := Status(1 + w.random.IntN(16))
+	status := pick(w, append(Statuses(), StatusTrial, StatusTrial, StatusQuarantined, StatusQuarantined, StatusQuarantined, StatusShadow)...)
 	for range 16 {
 		for i := len(o.dossiers) - 1; i >= 0; i-- {
 			if o.dossiers[i].status == status {
@@ -112,6 +116,16 @@ func (w *world) validator() quoin.PublicKey {
 	return key(pick(w, "v1", "v2", "v3", "v4", "v5", "v6", "ann"))
 }
 
+// silent picks a validator of the newest set that has not said something, or seldom any.
+func (w *world) silent(said func(quoin.PublicKey) bool) quoin.PublicKey {
+	for range 4 {
+		if v := w.validator(); !said(v) {
+			return v
+		}
+	}
+	return w.validator()
+}
+
 // about makes a command of a kind on a proposal.
 func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	n, note := d.number, pick(w, "", "why")
@@ -119,15 +133,15 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	through := w.height - w.height%quoin.Height(w.observer.now.Parameters.ReportHeights)
 	switch kind {
 	case KindPrecheck:
-		return validator, Precheck{n, pick(w, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckFit)}
+		return w.silent(func(k quoin.PublicKey) bool { _, said := d.prechecks[k]; return said }), Precheck{n, pick(w, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckFit)}
 	case KindApprove:
 		return approver, Approve{n, note}
 	case KindReject:
 		return approver, Reject{n, note}
 	case KindSchedule:
-		return proposer, Schedule{n, w.height + quoin.Height(w.random.IntN(6))}
+		return proposer, Schedule{n, w.height + pick[quoin.Height](w, 1, 2, 2, 3, 3, 4, 5)}
 	case KindReady:
-		return validator, Ready{n}
+		return w.silent(func(k quoin.PublicKey) bool { return d.ready[k] > d.scheduled }), Ready{n}
 	case KindVeto:
 		return validator, Veto{n, note}
 	case KindRollback:
@@ -142,13 +156,13 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	case KindShadow:
 		return proposer, Shadow{n}
 	case KindReport:
-		return validator, Report{n, through - quoin.Height(4*(w.random.IntN(12)/10)), w.comparison(d, through)}
+		return w.silent(func(k quoin.PublicKey) bool { _, said := d.reports[interval{through, 4}][k]; return said }), Report{n, through - quoin.Height(4*(w.random.IntN(12)/10)), w.comparison(d, through)}
 	case KindHealth:
 		reason := pick(w, HealthGood, HealthGood, HealthGood, HealthGood, HealthSlow)
 		if d.status != StatusTrial {
 			reason = HealthGaps
 		}
-		return validator, Health{Proposal: n, Through: through, Reason: reason}
+		return w.silent(func(k quoin.PublicKey) bool { return d.health[k].Through == through }), Health{Proposal: n, Through: through, Reason: reason}
 	case KindConfirm:
 		return pick(w, proposer, approver), Confirm{n, note}
 	case KindPause:
@@ -187,7 +201,7 @@ func (w *world) proposal() Command {
 	switch w.random.IntN(12) {
 	case 0:
 		return w.validators()
-	case 1:
+	case 1, 2:
 		p := c.Parameters
 		switch w.random.IntN(4) {
 		case 0:
@@ -202,9 +216,9 @@ func (w *world) proposal() Command {
 		x := NewParameters(p)
 		x.Plan.Trial = pick[uint64](w, 0, 9)
 		return x
-	case 2:
-		return w.members()
 	case 3:
+		return w.members()
+	case 4:
 		return NewPolicies(w.policies(slices.Clone(c.Policies)))
 	}
 	b := quoin.Binding{FuelMax: 1000, Parameters: []byte{byte(w.random.IntN(250))}}
@@ -271,7 +285,7 @@ func (w *world) members() Propose {
 		o.know(person)
 		m.Key = key(person)
 	case 2:
-		m.Roles = quoin.Role(1 + w.random.IntN(15))
+		m.Roles |= quoin.Role(1 + w.random.IntN(15))
 	default:
 		m.Organisation = pick(w, "one.example", "two.example")
 	}

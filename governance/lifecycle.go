@@ -149,7 +149,7 @@ var road = map[Status]map[Event][]Status{
 		Event(KindPause):     {StatusDeprecated},
 		Event(KindRollback):  {StatusDeprecated},
 		Event(KindDeprecate): {StatusDeprecated},
-		Event(KindRetire):    {StatusRetired}, // refused while it is bound
+		Event(KindRetire):    {}, // StillBound: it serves
 		EventLeave:           {StatusPaused, StatusRolledBack, StatusQuarantined},
 		EventReplace:         {StatusSuperseded},
 	},
@@ -163,7 +163,7 @@ var road = map[Status]map[Event][]Status{
 		Event(KindCancel): {StatusCancelled},
 		Event(KindRetire): {StatusRetired},
 	},
-	StatusRolledBack:  {Event(KindRetire): {StatusRetired}, EventReturn: {StatusActive, StatusDeprecated}},
+	StatusRolledBack:  {Event(KindRetire): {StatusRetired}},
 	StatusQuarantined: {Event(KindRetire): {StatusRetired}},
 }
 

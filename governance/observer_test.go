@@ -94,6 +94,13 @@ func (o *observer) member(k quoin.PublicKey) *quoin.Member {
 	return nil
 }
 
+func (o *observer) nameOf(k quoin.PublicKey) string {
+	if m := o.member(k); m != nil {
+		return m.Name
+	}
+	return ""
+}
+
 func (o *observer) may(k quoin.PublicKey, role quoin.Role) bool {
 	m := o.member(k)
 	return m != nil && m.Roles.Has(role)
@@ -198,7 +205,7 @@ func need(ok bool, why string) error {
 }
 
 func (o *observer) proposed(signer quoin.PublicKey, c Propose) error {
-	d := &dossier{sent: c, number: ProposalNumber(len(o.dossiers) + 1), class: o.class(&c), proposer: o.owner[signer], proposed: o.w.height,
+	d := &dossier{sent: c, number: ProposalNumber(len(o.dossiers) + 1), class: o.class(&c), proposer: o.owner[signer], name: o.nameOf(signer), proposed: o.w.height,
 		status: StatusProposed, round: 1, basis: o.grounds(o.newest(), c.Slot()), said: newSaid()}
 	for _, other := range o.dossiers {
 		if other.slot() == d.slot() && other.status >= StatusProposed && other.status <= StatusTrial {

@@ -316,7 +316,7 @@ func (x *execution) cancel(c Cancel) Code {
 		return code
 	}
 	m, ok := x.sender(quoin.RoleProposer)
-	if !ok || m.Name != p.ProposerName && !p.Expired(x.height) {
+	if !ok || !isProposer(x.state, &p, m) && !p.Expired(x.height) {
 		return NotYours
 	}
 	x.end(&p, KindCancel, StatusCancelled, Ending{Why: WhyWithdrawn, Note: c.Note})

@@ -84,7 +84,7 @@ func (w *world) run(steps int) (broken string) {
 }
 
 func (w *world) step() {
-	if w.height == 0 || w.random.IntN(5) == 0 {
+	if w.height == 0 || w.random.IntN(8) == 0 {
 		w.begin()
 		return
 	}
@@ -126,10 +126,14 @@ func (w *world) send(signer quoin.PublicKey, payload []byte) {
 		}
 		if n := numberOf(sent); n != 0 {
 			w.check(n)
+			w.seen[passage(status, w.observer.dossiers[n-1].status)]++
 		}
 		w.checkWritten()
 	}
 }
+
+// passage names a way from one status to another.
+func passage(from, to Status) string { return from.String() + " to " + to.String() }
 
 // statusOf returns where the proposal stands that a command is about; 0 for none.
 func (w *world) statusOf(c Command) Status {
@@ -199,6 +203,7 @@ func (w *world) begin() {
 	for i, x := range w.observer.dossiers {
 		if x.status != before[i] {
 			w.check(x.number)
+			w.seen[passage(before[i], x.status)]++
 		}
 	}
 	if w.random.IntN(12) == 0 {
@@ -212,8 +217,11 @@ func (w *world) begin() {
 // fault records some faults of a slot.
 func (w *world) fault() {
 	slot := pick(w, slots...)
+	for i := 0; i < 3 && w.observer.top(slot).proposal == 0; i++ {
+		slot = pick(w, slots...)
+	}
 	block := &w.blocks[len(w.blocks)-1]
-	for range 1 + w.random.IntN(4) {
+	for range 1 + w.random.IntN(5) {
 		block.Faults = append(block.Faults, SlotFault{slot, 4})
 		RecordFault(w.env, w.state, slot, 4, w.height)
 		w.observer.fault(slot)
