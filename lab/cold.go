@@ -5,6 +5,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
+	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/lab/events"
@@ -98,15 +99,18 @@ func (c *cold) note(e *replica.Event) {
 		slot = hook.Leader.Name
 	case replica.FinalityFaulted:
 		slot = hook.Finality.Name
-	case replica.TrialFaulted:
+	case replica.TrialFaulted, replica.UndoFaulted:
 		slot, reason, _ = strings.Cut(e.Reason, ": ")
 		faults = c.defects
+	case replica.MigrateFaulted:
+		slot, reason, _ = strings.Cut(e.Reason, ": ")
 	default:
 		return
 	}
 	for f := hook.Fault(0); f.Valid(); f++ {
 		if f.String() == reason {
-			faults[e.Height] = append(faults[e.Height], governance.SlotFault{Slot: slot, Code: uint32(f)})
+			x := execution.SlotFault{Kind: execution.FaultKind(e.Kind), Slot: slot, Fault: f}
+			faults[e.Height] = append(faults[e.Height], governance.SlotFault{Slot: slot, Code: x.Code()})
 		}
 	}
 }
