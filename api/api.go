@@ -117,14 +117,12 @@ type Server struct {
 	settle    *settlements
 	provers   provers
 	judge     judge
-
-	deprecations deprecations
-	http         *http.Server
-	listener     net.Listener
-	stop         context.CancelFunc
-	ctx          context.Context
-	running      sync.WaitGroup
-	once         sync.Once
+	http      *http.Server
+	listener  net.Listener
+	stop      context.CancelFunc
+	ctx       context.Context
+	running   sync.WaitGroup
+	once      sync.Once
 }
 
 // Listen returns a server that serves already. It fails if the address is taken, or if plain text is

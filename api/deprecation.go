@@ -1,57 +1,21 @@
 package api
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
-	"quoin.dev/quoin/replica"
 
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 )
 
-// deprecationsAge is how old the list of deprecations may be: asking for it at every submission would cost
-// the node's loop more than the submission.
-const deprecationsAge = time.Second
-
-// deprecations are what serves and should not be used any more.
-type deprecations struct {
-	refreshing sync.Mutex
-	mu         sync.Mutex
-	at         time.Time
-	list       []governance.Deprecation
-}
-
-// deprecated returns the deprecations, at most deprecationsAge old, or older while another request asks the
-// node.
-func (s *Server) deprecated(ctx context.Context) []governance.Deprecation {
-	d := &s.deprecations
-	d.mu.Lock()
-	list, fresh := d.list, time.Since(d.at) < deprecationsAge
-	d.mu.Unlock()
-	if fresh || !d.refreshing.TryLock() {
-		return list
-	}
-	defer d.refreshing.Unlock()
-	if s.node.Do(ctx, func(v *replica.Replica) { list = governance.Deprecations(v.Kernel()) }) != nil {
-		return list // a warning is not worth a request
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list, d.at = list, time.Now()
-	return list
-}
-
 // warnings says what namespaces are served by and should not be.
-func (s *Server) warnings(ctx context.Context, namespaces []string) []string {
+func (s *Server) warnings(namespaces []string) []string {
 	var lines []string
-	for _, d := range s.deprecated(ctx) {
+	for _, d := range s.node.Status().Deprecations {
 		name, namespace, _ := strings.Cut(d.Slot, "/")
 		if h, ok := hook.Find(name); ok && h.Namespaced && slices.Contains(namespaces, namespace) {
 			lines = append(lines, warning(&d))

@@ -251,7 +251,11 @@ func TestDeprecationsAreTold(t *testing.T) {
 	if err != nil || len(b.Msg.Bindings) != 2 || b.Msg.Bindings[0].EndOfUse != 0 || b.Msg.Bindings[1].EndOfUse != 900 {
 		t.Errorf("%v %v", b, err)
 	}
-	time.Sleep(1100 * time.Millisecond) // the list that submissions are warned from may be a second old
+	for end := time.Now().Add(30 * time.Second); len(x.w.Nodes[0].Status().Deprecations) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) { // the snapshot that submissions are warned from is some milliseconds old
+			t.Fatal("the node knows of no deprecation")
+		}
+	}
 	if _, err := x.c.Submit(x.ctx(), []quoin.Transaction{apitest.Put("a", "b", 1, 1500)}, client.Certified); err != nil {
 		t.Fatal(err)
 	}

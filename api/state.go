@@ -100,7 +100,7 @@ func (s stateService) Query(ctx context.Context, r *connect.Request[quoinv1.Quer
 	if err != nil {
 		return nil, err
 	}
-	m := &quoinv1.QueryResponse{Code: answer.Code, Output: answer.Output, Fuel: answer.Fuel, Height: uint64(height), Warnings: s.warnings(ctx, []string{r.Msg.Namespace})}
+	m := &quoinv1.QueryResponse{Code: answer.Code, Output: answer.Output, Fuel: answer.Fuel, Height: uint64(height), Warnings: s.warnings([]string{r.Msg.Namespace})}
 	if answer.Fault != hook.FaultNone {
 		m.Fault = answer.Fault.String()
 	}

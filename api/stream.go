@@ -104,7 +104,7 @@ func (x *submitStream) wait(ctx context.Context, n int) error {
 }
 
 // warn returns the warnings about namespaces that this stream uses for the first time.
-func (x *submitStream) warn(ctx context.Context, txs []quoin.Transaction) []string {
+func (x *submitStream) warn(txs []quoin.Transaction) []string {
 	var fresh []string
 	for _, n := range namespacesOf(txs) {
 		if !slices.Contains(x.warned, n) && len(x.warned) < quoin.BindingsMax {
@@ -114,7 +114,7 @@ func (x *submitStream) warn(ctx context.Context, txs []quoin.Transaction) []stri
 	if len(fresh) == 0 {
 		return nil
 	}
-	return x.s.warnings(ctx, fresh)
+	return x.s.warnings(fresh)
 }
 
 func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoinv1.SubmitStreamRequest, txs []quoin.Transaction) error {
@@ -135,7 +135,7 @@ func (x *submitStream) batch(ctx context.Context, origin quoin.OriginID, r *quoi
 	if err != nil {
 		return err
 	}
-	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs)), Warnings: x.warn(ctx, txs)}
+	a := &quoinv1.Admitted{Sequence: r.Sequence, Codes: make([]quoinv1.Admission, len(txs)), Warnings: x.warn(txs)}
 	var refused []quoin.Hash
 	blocks := x.s.newBlockReader()
 	for i := range admissions {

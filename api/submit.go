@@ -54,7 +54,7 @@ func (s ledgerService) Submit(ctx context.Context, r *connect.Request[quoinv1.Su
 	}
 	response, err := w.response(ctx)
 	if err == nil {
-		response.Msg.Warnings = s.warnings(ctx, namespacesOf(txs))
+		response.Msg.Warnings = s.warnings(namespacesOf(txs))
 	}
 	return response, err
 }

@@ -81,10 +81,10 @@ func showPolicies(w io.Writer, policies []quoin.Policy) {
 	})
 }
 
-// readPolicies reads a list of policies as a genesis has it.
+// readPolicies reads policies; see readRules.
 func readPolicies(path string) ([]quoin.Policy, error) {
-	var policies []quoin.Policy
-	if err := readJSON(path, quoin.GenesisBytesMax, &policies, "a file with a list of policies, as in a genesis, or default or light"); err != nil {
+	policies, err := readRules[quoin.Policy](path, "policies")
+	if err != nil {
 		return nil, err
 	}
 	quoin.SortPolicies(policies)

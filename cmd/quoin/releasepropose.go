@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -113,8 +114,7 @@ func (p *proposeFlags) proposal(t *terminal, c *cobra.Command, a []string) (gove
 		next, err := p.nextParameters(t, c)
 		return governance.NewParameters(next), nil, err
 	case p.members != "":
-		var members []quoin.Member
-		err := readJSON(p.members, quoin.GenesisBytesMax, &members, "a file with a list of members, as in a genesis")
+		members, err := readRules[quoin.Member](p.members, "members")
 		return governance.NewMembers(members), nil, err
 	case p.policies != "":
 		policies, err := readPolicies(p.policies)
@@ -202,6 +202,25 @@ func (p *proposeFlags) addNodes(t *terminal, c *cobra.Command, b *quoin.Binding)
 	}
 	quoin.SortKeys(b.Nodes)
 	return nil
+}
+
+// readRules reads a list as a genesis has it, or out of what has it by its name: a genesis, or what
+// `quoin policy show --output json` prints.
+func readRules[T any](path, name string) ([]T, error) {
+	what := "a file with a list of " + name + ", as in a genesis, or with what `quoin policy show --output json` prints"
+	var text json.RawMessage
+	if err := readJSON(path, quoin.GenesisBytesMax, &text, what); err != nil {
+		return nil, err
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(text, &all) == nil {
+		text = all[name]
+	}
+	var list []T
+	if err := json.Unmarshal(text, &list); err != nil {
+		return nil, &fault{exit: exitUsage, code: "bad-file", what: path + " cannot be read", cause: err, todo: "name " + what}
+	}
+	return list, nil
 }
 
 // readValidators reads a validator set from the public parts of its nodes.

@@ -114,11 +114,14 @@ type limit struct {
 	known          bool // what the fact is
 }
 
+// declared begins the condition of the default policies that a shadow, if there is one, has run its length.
+const declared = "shadow_heights == 0 || "
+
 var limitText = regexp.MustCompile(`^([a-z_.]+) (==|>=|>) ([a-z_.]+|[0-9]+)$`)
 
 // limitOf reads a condition such as approvals >= 2 or shadow.heights >= shadow_heights.
 func limitOf(c *quoinv1.Condition) limit {
-	m := limitText.FindStringSubmatch(c.GetText())
+	m := limitText.FindStringSubmatch(strings.TrimPrefix(c.GetText(), declared))
 	if m == nil {
 		return limit{}
 	}

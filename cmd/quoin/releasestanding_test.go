@@ -43,6 +43,7 @@ func TestMissingInWords(t *testing.T) {
 		{"approved", nil, "trial_heights >= 200", policy.Facts{}, []string{"a plan with a trial of 200 heights at least: cancel it, and propose it with --trial 200"}},
 		{"shadow", nil, "shadow.heights >= shadow_heights", policy.Facts{ShadowHeights: 64, Shadow: &policy.Shadow{Heights: 63}}, []string{"1 more height of its shadow"}},
 		{"shadow", nil, "shadow.heights >= shadow_heights", policy.Facts{ShadowHeights: 64}, []string{"64 more heights of its shadow"}},
+		{"shadow", nil, "shadow_heights == 0 || shadow.heights >= shadow_heights", policy.Facts{ShadowHeights: 64}, []string{"64 more heights of its shadow"}},
 		{"shadow", nil, "shadow.compared > shadow.skipped", policy.Facts{}, []string{"that shadow.compared > shadow.skipped, for which there is no data yet (shadow.compared = no data, shadow.skipped = no data)"}},
 		{"scheduled", nil, "true", policy.Facts{}, []string{"validators of weight 3 to say that they are ready: 2 have"}},
 		{"trial", nil, "3 * trial.good > 2 * weight && trial.bad == 0", policy.Facts{Weight: 4, Trial: &policy.Trial{Good: 2, Bad: 1}},
