@@ -84,7 +84,7 @@ func (r *Replica) precheck(p *governance.Proposal, out *Output) (governance.Prec
 func (r *Replica) fits(p *governance.Proposal) (governance.PrecheckCode, bool) {
 	b := &p.Binding
 	if p.Subject == governance.SubjectBuiltin {
-		if r.c.Table.Ready(b) != nil {
+		if r.c.Table.Ready(b) != nil || r.cannotMigrate(p) {
 			return governance.PrecheckFit, true
 		}
 		return governance.PrecheckPassed, true
@@ -102,7 +102,16 @@ func (r *Replica) fits(p *governance.Proposal) (governance.PrecheckCode, bool) {
 	if refusal := plugin.Fits(m, b); refusal != nil {
 		return RefusalCode(refusal, governance.PrecheckFit), true
 	}
+	if r.cannotMigrate(p) {
+		return governance.PrecheckFit, true
+	}
 	return governance.PrecheckPassed, true
+}
+
+// cannotMigrate reports whether the plan wants a migration that what is proposed, which is here, does not
+// offer.
+func (r *Replica) cannotMigrate(p *governance.Proposal) bool {
+	return p.Plan.State == governance.StateMigrate && !r.c.Table.Migrates(&p.Binding)
 }
 
 // RefusalCode returns what a validator says of a refused release: that this program is too old for it,

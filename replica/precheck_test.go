@@ -25,6 +25,12 @@ func ownLeader(params ...byte) governance.Propose {
 	return governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "own", Parameters: params})
 }
 
+func migrating() governance.Propose {
+	p := governance.NewBuiltin(quoin.Binding{Hook: hook.Machine.Name, Namespace: "kv", Builtin: "kv", FuelMax: 1_000_000})
+	p.Plan.State = governance.StateMigrate
+	return p
+}
+
 // codes returns what the validators found in prechecks, each once.
 func (w *network) codes(n governance.ProposalNumber) (codes []governance.PrecheckCode) {
 	for _, c := range w.said(governance.KindPrecheck) {
@@ -55,6 +61,7 @@ func TestPrecheckOfParameters(t *testing.T) {
 		{"a proposer beyond the set", ownLeader(4), governance.StatusRejected, governance.PrecheckParameters, 4},
 		{"parameters of the chain", governance.NewParameters(later), governance.StatusPrechecked, governance.PrecheckPassed, 0},
 		{"another fuel schedule", governance.NewParameters(other), governance.StatusRejected, governance.PrecheckVersion, 0},
+		{"a migration that is not there", migrating(), governance.StatusRejected, governance.PrecheckFit, 0},
 		{"an unbinding", governance.NewUnbind("machine.v1", "kv"), governance.StatusPrechecked, governance.PrecheckPassed, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
