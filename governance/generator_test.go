@@ -16,7 +16,7 @@ var habits = map[Status][]Kind{
 	StatusPrechecked:  weights(KindApprove, 30, KindReject, 2, KindAttest, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
 	StatusApproved:    weights(KindSchedule, 12, KindShadow, 12, KindApprove, 1, KindReject, 2, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1, KindPrecheck, 1),
 	StatusShadow:      weights(KindReport, 24, KindSchedule, 4, KindApprove, 1, KindReject, 1, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
-	StatusScheduled:   weights(KindReady, 40, KindReport, 3, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
+	StatusScheduled:   weights(KindReady, 40, KindReport, 8, KindAttest, 1, KindPause, 1, KindVeto, 1, KindCancel, 1),
 	StatusTrial:       weights(KindHealth, 20, KindConfirm, 4, KindPause, 1, KindRollback, 1, KindAttest, 1),
 	StatusActive:      weights(KindHealth, 4, KindPause, 1, KindRollback, 2, KindDeprecate, 3),
 	StatusDeprecated:  weights(KindHealth, 4, KindPause, 1, KindRollback, 2, KindDeprecate, 1, KindRetire, 3),
@@ -80,7 +80,8 @@ func (w *world) choose() *dossier {
 			return x
 		}
 	}
-	status := pick(w, append(Statuses(), StatusTrial, StatusTrial, StatusQuarantined, StatusQuarantined, StatusQuarantined, StatusShadow)...)
+	status := pick(w, append(Statuses(), StatusTrial, StatusTrial, StatusQuarantined, StatusQuarantined, StatusQuarantined, StatusQuarantined,
+		StatusQuarantined, StatusQuarantined, StatusShadow)...)
 	for range 16 {
 		for i := len(o.dossiers) - 1; i >= 0; i-- {
 			if o.dossiers[i].status == status {

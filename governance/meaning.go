@@ -57,6 +57,7 @@ var whyMeanings = [...]string{
 	"its proposer withdrew it",
 	"a later proposal took its place",
 	"it was retired for good",
+	"on trial it changed more keys than are kept for its undoing: what served before serves again",
 }
 
 // Meaning says for people why a proposal is where it is.

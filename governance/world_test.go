@@ -206,7 +206,7 @@ func (w *world) begin() {
 			w.seen[passage(before[i], x.status)]++
 		}
 	}
-	if w.random.IntN(12) == 0 {
+	if w.random.IntN(8) == 0 {
 		w.fault()
 	}
 	if w.random.IntN(60) == 0 {
