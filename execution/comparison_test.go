@@ -324,3 +324,19 @@ func TestComparisonsFindTheSameState(t *testing.T) {
 		}
 	}
 }
+
+// The comparisons of some heights are their sum, and which came first matters.
+func TestComparisonsAdd(t *testing.T) {
+	part := func(n uint64, first quoin.Height, digest byte) Comparison {
+		return Comparison{Proposal: 1, Comparison: governance.Comparison{Compared: 10 * n, Diverged: n, Faults: 2 * n, Skipped: 3 * n, First: first, Digest: quoin.Hash{digest}}}
+	}
+	a, b, c := part(1, 0, 1), part(2, 7, 2), part(3, 8, 3)
+	sum, other := a, b
+	sum.Add(&b)
+	sum.Add(&c)
+	other.Add(&a)
+	other.Add(&c)
+	if sum.Compared != 60 || sum.Diverged != 6 || sum.Faults != 12 || sum.Skipped != 18 || sum.First != 7 || sum.Proposal != 1 || sum.Digest == other.Digest {
+		t.Errorf("%+v, %+v", sum, other)
+	}
+}

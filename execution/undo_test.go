@@ -280,3 +280,41 @@ func TestUndoHasRoom(t *testing.T) {
 		t.Errorf("%+v", p.Ending)
 	}
 }
+
+// Two namespaces on trial at once, and one of them a second time, each go back to where they were.
+func TestTrialsOverlap(t *testing.T) {
+	x := newTried(t, 6, Flaws{}, 24, asIs)
+	other := x.approve(quoin.Binding{Hook: "machine.v1", Namespace: "other", Builtin: "touchy"}, governance.Plan{Trial: 16, State: governance.StateRestore})
+	x.step()
+	x.activate(other)
+	before := x.root("other")
+	for range 5 {
+		x.step()
+	}
+	x.command(approver, governance.Pause{Proposal: other})
+	for x.proposal(other).Status == governance.StatusTrial {
+		x.step()
+	}
+	if x.root("other") != before || x.root("kv") == x.before {
+		t.Error("a pause does not undo the one trial, or does another")
+	}
+	x.command(proposer, governance.Resume{Proposal: other})
+	x.command(validator, governance.Precheck{Proposal: other})
+	x.command(approver, governance.Approve{Proposal: other})
+	x.certify(x.writes("other", 9)...)
+	x.activate(other)
+	before = x.root("other")
+	for x.proposal(x.n).Status == governance.StatusTrial || x.proposal(other).Status == governance.StatusTrial {
+		held := x.proposal(other).Status == governance.StatusTrial
+		x.certify(append(x.writes("kv", 3), x.writes("other", 3)...)...)
+		if held && x.proposal(other).Status != governance.StatusTrial && x.root("other") != before {
+			t.Error("the second trial is not undone")
+		}
+		if x.proposal(x.n).Status != governance.StatusTrial && x.before != (quoin.Hash{}) {
+			if x.root("kv") != x.before {
+				t.Error("the first namespace is not undone")
+			}
+			x.before = quoin.Hash{}
+		}
+	}
+}
