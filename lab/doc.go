@@ -89,7 +89,7 @@
 //	Persistence 2022: vote guard survives reset        every world's crashes; TestPlantedBugs/forget-votes, TestForgottenVotesContradictOthers
 //	Aptos 2023: parallel execution                     there is none yet; TestPlantedBugs/sibling-writes plays blocks that compete
 //	Gaia v17.1: membership churn at activations        TestMembershipChurnAroundActivations
-//	Robonomics 2025: crash within an activation        TestCrashAtEverySubStepOfAnActivation
+//	Robonomics 2025: crash within an activation        TestCrashAtEverySubStep, TestCrashAtEverySubStepOfAnActivation
 //	Polkadot 2024: activation at every offset          TestActivationAtEveryOffset
 //	Solana 2022: failed transaction twice              TestFailedTransactionIsNotProcessedTwice
 //	Solana 2024: endless recompilation                 node.TestRefusedReleaseIsCompiledOnce, node.TestRetriesBackOff

@@ -183,6 +183,7 @@ func (n *node) write(out *replica.Output) {
 			n.powerOff(err)
 			return
 		}
+		n.didLog(false)
 	}
 	if len(out.Log) == 0 {
 		n.meet(out)
@@ -193,6 +194,7 @@ func (n *node) write(out *replica.Output) {
 			n.powerOff(err)
 			return
 		}
+		n.didLog(true)
 		n.meet(out)
 	})
 }
@@ -204,6 +206,7 @@ func (n *node) meet(out *replica.Output) {
 			return
 		}
 		n.send(&out.Send[i])
+		n.did()
 	}
 	if n.doomed() {
 		return
@@ -219,12 +222,14 @@ func (n *node) meet(out *replica.Output) {
 			return
 		}
 		n.w.clients.admitted(n, &out.Admissions[i])
+		n.did()
 	}
 	for i := range out.Finished {
 		if n.doomed() {
 			return
 		}
 		n.finished(&out.Finished[i])
+		n.did()
 	}
 	n.fetchReleases(out.Releases)
 	for i := range out.Events {
@@ -276,7 +281,7 @@ func (n *node) syncStore(h quoin.Height) {
 	n.syncing = true
 	h, n.sync = n.sync, 0
 	took := n.rand.between(syncMinUS, syncMaxUS) * n.slowness.disk
-	if n.rand.chance(200) {
+	if n.substeps == nil && n.rand.chance(200) {
 		took = max(took, n.rand.between(syncMaxUS, syncSlowUS)) // so that crashes find something to take
 	}
 	n.later(took, func() {
@@ -289,6 +294,7 @@ func (n *node) syncStore(h quoin.Height) {
 			n.powerOff(err)
 			return
 		}
+		n.did()
 		n.deliver(replica.Synced{Height: h})
 		if n.sync > 0 {
 			n.syncStore(n.sync)

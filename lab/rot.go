@@ -107,7 +107,7 @@ func (r *rotting) Scan(from, to []byte, yield func(key, value []byte) bool) erro
 
 // Apply may write the record anew: then it is sound again.
 func (r *rotting) Apply(b *store.Batch, durable bool) error {
-	if r.n.substeps.due(r.n.w.now) {
+	if r.n.due() {
 		panic(errPowerGone) // in the middle of the replica's step
 	}
 	for op := range b.Ops() {
@@ -116,6 +116,7 @@ func (r *rotting) Apply(b *store.Batch, durable bool) error {
 			r.n.rottenKey = nil
 		}
 	}
+	r.n.did()
 	return r.Memory.Apply(b, durable)
 }
 
