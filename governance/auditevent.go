@@ -45,11 +45,10 @@ func DecodeAudit(b []byte) (Audit, error) {
 	return a, r.Done()
 }
 
-// MemberAt returns the member that holds a key in the block at height h, which is the next to execute or
-// the one after. Its Key is the configuration's, not the one that it may have rotated to.
-func MemberAt(s State, h quoin.Height, key quoin.PublicKey) (quoin.Member, bool) {
-	c := ConfigurationAt(s, h)
-	if m, ok := memberOf(s, &c, key); ok {
+// MemberIn returns the member that holds a key under a configuration, by what was rotated and revoked so
+// far. Its Key is the configuration's, not the one that it may have rotated to.
+func MemberIn(s State, c *quoin.Configuration, key quoin.PublicKey) (quoin.Member, bool) {
+	if m, ok := memberOf(s, c, key); ok {
 		return *m, true
 	}
 	return quoin.Member{}, false

@@ -54,16 +54,20 @@ func TestAuditEventsSayWhatHappened(t *testing.T) {
 	}
 }
 
-func TestMemberAtIsOfTheConfigurationInForce(t *testing.T) {
-	s, genesis := memory{}, testGenesis(t)
+func TestMemberInFollowsRotations(t *testing.T) {
+	env, s, genesis := testEnvironment(), memory{}, testGenesis(t)
 	Init(s, genesis)
-	next := *genesis
-	next.Epoch, next.First, next.Members = 2, 11, nil
-	putEpoch(s, &next)
-	if m, ok := MemberAt(s, 10, key("ann")); !ok || m.Name != "ann" {
-		t.Errorf("in the last block of epoch 1: %+v, %v", m, ok)
+	if m, ok := MemberIn(s, genesis, key("ann")); !ok || m.Name != "ann" {
+		t.Errorf("%+v, %v", m, ok)
 	}
-	if m, ok := MemberAt(s, 11, key("ann")); ok {
-		t.Errorf("in epoch 2: %+v", m)
+	rotate := Rotate{New: key("ann-2"), Signature: sign(key("ann-2"), RotationBytes(key("ann"), key("ann-2")))}
+	if x := Apply(env, s, 1, key("ann"), Encode(rotate)); x.Code != 0 {
+		t.Fatal(Code(x.Code))
+	}
+	if m, ok := MemberIn(s, genesis, key("ann")); ok {
+		t.Errorf("by the key that was given up: %+v", m)
+	}
+	if m, ok := MemberIn(s, genesis, key("ann-2")); !ok || m.Name != "ann" || m.Key != key("ann") {
+		t.Errorf("by the new key: %+v, %v", m, ok)
 	}
 }

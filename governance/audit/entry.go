@@ -61,15 +61,15 @@ func (e *Entry) Concerns(n governance.ProposalNumber) bool {
 
 const kindDecision = "decision"
 
-// describe says what an event is about to do to a state.
-func describe(env governance.Environment, s governance.State, e *governance.AuditEvent, number uint64) *Entry {
+// describe says what an event is about to do.
+func (r *Replay) describe(e *governance.AuditEvent, number uint64, due *governance.Decision) *Entry {
 	entry := &Entry{Number: number, Height: e.Height}
 	switch e.Kind {
 	case governance.AuditCommand:
-		entry.command(s, e)
+		entry.command(r, e)
 	case governance.AuditDecision:
 		entry.Kind = kindDecision
-		entry.decision(governance.Decide(env, s, e.Height))
+		entry.decision(due)
 	case governance.AuditFault:
 		entry.Kind = "fault"
 		if f, err := e.Fault(); err == nil {
@@ -85,7 +85,7 @@ func describe(env governance.Environment, s governance.State, e *governance.Audi
 	return entry
 }
 
-func (e *Entry) command(s governance.State, event *governance.AuditEvent) {
+func (e *Entry) command(r *Replay, event *governance.AuditEvent) {
 	body, err := event.Command()
 	if err != nil {
 		return
@@ -95,10 +95,11 @@ func (e *Entry) command(s governance.State, event *governance.AuditEvent) {
 		return
 	}
 	e.Kind, e.Key = command.Kind().String(), body.Signer.String()
-	if m, ok := governance.MemberAt(s, event.Height, body.Signer); ok {
+	s, now := r.state, r.at(event.Height)
+	if m, ok := governance.MemberIn(s, now, body.Signer); ok {
 		e.Member, e.Organisation = m.Name, m.Organisation
 	}
-	for _, set := range validators(s, event.Height, command) {
+	for _, set := range validators(s, now, command) {
 		if i, ok := set.Index(body.Signer); ok {
 			e.Validator = set.At(i).Name
 			break
@@ -122,8 +123,8 @@ func (e *Entry) command(s governance.State, event *governance.AuditEvent) {
 }
 
 // validators returns the sets whose members may send a command as validators.
-func validators(s governance.State, h quoin.Height, command governance.Command) []quoin.ValidatorSet {
-	sets := []quoin.ValidatorSet{governance.ConfigurationAt(s, h).Validators}
+func validators(s governance.State, now *quoin.Configuration, command governance.Command) []quoin.ValidatorSet {
+	sets := []quoin.ValidatorSet{now.Validators}
 	if c, ok := command.(governance.Ready); ok {
 		if p, ok := governance.ReadProposal(s, c.Proposal); ok && p.Subject == governance.SubjectValidators {
 			sets = append(sets, p.Validators)
@@ -132,7 +133,7 @@ func validators(s governance.State, h quoin.Height, command governance.Command) 
 	return sets
 }
 
-func (e *Entry) decision(d governance.Decision) {
+func (e *Entry) decision(d *governance.Decision) {
 	var parts []string
 	for _, o := range d.Outcomes {
 		what := "the return of " + o.Slot

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	flips = flag.Int("flips", 500, "how many files with flipped bits are verified")
+	flips = flag.Int("flips", 250, "how many files with flipped bits are verified")
 	seed  = flag.Uint64("seed", 1, "of the flipped bits")
 )
 

@@ -16,6 +16,9 @@ type Replay struct {
 	height quoin.Height // of the newest event
 	status map[governance.ProposalNumber]governance.Status
 	watch  Watcher // nil: nobody
+
+	// The newest configuration and the one before: decoding them for every event would take longest.
+	now, before quoin.Configuration
 }
 
 // Watcher is told of what a replay comes by, and only reads what it is given.
@@ -30,8 +33,17 @@ type Watcher interface {
 // chain's hooks, see execution.Environment. watch may be nil.
 func NewReplay(env governance.Environment, genesis *quoin.Configuration, watch Watcher) *Replay {
 	r := &Replay{env: env, watch: watch, state: &memory{values: map[string][]byte{}}, status: map[governance.ProposalNumber]governance.Status{}}
+	r.now = *genesis
 	governance.Init(r.state, genesis)
 	return r
+}
+
+// at returns the configuration in force at a height, which is the newest event's or a later one.
+func (r *Replay) at(h quoin.Height) *quoin.Configuration {
+	if r.now.First > h && r.now.Epoch > 1 {
+		return &r.before
+	}
+	return &r.now
 }
 
 // State returns the state of governance after the events so far, but for the events themselves.
@@ -62,9 +74,13 @@ func (r *Replay) Next(b []byte) (*Entry, error) {
 	if r.watch != nil {
 		r.watch.Before(r.state, &e)
 	}
-	entry := describe(r.env, r.state, &e, number)
+	var due governance.Decision
+	if e.Kind == governance.AuditDecision {
+		due = governance.Decide(r.env, r.state, e.Height)
+	}
+	entry := r.describe(&e, number, &due)
 	r.state.touched = r.state.touched[:0]
-	if f := r.do(&e); f != nil {
+	if f := r.do(&e, due); f != nil {
 		return fail(f)
 	}
 	key := governance.EventKey(number)
@@ -103,7 +119,7 @@ func (r *Replay) overdue(h quoin.Height, decided bool) *Fault {
 }
 
 // do does an event again.
-func (r *Replay) do(e *governance.AuditEvent) *Fault {
+func (r *Replay) do(e *governance.AuditEvent, due governance.Decision) *Fault {
 	switch e.Kind {
 	case governance.AuditCommand:
 		c, err := e.Command()
@@ -114,7 +130,10 @@ func (r *Replay) do(e *governance.AuditEvent) *Fault {
 			return fault(Unlawful, "done again, the command is refused: %s (%s)", governance.Code(result.Code), governance.Code(result.Code).Meaning())
 		}
 	case governance.AuditDecision:
-		governance.Enact(r.state, governance.Decide(r.env, r.state, e.Height))
+		governance.Enact(r.state, due)
+		if due.Next != nil {
+			r.before, r.now = r.now, *due.Next
+		}
 	case governance.AuditFault:
 		f, err := e.Fault()
 		if err != nil {

@@ -201,7 +201,7 @@ func TestTheFirstAlteredEntryIsNamed(t *testing.T) {
 	caught := map[audit.Flaw]int{}
 	for i := range tamperings {
 		x := &tamperings[i]
-		for _, n := range []int{1, 2, last / 2, last - 1, last} {
+		for _, n := range []int{1, 2, last / 2, last} {
 			b := whole.copy()
 			x.apply(t, b, other, n)
 			tampered := b.file()

@@ -372,7 +372,7 @@ func asFault(err error) *Fault {
 // configurations refuses a decision that began an epoch with another configuration than the one that was
 // handed over.
 func (v *Verifier) configurations() *Fault {
-	now := governance.CurrentConfiguration(v.replay.State())
+	now := &v.replay.now
 	certified, ok := v.trust.Configuration(now.Epoch)
 	if !ok || bytes.Equal(certified.AppendBinary(nil), now.AppendBinary(nil)) {
 		return nil
@@ -409,7 +409,7 @@ func (v *Verifier) End() (Summary, error) {
 		return Summary{}, v.fail(f)
 	}
 	s := v.replay.State()
-	newest := governance.CurrentConfiguration(s).Epoch
+	newest := v.replay.now.Epoch
 	switch chain := v.replay.Audit(); {
 	case chain != v.under.shown.Chain:
 		return Summary{}, v.fail(fault(Unlawful, "the hash over all events is %s, certified is %s", chain.Head, v.under.shown.Chain.Head))
