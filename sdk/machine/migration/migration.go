@@ -19,3 +19,7 @@ var served hook.Migrator
 // Serve makes m the module's machine.v1.migrate. It is called during initialisation, once; the last
 // call counts.
 func Serve(m hook.Migrator) { served = m }
+
+// Served returns what Serve was given, or nil: a test of the plugin's main package asks the very
+// migration that the module serves.
+func Served() hook.Migrator { return served }
