@@ -213,7 +213,9 @@ func (r *Replica) checkActive(k governance.State, p *governance.Proposal, x *int
 	from := max(x.through-x.heights, p.Activation) + 1
 	say := governance.Health{Proposal: p.Number, Through: x.through}
 	about := r.patient(p, x)
-	bad, _ := about.examine(r, p, from, r.faulted(k, p.Slot(), from, x), &say)
+	// What clients send may make an order of transactions fault: they must not take it from the network.
+	faulty := p.Binding.Hook != hook.Priority.Name && r.faulted(k, p.Slot(), from, x)
+	bad, _ := about.examine(r, p, from, faulty, &say)
 	recent := about.before.blocks > 0 && r.recent(p, x.through)
 	for _, reason := range bad {
 		if reason == governance.HealthFaults || recent && (reason == governance.HealthSlow || reason == governance.HealthGaps && paces(p)) {

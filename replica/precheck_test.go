@@ -7,6 +7,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/plugin/hostile"
@@ -80,6 +81,43 @@ func TestPrecheckOfParameters(t *testing.T) {
 			}
 		})
 	}
+}
+
+// When what a proposal is judged against changes, everybody votes on it again.
+func TestPrecheckComesAgain(t *testing.T) {
+	w := ledBy(t)
+	n := w.propose(ownLeader(1))
+	policies := append(policy.Light(1), quoin.Policy{Class: 'D', Step: policy.StepApprove, Expression: "approvals >= 1"})
+	other := w.approved(governance.NewPolicies(policies))
+	w.must(200, governance.Schedule{Proposal: other, Height: w.replicas[0].exec.Tip().Height + 8})
+	w.until(other, func(uint64) {}, governance.StatusActive)
+	w.settle()
+	p := w.proposal(n)
+	if codes := w.codes(n); p.Round != 2 || p.Status != governance.StatusPrechecked || len(codes) != 8 || len(w.calls) != 8 {
+		t.Errorf("in round %d it is %v; validators found %v in %d dry calls", p.Round, p.Status, codes, len(w.calls))
+	}
+}
+
+// A plan to migrate needs somebody who migrates.
+func TestPrecheckOfMigrations(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		own    hook.MachinePlugin
+		status governance.Status
+	}{{"migrates", migrator{}, governance.StatusPrechecked}, {"does not", oddMachine{}, governance.StatusRejected}} {
+		w := keepers(t, c.own)
+		n := w.propose(ownMachine(governance.Plan{Trial: 10, State: governance.StateMigrate}))
+		p := w.proposal(n)
+		if p.Status != c.status || p.Status == governance.StatusRejected && p.Ending.Code != uint32(governance.PrecheckFit) {
+			t.Errorf("what %s is %v, %+v", c.name, p.Status, p.Ending)
+		}
+	}
+}
+
+type migrator struct{ oddMachine }
+
+func (migrator) Migrate(*hook.MigrateRequest, hook.Access) hook.MigrateResponse {
+	return hook.MigrateResponse{}
 }
 
 // A validator that learns later that it cannot run what is proposed still says so.
