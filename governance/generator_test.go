@@ -129,9 +129,13 @@ func (w *world) silent(said func(quoin.PublicKey) bool) quoin.PublicKey {
 
 // about makes a command of a kind on a proposal.
 func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
+	if w.random.IntN(w.calm) > 0 && d.status == StatusTrial && (kind == KindPause || kind == KindRollback) {
+		kind = KindHealth
+	}
 	n, note := d.number, pick(w, "", "why")
 	proposer, approver, responder, validator := w.signer(quoin.RoleProposer), w.signer(quoin.RoleApprover), w.signer(quoin.RoleResponder), w.validator()
-	through := w.height - w.height%quoin.Height(w.observer.now.Parameters.ReportHeights)
+	heights := quoin.Height(w.observer.now.Parameters.ReportHeights)
+	through := w.height - w.height%heights
 	switch kind {
 	case KindPrecheck:
 		return w.silent(func(k quoin.PublicKey) bool { _, said := d.prechecks[k]; return said }), Precheck{n, pick(w, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckFit)}
@@ -157,10 +161,10 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	case KindShadow:
 		return proposer, Shadow{n}
 	case KindReport:
-		return w.silent(func(k quoin.PublicKey) bool { _, said := d.reports[interval{through, 4}][k]; return said }), Report{n, through - quoin.Height(4*(w.random.IntN(12)/10)), w.comparison(d, through)}
+		return w.silent(func(k quoin.PublicKey) bool { _, said := d.reports[interval{through, heights}][k]; return said }), Report{n, through - quoin.Height(w.random.IntN(12)/10)*heights, w.comparison(d, through)}
 	case KindHealth:
-		reason := pick(w, HealthGood, HealthGood, HealthGood, HealthGood, HealthSlow)
-		if d.status != StatusTrial {
+		reason := HealthGood
+		if d.status != StatusTrial || w.random.IntN(5*w.calm) == 0 {
 			reason = HealthGaps
 		}
 		return w.silent(func(k quoin.PublicKey) bool { return d.health[k].Through == through }), Health{Proposal: n, Through: through, Reason: reason}
@@ -215,7 +219,7 @@ func (w *world) proposal() Command {
 			p.DriftMS = 10 + w.random.Uint64N(9)
 		}
 		x := NewParameters(p)
-		x.Plan.Trial = pick[uint64](w, 0, 9)
+		x.Plan.Trial = pick(w, w.trials...)
 		return x
 	case 3:
 		return w.members()
@@ -227,9 +231,9 @@ func (w *world) proposal() Command {
 	if b.Hook == "pacemaker.v1" {
 		b.Nodes = []quoin.PublicKey{key(pick(w, "v1", "v2"))}
 	}
-	plan := Plan{Trial: pick[uint64](w, 0, 6, 12, 20), Diverges: w.random.IntN(2) == 0}
+	plan := Plan{Trial: pick(w, w.trials...), Diverges: w.random.IntN(2) == 0}
 	if b.Hook != "pacemaker.v1" {
-		plan.Shadow = pick[uint64](w, 0, 4, 4, 8)
+		plan.Shadow = pick(w, w.shadows...)
 	}
 	if b.Hook == "machine.v1" {
 		plan.State = StateRoad(w.random.IntN(3))

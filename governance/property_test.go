@@ -152,14 +152,29 @@ func checkCoverage(t *testing.T, cells map[cell]int, seen map[string]int) {
 }
 
 // TestRandomCommandsWithPolicies is the same with the real judge and the policies that networks have.
+// Those of a production network want long windows.
 func TestRandomCommandsWithPolicies(t *testing.T) {
 	for name, policies := range map[string][]quoin.Policy{"light": policy.Light(2), "defaults": policy.Defaults(2)} {
 		t.Run(name, func(t *testing.T) {
-			for seed := uint64(1); seed <= uint64(max(1, *stepsFlag/20/stepsPerSeed)); seed++ {
-				w := newWorld(seed, propertyGenesis(t, policies), policy.NewJudge(), Flaws{})
-				if broken := w.run(stepsPerSeed); broken != "" {
-					t.Fatalf("seed %d: %s", seed, broken)
+			seen := map[string]int{}
+			for seed := uint64(1); seed <= uint64(max(3, *stepsFlag/20/stepsPerSeed)); seed++ {
+				genesis := propertyGenesis(t, policies)
+				if name == "defaults" {
+					genesis.Parameters.ReportHeights = 16
 				}
+				w := newWorld(seed, genesis, policy.NewJudge(), Flaws{})
+				if name == "defaults" {
+					w.pace, w.calm, w.shadows, w.trials = 2, 16, []uint64{0, 100}, []uint64{200}
+				}
+				if broken := w.run(stepsPerSeed); broken != "" {
+					t.Fatalf("seed %d: %s\nreplay: go test ./governance -run TestRandomCommandsWithPolicies/%s", seed, broken, name)
+				}
+				for what, n := range w.seen {
+					seen[what] += n
+				}
+			}
+			if seen[passage(StatusScheduled, StatusTrial)] == 0 || seen[passage(StatusTrial, StatusActive)] == 0 {
+				t.Errorf("no trial was confirmed: %v", seen)
 			}
 		})
 	}

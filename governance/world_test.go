@@ -20,6 +20,10 @@ type world struct {
 	genesis  *quoin.Configuration
 	observer *observer
 	height   quoin.Height
+	pace     int      // commands of a block, about
+	calm     int      // how much rarer than usual faults, bad reports and pauses are
+	shadows  []uint64 // what plans declare
+	trials   []uint64
 	blocks   []Block
 	epochs   []quoin.Configuration
 	cells    map[cell]int
@@ -54,7 +58,7 @@ func (n *noted) Delete(k []byte) {
 
 func newWorld(seed uint64, genesis *quoin.Configuration, judge Judge, f Flaws) *world {
 	w := &world{random: rand.New(rand.NewPCG(seed, 7)), flaws: f, env: testEnvironment(), state: &noted{memory: memory{}}, genesis: genesis,
-		cells: map[cell]int{}, seen: map[string]int{}}
+		pace: 8, calm: 1, shadows: []uint64{0, 4, 4, 8}, trials: []uint64{0, 6, 12, 20}, cells: map[cell]int{}, seen: map[string]int{}}
 	w.env.Judge = judge
 	w.observer = newObserver(w)
 	Init(w.state, genesis)
@@ -84,7 +88,7 @@ func (w *world) run(steps int) (broken string) {
 }
 
 func (w *world) step() {
-	if w.height == 0 || w.random.IntN(8) == 0 {
+	if w.height == 0 || w.random.IntN(w.pace) == 0 {
 		w.begin()
 		return
 	}
@@ -206,7 +210,7 @@ func (w *world) begin() {
 			w.seen[passage(before[i], x.status)]++
 		}
 	}
-	if w.random.IntN(8) == 0 {
+	if w.random.IntN(8*w.calm) == 0 {
 		w.fault()
 	}
 	if w.random.IntN(60) == 0 {
