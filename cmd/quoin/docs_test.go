@@ -56,6 +56,7 @@ func documented(line string) ([]string, bool) {
 		return nil, false
 	}
 	text, _, _ = strings.Cut(text, " #")
+	text = redirection.ReplaceAllString(text, "")
 	if _, after, ok := strings.Cut(text, "&& quoin "); ok {
 		text = "quoin " + after
 	}
@@ -69,6 +70,9 @@ func documented(line string) ([]string, bool) {
 
 // shellWord is a word as a shell sees it: spaces in quotes do not end it.
 var shellWord = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
+
+// redirection is where a line's output goes.
+var redirection = regexp.MustCompile(` > [a-z0-9./-]+$`)
 
 func parses(words []string) error {
 	root := newRoot(&terminal{out: io.Discard, err: io.Discard})

@@ -48,6 +48,25 @@ const (
     stop net/validator-3
     stop net/validator-4
 `
+	// threeApprovers has a network of one validator and keys of its own.
+	threeApprovers = `
+    quoin node init --dir node --name alice --listen 127.31.7.6:26700 --listen-api 127.31.7.6:26600 --address 127.31.7.6:26700
+    quoin key new proposer.key
+    quoin key new approver-1.key
+    quoin key new approver-2.key
+    quoin key new approver-3.key
+    quoin genesis --network example --validator node/public.json --proposer proposer.key --approver approver-1.key --approver approver-2.key --approver approver-3.key --out example
+    cp example/genesis.json example/peers.json node/
+    quoin node start --dir node
+    quoin context use --api https://127.31.7.6:26600 --genesis example/genesis.json --key proposer=proposer.key --key approver-1=approver-1.key --key approver-2=approver-2.key
+`
+	// halfApproved has one proposal with one approval, and another one without.
+	halfApproved = `
+    quoin dev --load 50
+    quoin release propose --builtin weighted-random --hook leader.v1 --shadow 16 --trial 50000
+    quoin release approve 1
+    quoin release propose --builtin small-first --hook priority.v1
+`
 	// wrongState has another binding of the key-value machine on trial, whose state can be restored.
 	wrongState = `
     quoin dev --load 50
@@ -64,8 +83,11 @@ const (
 var playbooks = []playbook{
 	{"A bad release", onTrial},
 	{"The network stalls", halfAway},
+	{"A key is lost", threeApprovers},
 	{"Roll back code and state", wrongState},
 	{"An emergency that nobody can review", active},
+	{"An end of life has passed", active},
+	{"A proposal does not move", halfApproved},
 }
 
 // TestPlaybooks runs each playbook on a network that has the trouble.
