@@ -110,7 +110,7 @@ func deprecationText(d *quoinv1.Deprecation, height uint64) string {
 	}
 	when := fmt.Sprintf("nobody should use it from height %d on", d.GetEndOfUse())
 	if d.GetEndOfUse() <= height {
-		when = fmt.Sprintf("its use was to end at height %d", d.GetEndOfUse())
+		when = fmt.Sprintf("nobody should use it since height %d", d.GetEndOfUse())
 	}
 	return fmt.Sprintf("%s: %s of proposal %d, %s%s", d.GetSlot(), what, d.GetProposal(), when, said(d.GetNote()))
 }
