@@ -15,7 +15,7 @@
 //	LOCK                 held while the node runs: the same folder is never opened twice
 //	log/                 the vote log (package disk)
 //	store/               certified state and ledger (package pebblestore)
-//	releases/<digest>    release files
+//	releases/<digest>    release files; the node deletes none but damaged ones, so that what is paused can come back
 //	compiled/            machine code of releases (package compile): may be deleted while the node is stopped
 //
 // A node whose vote log is missing while its store says that there was one, or is damaged anywhere

@@ -39,6 +39,19 @@
 // A timer that starts is one question; for priorities a step asks up to priorityCallsMax and
 // priorityFuelMax.
 //
+// # What a validator says by itself
+//
+// A validator says on the ledger, as a transaction of its own, what only who runs things can know. On
+// what is proposed: that it can run it, or why not (governance.Precheck), once in each round and not
+// before it can tell. After the schedule: that it is ready. At the end of each interval of
+// report_heights: what the comparisons of a shadow found (governance.Report), and how the chain fares
+// with what is on trial, or was activated lately (governance.Health; see HealthLimits). Comparisons are
+// execution's and equal on all nodes; gaps are the chain's; times and slow calls are this node's own. It
+// speaks of no interval of which it has not seen every height, as after a restart or where it took over
+// a result, and knows the level before an activation only if it was running then.
+//
+// Dry calls and timing belong to the driver: see Output.DryCalls and Output.Timed.
+//
 // # Limits
 //
 // The pool is bounded by PoolLimits, every message by MessageBytesMax, and answers to fetches by

@@ -17,7 +17,12 @@ import (
 // govern by the light policies, and which report every 4 heights.
 func governed(t *testing.T, own func(i int) plugin.Builtin, change func(*quoin.Genesis, []*Config)) *network {
 	t.Helper()
-	w := newNetworkWith(t, 4, own, func(g *quoin.Genesis, configs []*Config) {
+	return governedOf(t, 4, own, change)
+}
+
+func governedOf(t *testing.T, n int, own func(i int) plugin.Builtin, change func(*quoin.Genesis, []*Config)) *network {
+	t.Helper()
+	w := newNetworkWith(t, n, own, func(g *quoin.Genesis, configs []*Config) {
 		c := &g.Configuration
 		c.Parameters.ReportHeights = 4
 		c.Policies = policy.Light(1)

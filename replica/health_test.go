@@ -301,3 +301,66 @@ func TestBadTrialsGo(t *testing.T) {
 		})
 	}
 }
+
+// What behaves in its trial, or had none, is still watched when it is active.
+func TestActiveIsStillWatched(t *testing.T) {
+	w := ledBy(t)
+	n := w.approved(ownLeader(byte(w.replicas[3].index)))
+	w.blocks(8)
+	w.must(200, governance.Schedule{Proposal: n, Height: w.replicas[0].exec.Tip().Height + 8})
+	w.until(n, func(uint64) {}, governance.StatusActive)
+	w.settle()
+	w.away = 3
+	p := w.until(n, func(i uint64) {
+		x := put(1<<30 + i)
+		x.Expiry = w.replicas[0].exec.Tip().Height + 100
+		w.step(0, Submit{[]quoin.Transaction{x}})
+	}, governance.StatusPaused, governance.StatusRolledBack)
+	if p.Ending.Code != uint32(governance.HealthGaps) || slices.Contains(w.healths(n), governance.HealthGood) {
+		t.Errorf("it is %v, %+v; validators said %v", p.Status, p.Ending, w.healths(n))
+	}
+}
+
+// What was active for long is not blamed for what the network has become since.
+func TestBlameEnds(t *testing.T) {
+	w := ledBy(t)
+	r := w.replicas[0]
+	p := governance.Proposal{Activation: 100}
+	last := p.Activation + activeIntervals*quoin.Height(r.exec.Configuration().Parameters.ReportHeights)
+	if !r.recent(&p, last) || r.recent(&p, last+1) {
+		t.Errorf("what was activated in block %d is recent until another block than %d", p.Activation, last)
+	}
+}
+
+// A validator that is to join a set says that it is ready, and no more: it does not judge what others are
+// asked about.
+func TestNewcomersAreReady(t *testing.T) {
+	var all quoin.ValidatorSet
+	w := governedOf(t, 5, nil, func(g *quoin.Genesis, configs []*Config) {
+		all = g.Configuration.Validators
+		newcomer := configs[4].Signer.Public()
+		old := slices.DeleteFunc(slices.Clone(all.All()), func(v quoin.Validator) bool { return v.Key == newcomer })
+		var err error
+		if g.Configuration.Validators, err = quoin.NewValidatorSet(old); err != nil {
+			t.Fatal(err)
+		}
+	})
+	n := w.approved(governance.NewValidators(all))
+	w.away = 1 // so that it needs the newcomer's word
+	w.must(200, governance.Schedule{Proposal: n, Height: w.replicas[0].exec.Tip().Height + 8})
+	w.until(n, func(uint64) {}, governance.StatusActive)
+	said := map[governance.Kind]bool{}
+	for _, f := range w.finished[0] {
+		for _, x := range f.Block.Transactions() {
+			if x.Sender == w.keys[4] {
+				said[governance.Kind(x.Payload[0])] = true
+			}
+		}
+	}
+	if len(said) != 1 || !said[governance.KindReady] {
+		t.Errorf("the newcomer said %v", said)
+	}
+	if set := w.replicas[0].exec.Configuration().Validators; set.Len() != 5 {
+		t.Errorf("%d validators", set.Len())
+	}
+}

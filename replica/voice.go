@@ -85,7 +85,7 @@ func (r *Replica) voice(k governance.State, p *governance.Proposal, h quoin.Heig
 	var say governance.Command
 	switch p.Status {
 	case governance.StatusProposed, governance.StatusPrechecked, governance.StatusApproved:
-		if governance.Prechecked(k, p, r.self) {
+		if !r.isValidator() || governance.Prechecked(k, p, r.self) {
 			return
 		}
 		if code, ok := r.precheck(p, out); ok {
