@@ -16,6 +16,12 @@ func ReadReady(s State, p *Proposal, validator quoin.PublicKey) (quoin.Height, b
 	return load(s, ReadyKey(p, validator), readHeight)
 }
 
+// IsReady reports whether a validator's readiness for a proposal counts by a configuration, which is the
+// newest; see Attested.
+func IsReady(s State, c *quoin.Configuration, p *Proposal, validator quoin.PublicKey) bool {
+	return isReady(s, c, p, validator)
+}
+
 // ReadVeto returns the height at which a validator objected to a proposal in this round.
 func ReadVeto(s State, p *Proposal, validator quoin.PublicKey) (quoin.Height, bool) {
 	return load(s, VetoKey(p, validator), readHeight)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 )
@@ -37,5 +38,37 @@ func TestMissing(t *testing.T) {
 	m := j.Explain(`approvals + rejections >= 2`, &Facts{Approvals: 1}).Missing
 	if want := []Fact{{"approvals", "1"}, {"rejections", "0"}}; len(m) != 1 || !slices.Equal(m[0].Facts, want) {
 		t.Errorf("%v, want the facts %v", m, want)
+	}
+}
+
+// TestFactsInJSON wants facts in JSON to have the names of the language: a group is an object.
+func TestFactsInJSON(t *testing.T) {
+	b, err := json.Marshal(Facts{Security: &Security{}, Benchmark: &Benchmark{}, Shadow: &Shadow{}, Trial: &Trial{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for name, value := range all {
+		group, ok := value.(map[string]any)
+		if !ok {
+			got = append(got, name)
+		}
+		for member := range group {
+			got = append(got, name+"."+member)
+		}
+	}
+	for _, n := range Names() {
+		if n.Name != "assessed" && n.Name != "measured" { // which follow
+			want = append(want, n.Name)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("facts in JSON are %q, want %q", got, want)
 	}
 }
