@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin/client"
 	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/governance/audit"
 	"quoin.dev/quoin/governance/audit/audittest"
 )
@@ -25,17 +26,59 @@ func history(t testing.TB, network string, events ...uint64) (*audittest.Chain, 
 }
 
 func TestAHistoryVerifiesFromTheGenesisAlone(t *testing.T) {
-	c, file := history(t, "acme", 100, 200, 300)
-	seen := uint64(0)
+	c, file := history(t, "acme", 100, 200, 400)
+	seen, kinds := uint64(0), map[string]bool{}
 	s, err := audit.Verify(bytes.NewReader(file), options(c), func(e *audit.Entry) error {
-		if seen++; e.Number != seen || e.What == "" || e.Kind == "" || e.Who() == "" {
+		seen++
+		kinds[e.Kind] = true
+		if e.Number != seen || e.What == "" || e.Who() == "" {
 			t.Errorf("event %d: %+v", seen, e)
+		}
+		if person := e.Member != "" || e.Validator != ""; person != (e.Key != "") {
+			t.Errorf("event %d: by nobody: %+v", seen, e)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v, %d bytes", s, len(file))
-	t.Logf("%s", file[len(file)-3000:])
+	if s.Events != seen || s.Events < 400 || s.Origin != c.Genesis.Origin() || s.Epochs < 20 || len(s.Statuses) < 5 || s.Lines != uint64(bytes.Count(file, []byte("\n"))) {
+		t.Errorf("%+v", s)
+	}
+	for k := governance.KindPropose; k <= governance.KindRevoke; k++ {
+		if !kinds[k.String()] {
+			t.Errorf("no %s is in the history: this test does not see it replayed", k)
+		}
+	}
+	for _, kind := range []string{"decision", "fault", "suspension"} {
+		if !kinds[kind] {
+			t.Errorf("no %s is in the history", kind)
+		}
+	}
+}
+
+// Whatever governance keeps comes back with the events, to the byte.
+func TestAReplayHasTheStateOfTheChain(t *testing.T) {
+	c := audittest.New(t, "acme", execution.Environment())
+	c.Grow(400)
+	r := audit.NewReplay(execution.Environment(), &c.Genesis.Configuration, nil)
+	for n := range c.Events() {
+		b, _ := c.Now().Get(governance.EventKey(n + 1))
+		if _, err := r.Next(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := 0
+	for key, value := range c.Keys() {
+		if bytes.HasPrefix(key, []byte("event/")) {
+			continue
+		}
+		keys++
+		if again, ok := r.State().Get(key); !ok || !bytes.Equal(again, value) {
+			t.Errorf("%s is %x, by the replay %x", key, value, again)
+		}
+	}
+	if keys != r.Keys() {
+		t.Errorf("%d keys, the replay has %d", keys, r.Keys())
+	}
 }

@@ -18,3 +18,6 @@ func VerifyWith(x Flaw, r io.Reader, o Options) (Summary, error) {
 	v.flaws = flaws{noProofs: x == NoProofs, noWords: x == NoWords, noEnd: x == NoEnd}
 	return v.read(r, nil)
 }
+
+// Keys returns how many keys the state of a replay has.
+func (r *Replay) Keys() int { return len(r.state.values) }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"testing"
 
@@ -101,6 +102,13 @@ func (c *Chain) Now() governance.State { return &kernel{c: c} }
 
 // Events returns how many events there are.
 func (c *Chain) Events() uint64 { return governance.ReadAudit(c.Now()).Count }
+
+// Keys yields the kernel's namespace.
+func (c *Chain) Keys() iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		c.must(c.state.ScanKeys(quoin.KernelNamespace, nil, nil, yield))
+	}
+}
 
 // write writes the state of the next height.
 func (c *Chain) write(f func(governance.State)) {

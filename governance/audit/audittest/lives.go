@@ -13,7 +13,7 @@ import (
 // Grow lets the chain live until it has at least so many events, one kind of life after the other.
 func (c *Chain) Grow(events uint64) {
 	c.t.Helper()
-	lives := []func(){c.release, c.trial, c.suspension, c.vetoed, c.faults, c.validators, c.rejected, c.rollback, c.members, c.cancelled}
+	lives := []func(){c.release, c.trial, c.suspension, c.vetoed, c.faults, c.validators, c.rejected, c.rollback, c.members, c.cancelled, c.shadow, c.retired}
 	for c.Events() < events {
 		lives[c.lives%uint64(len(lives))]()
 		c.lives++
@@ -80,14 +80,20 @@ func (c *Chain) status(n governance.ProposalNumber, want governance.Status) {
 	}
 }
 
+// next is the next release of a name.
+func (c *Chain) next(name string) governance.Release {
+	author := Key(c.Genesis.Network, "author")
+	known, _ := governance.ReadName(c.Now(), name)
+	r := governance.Release{Digest: sha256.Sum256(fmt.Append(nil, c.Genesis.Network, c.lives)), Name: name, Version: fmt.Sprint("1.0.", c.lives),
+		Sequence: known.Sequence + 1, Size: 1000, Author: signature.PublicOf(author)}
+	r.Signature = signature.Sign(author, plugin.AuthorBytes(r.Digest))
+	return r
+}
+
 // release: a release of an author is proposed, assessed and serves.
 func (c *Chain) release() {
 	c.t.Helper()
-	author := Key(c.Genesis.Network, "author")
-	name, _ := governance.ReadName(c.Now(), "swift")
-	r := governance.Release{Digest: sha256.Sum256(fmt.Append(nil, c.Genesis.Network, c.lives)), Name: "swift", Version: fmt.Sprint("1.0.", c.lives),
-		Sequence: name.Sequence + 1, Size: 1000, Author: signature.PublicOf(author)}
-	r.Signature = signature.Sign(author, plugin.AuthorBytes(r.Digest))
+	r := c.next("swift")
 	n := c.approved(governance.NewRelease(r, quoin.Binding{Hook: "leader.v1", FuelMax: 1000}))
 	c.Block(c.By("cat", governance.Attest{Proposal: n, Evidence: governance.EvidenceSecurity, Result: governance.SecurityPassed, Digest: r.Digest, Until: c.height + 1000, Note: "read by two"}))
 	at := c.height + 5
@@ -201,4 +207,37 @@ func (c *Chain) cancelled() {
 	n := c.propose(governance.NewUnbind("machine.v1", "kv"))
 	c.Block(c.By("ann", governance.Cancel{Proposal: n, Note: "too early"}))
 	c.status(n, governance.StatusCancelled)
+}
+
+// shadow: a machine runs in the shadow, is paused, begins again, and is withdrawn.
+func (c *Chain) shadow() {
+	c.t.Helper()
+	p := governance.NewRelease(c.next("ledgerly"), quoin.Binding{Hook: "machine.v1", Namespace: "kv", FuelMax: 1000})
+	p.Plan.Shadow = 8
+	n := c.approved(p)
+	c.Block(c.By("ann", governance.Shadow{Proposal: n}))
+	for end := c.height + 4; c.height < end || c.height%4 != 0; {
+		c.Block()
+	}
+	c.each(c.present()[:3], governance.Report{Proposal: n, Through: c.height, Comparison: governance.Comparison{Compared: 10, Skipped: 1}})
+	c.Block(c.By("bob", governance.Pause{Proposal: n, Note: "wait"}))
+	c.status(n, governance.StatusPaused)
+	c.Block(c.By("ann", governance.Resume{Proposal: n, Note: "go on"}))
+	c.Block(c.By("ann", governance.Cancel{Proposal: n, Note: "no more"}))
+	c.status(n, governance.StatusCancelled)
+}
+
+// retired: what serves is deprecated, replaced twice, and retired.
+func (c *Chain) retired() {
+	c.t.Helper()
+	binding := func(builtin string) governance.Propose {
+		return governance.NewBuiltin(quoin.Binding{Hook: "finality.v1", Builtin: builtin, Parameters: []byte(fmt.Sprint(c.lives))})
+	}
+	n := c.active(binding("immediate"), c.present()[:3])
+	c.Block(c.By("ann", governance.Deprecate{Proposal: n, EndOfLife: c.height + 100, Note: "see deep"}))
+	c.status(n, governance.StatusDeprecated)
+	c.active(binding("deep"), c.present()[:3])
+	c.status(n, governance.StatusSuperseded)
+	c.Block(c.By("ann", governance.Retire{Proposal: n, Note: "gone"}))
+	c.status(n, governance.StatusRetired)
 }
