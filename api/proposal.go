@@ -18,9 +18,8 @@ import (
 func (s releaseService) GetProposal(ctx context.Context, r *connect.Request[quoinv1.GetProposalRequest]) (*connect.Response[quoinv1.GetProposalResponse], error) {
 	answer := &quoinv1.GetProposalResponse{}
 	err := s.node.Do(ctx, func(v *replica.Replica) {
-		h := v.Overview().Tip.Height
-		answer.Height = uint64(h)
-		x := proposals{v.Kernel(), governance.ConfigurationAt(v.Kernel(), h+1), h + 1}
+		x := newProposals(v)
+		answer.Height = uint64(x.next - 1)
 		if p, ok := governance.ReadProposal(x.state, governance.ProposalNumber(r.Msg.Number)); ok {
 			answer.Proposal = x.whole(&p)
 		}
@@ -40,9 +39,8 @@ func (s releaseService) ListProposals(ctx context.Context, r *connect.Request[qu
 	limit := listLimit(r.Msg.Limit)
 	answer := &quoinv1.ListProposalsResponse{}
 	err := s.node.Do(ctx, func(v *replica.Replica) {
-		h := v.Overview().Tip.Height
-		answer.Height = uint64(h)
-		x := proposals{v.Kernel(), governance.ConfigurationAt(v.Kernel(), h+1), h + 1}
+		x := newProposals(v)
+		answer.Height = uint64(x.next - 1)
 		if r.Msg.Open {
 			open := governance.OpenProposals(x.state)
 			for i := len(open) - 1; i >= 0 && len(answer.Proposals) < limit; i-- {
@@ -68,8 +66,24 @@ func (s releaseService) ListProposals(ctx context.Context, r *connect.Request[qu
 // proposals describes proposals as the block at height next will find them.
 type proposals struct {
 	state governance.State
-	now   quoin.Configuration
+	now   quoin.Configuration // the newest
 	next  quoin.Height
+	known map[quoin.PublicKey]quoin.Member // of keys that were asked for; zero for nobody
+}
+
+func newProposals(v *replica.Replica) proposals {
+	k := v.Kernel()
+	return proposals{k, governance.CurrentConfiguration(k), v.Overview().Tip.Height + 1, map[quoin.PublicKey]quoin.Member{}}
+}
+
+// member returns who holds a key now, or the zero value.
+func (x *proposals) member(key quoin.PublicKey) quoin.Member {
+	m, known := x.known[key]
+	if !known {
+		m, _ = governance.MemberOf(x.state, key)
+		x.known[key] = m
+	}
+	return m
 }
 
 // summary is what a list says of a proposal. Voices are counted only of what is open or on trial.
@@ -80,9 +94,7 @@ func (x *proposals) summary(p *governance.Proposal) *quoinv1.Proposal {
 		Plan:       &quoinv1.Plan{Shadow: p.Plan.Shadow, Trial: p.Plan.Trial, Diverges: p.Plan.Diverges, State: p.Plan.State.String(), PatchUntil: uint64(p.Plan.PatchUntil)},
 		ShadowFrom: uint64(p.ShadowFrom), ShadowThrough: uint64(p.Shadowed.Through), ShadowHeights: p.Shadowed.Heights, ScheduledHeight: uint64(p.Scheduled),
 		DueHeight: uint64(p.Due), ClosedHeight: uint64(p.Closed), EndOfUse: uint64(p.EndOfUse), Ending: toEnding(&p.Ending)}
-	if member, ok := governance.MemberOf(x.state, p.Proposer); ok {
-		m.ProposerOrganisation = member.Organisation
-	}
+	m.ProposerOrganisation = x.member(p.Proposer).Organisation
 	if p.Subject == governance.SubjectRelease || p.Subject == governance.SubjectBuiltin {
 		m.Binding = toBinding(&p.Binding)
 	}
@@ -125,9 +137,8 @@ func (x *proposals) whole(p *governance.Proposal) *quoinv1.Proposal {
 	switch p.Subject {
 	case governance.SubjectRelease:
 		m.ReleaseFacts = &quoinv1.ReleaseFacts{Digest: p.Release.Digest[:], Sequence: p.Release.Sequence, EndOfLife: uint64(p.Release.EndOfLife), Size: p.Release.Size, Author: p.Release.Author[:]}
-		if a, ok := governance.MemberOf(x.state, p.Release.Author); ok {
-			m.ReleaseFacts.AuthorName, m.ReleaseFacts.AuthorOrganisation = a.Name, a.Organisation
-		}
+		author := x.member(p.Release.Author)
+		m.ReleaseFacts.AuthorName, m.ReleaseFacts.AuthorOrganisation = author.Name, author.Organisation
 	case governance.SubjectParameters:
 		before := x.now.Parameters
 		slot, _ := governance.ReadSlot(x.state, p.Slot())
@@ -174,7 +185,7 @@ func (x *proposals) addPeople(m *quoinv1.Proposal, p *governance.Proposal) {
 // add.
 func (x *proposals) addValidators(m *quoinv1.Proposal, p *governance.Proposal) {
 	add := func(v quoin.Validator) {
-		w := &quoinv1.ValidatorWord{Name: v.Name, Key: v.Key[:], Weight: v.Weight, Ready: governance.Attested(x.state, p, v.Key)}
+		w := &quoinv1.ValidatorWord{Name: v.Name, Key: v.Key[:], Weight: v.Weight, Ready: governance.IsReady(x.state, &x.now, p, v.Key)}
 		if code, ok := governance.ReadPrecheck(x.state, p, v.Key); ok {
 			w.Precheck = code.String()
 		}

@@ -181,7 +181,7 @@ func newGenesis(t *terminal) *cobra.Command {
 		Use: "genesis --network NAME --validator FILE... --out FOLDER", Short: "Put a genesis together from validators' public parts", Args: args(0, 0),
 		Long: "Put a genesis together from the " + publicFile + " of each validator (see `quoin node init`) and the public\n" +
 			"keys of those who may propose and approve changes. The file's members may be given other names,\n" +
-			"organisations and roles, and policies added, before anybody uses it. It writes " + anchorFile + " and " + peersFile + ", which every\n" +
+			"organisations and roles before anybody uses it. It writes " + anchorFile + " and " + peersFile + ", which every\n" +
 			"node's folder gets a copy of. No private key is needed or read.",
 		RunE: func(*cobra.Command, []string) error {
 			if p.network == "" || len(files) == 0 || out == "" {
