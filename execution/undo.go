@@ -22,18 +22,17 @@ import (
 //	                            length 1, dropping (1), keys (8), bytes (8)
 //	undo/<proposal>/<round>/    and a key of the namespace: present (1), value
 
-// Bounds of what is kept for all trials together, so that one block can restore it. A block goes beyond
-// them by no more than it may write.
+// Bounds of what is kept for all trials together. A block goes beyond them by no more than it may write,
+// so that the block that restores all of it, with all else that it writes, stays within what an overlay
+// holds: that counts keys twice, and WritesMax once, so that machines take at most 1.6 × 32 MiB of its
+// 128, what is kept 24 and one block's 32, and 20 are left for the kernel.
 const (
 	undoKeysMax  = 1 << 17
-	undoBytesMax = 32 << 20
+	undoBytesMax = 24 << 20
 )
 
 // undoPortion is how many keys a block drops of what nobody needs any more.
 const undoPortion = 1000
-
-// undoCost is what a kept key costs beside key and value, in WritesMax and undoBytesMax.
-const undoCost = 2 * writeCost
 
 var keyUndo = []byte("undo")
 
@@ -132,7 +131,7 @@ func (m *machineState) keep(key []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := m.charge(len(key) + len(value) + undoCost - writeCost); err != nil {
+	if err := m.charge(2*len(l.key(key)) + len(value)); err != nil {
 		return err
 	}
 	l.known[string(key)] = true
@@ -214,7 +213,7 @@ func (l *undoLog) record(o *Outcome, kernel *kernelState) (grown bool, err error
 		grown = true
 		kernel.Put(l.key(t.key), append(canonical.AppendBool(nil, t.present), t.value...))
 		l.keys++
-		l.bytes += uint64(len(t.key) + len(t.value) + undoCost)
+		l.bytes += uint64(2*len(t.key) + len(t.value) + writeCost)
 	}
 	return grown, nil
 }

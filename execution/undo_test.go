@@ -318,3 +318,43 @@ func TestTrialsOverlap(t *testing.T) {
 		}
 	}
 }
+
+// scribbler puts as many of the longest keys, without values, as one call may.
+type scribbler struct{ plugin.KV }
+
+func (scribbler) Apply(q *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
+	key := make([]byte, hook.KeyMax)
+	copy(key, q.Payload)
+	for i := range byte(180) {
+		key[hook.KeyMax-1] = i
+		s.Put(key, nil)
+	}
+	return hook.ApplyResponse{}
+}
+
+// Keys weigh more than values in what a block may write, and fit all the same: in the blocks of a trial,
+// and in the one that restores.
+func TestUndoHasRoomForKeys(t *testing.T) {
+	g := newGoverned(t, func(c *quoin.Configuration) {
+		*c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "many", Builtin: "kv"})
+	}, plugin.Builtin{Name: "scribbler", Machine: scribbler{}})
+	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "many", Builtin: "scribbler"}, governance.Plan{Trial: 50, State: governance.StateRestore, Diverges: true})
+	g.activate(n)
+	before, full := g.root("many"), 0
+	for block := byte(0); g.proposal(n).Status == governance.StatusTrial; block++ {
+		var txs []quoin.Transaction
+		for i := range byte(250) {
+			txs = append(txs, g.to("many", []byte{block, i}))
+		}
+		for _, r := range g.certify(txs...).Results {
+			if r.Code == ResultWrites {
+				full++
+			} else if r.Code != 0 {
+				t.Fatalf("%+v", r)
+			}
+		}
+	}
+	if full == 0 || g.root("many") != before || g.proposal(n).Ending.Why != governance.WhyUndo {
+		t.Errorf("%d found no room; undone %t, %+v", full, g.root("many") == before, g.proposal(n).Ending)
+	}
+}
