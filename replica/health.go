@@ -74,6 +74,10 @@ func (l *HealthLimits) symptoms(before, now level) []governance.HealthReason {
 	return found
 }
 
+// lateMS is the age of a block, in milliseconds, from which on this node is catching up: others have said
+// what there is to say.
+const lateMS = 60_000
+
 const (
 	beforeIntervals = 4  // whose level is that of before,
 	beforeBlocks    = 64 // but at least so many blocks
@@ -92,6 +96,7 @@ type interval struct {
 	through quoin.Height
 	heights quoin.Height // of an interval
 	epoch   quoin.Epoch  // of its last block
+	time    quoin.Time   // of that block
 	found   map[compared]*finding
 }
 
@@ -132,7 +137,7 @@ func (r *Replica) compare(o *execution.Outcome, heights quoin.Height, epoch quoi
 		f.Add(c)
 	}
 	if h%heights == 0 {
-		r.intervals = append(r.intervals, interval{h, heights, epoch, r.found})
+		r.intervals = append(r.intervals, interval{h, heights, epoch, o.Block.Header().Time, r.found})
 		r.found = nil
 	}
 }
@@ -149,6 +154,9 @@ func (r *Replica) examine(out *Output) {
 	open := governance.OpenProposals(k)
 	for i := range over {
 		x := &over[i]
+		if r.now > x.time+lateMS {
+			continue
+		}
 		for n := range open {
 			switch p := &open[n]; {
 			case p.Status == governance.StatusTrial:

@@ -364,3 +364,23 @@ func TestNewcomersAreReady(t *testing.T) {
 		t.Errorf("%d validators", set.Len())
 	}
 }
+
+// A node that catches up is silent about what is long over.
+func TestLateIntervalsAreLeftOut(t *testing.T) {
+	w := ledBy(t)
+	p := quoin.DefaultParameters()
+	p.ReportHeights, p.UnsignedTransactionsFlag, p.TimeoutBaseMS = 4, 1, 400
+	change := governance.NewParameters(p)
+	change.Plan.Trial = 1000
+	n := w.approved(change)
+	w.must(200, governance.Schedule{Proposal: n, Height: w.replicas[0].exec.Tip().Height + 8})
+	trial := w.until(n, func(uint64) {}, governance.StatusTrial)
+	r := w.replicas[0]
+	for late, want := range []int{1, 0} {
+		clear(r.kernelView.said)
+		r.intervals = []interval{{through: trial.Activation + 1_000, heights: 4, epoch: r.epoch, time: r.now - quoin.Time(late*(lateMS+1))}}
+		if r.examine(&Output{}); len(r.kernelView.said) != want {
+			t.Errorf("late %d: it said %v", late, r.kernelView.said)
+		}
+	}
+}
