@@ -34,7 +34,7 @@
 //	     with exactly a quorum of signatures, and the state.Proof of governance.EpochKey(E).
 //	{"line":"checkpoint","height":H,"epoch":E,"time_ms":T,"events":N,"head":...,"certificate":...,"proof":...}
 //	     The state of the audit chain at a height. The lines of events that follow are proved under its
-//	     certificate. proof is the state.Proof of governance.ChainKey.
+//	     certificate. proof is the state.Proof of governance.AuditChainKey.
 //	{"line":"event", Entry..., "bytes":...,"path":...}
 //	     bytes is what stands in state under governance.EventKey. path is its state.Proof, without
 //	     what the checkpoint and the line say already: without directory and value.
