@@ -80,8 +80,8 @@ func (w *world) choose() *dossier {
 			return x
 		}
 	}
-	status := pick(w, append(Statuses(), StatusTrial, StatusTrial, StatusQuarantined, StatusQuarantined, StatusQuarantined, StatusQuarantined,
-		StatusQuarantined, StatusQuarantined, StatusShadow)...)
+	rare := slices.Repeat([]Status{StatusQuarantined}, 9)
+	status := pick(w, slices.Concat(Statuses(), rare, []Status{StatusTrial, StatusTrial, StatusShadow, StatusDeprecated})...)
 	for range 16 {
 		for i := len(o.dossiers) - 1; i >= 0; i-- {
 			if o.dossiers[i].status == status {

@@ -95,8 +95,15 @@ func (w *world) step() {
 	signer, command := w.command()
 	w.doing = fmt.Sprintf("%T%+v", command, command)
 	payload := Encode(command)
-	if w.random.IntN(50) == 0 {
+	switch w.random.IntN(100) {
+	case 0, 1:
 		payload[w.random.IntN(len(payload))] ^= 1 << w.random.IntN(8)
+		w.doing = fmt.Sprintf("bytes %x", payload)
+	case 2:
+		payload = make([]byte, w.random.IntN(80))
+		for i := range payload {
+			payload[i] = byte(w.random.IntN(24)) // what lengths and kinds are made of
+		}
 		w.doing = fmt.Sprintf("bytes %x", payload)
 	}
 	w.send(signer, payload)
