@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"quoin.dev/quoin/client"
@@ -54,6 +56,40 @@ func TestAHistoryVerifiesFromTheGenesisAlone(t *testing.T) {
 		if !kinds[kind] {
 			t.Errorf("no %s is in the history", kind)
 		}
+	}
+}
+
+// The fields of lines and their order are part of the format, which others read.
+func TestTheFormatIsAsDocumented(t *testing.T) {
+	_, file := history(t, "acme", 30)
+	b := read(t, file)
+	for kind, want := range map[string]string{
+		"header":     "line format origin genesis",
+		"handover":   "line epoch first certificate proof",
+		"checkpoint": "line height epoch time_ms events head certificate proof",
+		"event":      "line event height kind member organisation key what why proposals slots became bytes path",
+	} {
+		d := json.NewDecoder(bytes.NewReader(b.lines[b.kind(kind)[0]]))
+		var fields []string
+		if _, err := d.Token(); err != nil {
+			t.Fatal(err)
+		}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fields = append(fields, name.(string))
+			if err := d.Decode(new(json.RawMessage)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.Join(fields, " "); got != want {
+			t.Errorf("%s has %s, want %s", kind, got, want)
+		}
+	}
+	if audit.FormatName != "quoin-audit/v1" {
+		t.Error(audit.FormatName)
 	}
 }
 
