@@ -148,6 +148,7 @@ func (m *besideMachine) call(i int) *tracedCall {
 // begin begins the call for transaction i and returns the request.
 func (m *besideMachine) begin(o *Outcome, i int) *hook.ApplyRequest {
 	m.written = m.call(i).written
+	m.own = trace{data: m.own.data[:0]}
 	m.own.begin(i, m.written)
 	m.mark = m.overlay.Mark()
 	t, h := &o.Block.Transactions()[i], o.Block.Header()
@@ -156,8 +157,7 @@ func (m *besideMachine) begin(o *Outcome, i int) *hook.ApplyRequest {
 
 // endBeside takes the call's writes back and returns the answer, by what Apply returned.
 func (x *Executor) endBeside(o *Outcome, m *besideMachine, b *quoin.Binding, r *plugin.ApplyResult, err error) (answer, error) {
-	call := m.own.calls[0]
-	m.own.calls = nil
+	call := &m.own.calls[0]
 	if x.flaws.ComparisonLeaks {
 		_ = call.replay(o.overlay, m.namespace)
 	}
@@ -171,7 +171,7 @@ func (x *Executor) endBeside(o *Outcome, m *besideMachine, b *quoin.Binding, r *
 		return answer{}, err
 	}
 	result := resultOf(r)
-	return machineAnswer(&result, &call), nil
+	return machineAnswer(&result, call), nil
 }
 
 // follow brings what the machine wrote for transaction i.

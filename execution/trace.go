@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
-	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -12,21 +11,27 @@ import (
 )
 
 // trace is what one namespace's machine wrote in a block, call by call. A nil trace notes nothing.
-type trace struct{ calls []tracedCall }
+type trace struct {
+	calls []tracedCall
+	data  []byte // keys and values
+}
 
 // tracedCall is one call. What is not a transaction's own has the index beforeAll.
 type tracedCall struct {
+	of      *trace
 	index   int
 	written int // by all machines of the block before the call
+	start   int // of its data
 	writes  []tracedWrite
 }
 
 // beforeAll is the index of what happens to a namespace before a block's transactions.
 const beforeAll = -1
 
+// tracedWrite is one write: a key in the trace's data, and a value behind it.
 type tracedWrite struct {
-	key, value []byte
-	deleted    bool
+	at, key, value int
+	deleted        bool
 }
 
 // begin begins the call for transaction i, or begins it anew.
@@ -34,20 +39,12 @@ func (t *trace) begin(i, written int) {
 	if t == nil {
 		return
 	}
-	t.forget(i)
-	t.calls = append(t.calls, tracedCall{index: i, written: written})
-}
-
-// forget drops the calls for transaction i and those after it.
-func (t *trace) forget(i int) {
-	if t == nil {
-		return
-	}
 	n := len(t.calls)
 	for n > 0 && t.calls[n-1].index >= i {
 		n--
+		t.data = t.data[:t.calls[n].start]
 	}
-	t.calls = t.calls[:n]
+	t.calls = append(t.calls[:n], tracedCall{of: t, index: i, written: written, start: len(t.data)})
 }
 
 func (t *trace) note(key, value []byte, deleted bool) {
@@ -55,7 +52,14 @@ func (t *trace) note(key, value []byte, deleted bool) {
 		return
 	}
 	c := &t.calls[len(t.calls)-1]
-	c.writes = append(c.writes, tracedWrite{bytes.Clone(key), bytes.Clone(value), deleted})
+	c.writes = append(c.writes, tracedWrite{len(t.data), len(key), len(value), deleted})
+	t.data = append(append(t.data, key...), value...)
+}
+
+func (c *tracedCall) key(w *tracedWrite) []byte { return c.of.data[w.at : w.at+w.key] }
+
+func (c *tracedCall) value(w *tracedWrite) []byte {
+	return c.of.data[w.at+w.key : w.at+w.key+w.value]
 }
 
 // digest hashes the last write of each key, in the order of the keys.
@@ -63,22 +67,17 @@ func (c *tracedCall) digest() quoin.Hash {
 	if len(c.writes) == 0 {
 		return quoin.Hash{}
 	}
-	last := make(map[string]*tracedWrite, len(c.writes))
-	var keys []string
-	for i := range c.writes {
-		key := string(c.writes[i].key)
-		if last[key] == nil {
-			keys = append(keys, key)
-		}
-		last[key] = &c.writes[i]
-	}
-	slices.SortFunc(keys, strings.Compare)
+	sorted := slices.Clone(c.writes)
+	slices.SortStableFunc(sorted, func(a, b tracedWrite) int { return bytes.Compare(c.key(&a), c.key(&b)) })
 	h := sha256.New()
 	var b []byte
-	for _, key := range keys {
-		w := last[key]
-		b = canonical.AppendBytes32(canonical.AppendBool(b[:0], w.deleted), w.key)
-		h.Write(canonical.AppendBytes32(b, w.value))
+	for i := range sorted {
+		w := &sorted[i]
+		if i+1 < len(sorted) && bytes.Equal(c.key(w), c.key(&sorted[i+1])) {
+			continue // written once more
+		}
+		b = canonical.AppendBytes32(canonical.AppendBool(b[:0], w.deleted), c.key(w))
+		h.Write(canonical.AppendBytes32(b, c.value(w)))
 	}
 	return quoin.Hash(h.Sum(nil))
 }
@@ -89,9 +88,9 @@ func (c *tracedCall) replay(o *state.Overlay, namespace string) error {
 		w := &c.writes[i]
 		var err error
 		if w.deleted {
-			err = o.Delete(namespace, w.key)
+			err = o.Delete(namespace, c.key(w))
 		} else {
-			err = o.Put(namespace, w.key, w.value)
+			err = o.Put(namespace, c.key(w), c.value(w))
 		}
 		if err != nil {
 			return err
