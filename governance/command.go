@@ -197,7 +197,8 @@ type Rotate struct {
 	Signature quoin.Signature
 }
 
-// Revoke is a voice for taking a member's rights from a key; of the member itself it is enough.
+// Revoke is a voice for taking the rights of a member, named by any of its keys; of the member itself it is
+// enough.
 type Revoke struct {
 	Key  quoin.PublicKey
 	Note string

@@ -192,8 +192,8 @@
 //	veto/<n>/<round>/<validator>            height (8)
 //	health/<n>/<round>/<validator>          through (8), reason (4), digest (32), of the newest report
 //	rollback/<slot>/<n>/<validator>         height (8)
-//	revocation/<key>/<root>                 height (8)
-//	revoked/<key>, disabled/<root>          height (8)
+//	revocation/<root>/<root>                height (8): of whom, by whom
+//	revoked/<key>, disabled/<root>          height (8): rotated away, revoked
 //	rotated/<key>                           root (32)
 //	lift/<namespace>/<height>/<root>        height (8)
 //	schedule/<height>             count (2), then order (8), proposal (8; 0 for a return), slot (string)

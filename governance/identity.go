@@ -98,7 +98,7 @@ func (x *execution) rotate(c Rotate) Code {
 	_, rotated := x.state.Get(RotatedKey(c.New))
 	_, named := x.configuration.Member(c.New)
 	switch {
-	case c.New.IsZero() || c.New == x.signer || revoked || rotated || named:
+	case c.New.IsZero() || c.New == x.signer || revoked || rotated || named || disabled(x.state, c.New):
 		return KeyTaken // a key that was given up never comes back
 	case !x.env.Verify(c.New, RotationBytes(x.signer, c.New), c.Signature):
 		return KeySignature
@@ -109,16 +109,18 @@ func (x *execution) rotate(c Rotate) Code {
 	return OK
 }
 
-// revoke takes a key's rights: at the word of the member itself, or of revokersMin others that are
-// approvers or responders. It never leaves the chain without somebody to propose the next change and
+// revoke takes the rights of a key, and of all that were or will be rotated from its root, so that nobody
+// rotates away from it: at the word of the member itself, or of revokersMin others that are approvers or
+// responders. It never leaves the chain without somebody to propose the next change and
 // somebody else to approve it.
 func (x *execution) revoke(c Revoke) Code {
 	by, ok := memberOf(x.state, &x.configuration, x.signer)
 	if !ok {
 		return NotMember
 	}
-	target, ok := memberOf(x.state, &x.configuration, c.Key)
-	if !ok {
+	root := rootOf(x.state, c.Key)
+	target, ok := whose(x.state, &x.configuration, c.Key)
+	if !ok || disabled(x.state, c.Key) {
 		return NoKey
 	}
 	own := by.Name == target.Name
@@ -129,17 +131,16 @@ func (x *execution) revoke(c Revoke) Code {
 		return LastApprover
 	}
 	if !own {
-		key := RevocationKey(c.Key, rootOf(x.state, by.Key))
+		key := RevocationKey(root, rootOf(x.state, by.Key))
 		if _, counted := x.state.Get(key); counted {
 			return AlreadyCounted
 		}
 		x.state.Put(key, canonical.AppendUint64(nil, x.height))
-		if x.revokers(c.Key, target.Name) < revokersMin {
+		if x.revokers(root, target.Name) < revokersMin {
 			return OK
 		}
 	}
-	x.state.Put(RevokedKey(c.Key), canonical.AppendUint64(nil, x.height))
-	x.state.Put(DisabledKey(rootOf(x.state, c.Key)), canonical.AppendUint64(nil, x.height))
+	x.state.Put(DisabledKey(root), canonical.AppendUint64(nil, x.height))
 	return OK
 }
 
@@ -158,15 +159,15 @@ func (x *execution) changeable(without *quoin.Member) bool {
 	return len(proposers) > 0 && len(approvers) > 0 && (len(proposers)+len(approvers) > 2 || proposers[0] != approvers[0])
 }
 
-// revokers counts the members whose voice for revoking a key counts now.
-func (x *execution) revokers(key quoin.PublicKey, target string) int {
+// revokers counts the members whose voice for revoking the keys of a root counts now.
+func (x *execution) revokers(root quoin.PublicKey, target string) int {
 	count := 0
 	for i := range x.configuration.Members {
 		m := &x.configuration.Members[i]
 		if m.Name == target || !m.Roles.Has(quoin.RoleApprover) && !m.Roles.Has(quoin.RoleResponder) {
 			continue
 		}
-		if _, voice := x.state.Get(RevocationKey(key, rootOf(x.state, m.Key))); voice && !disabled(x.state, m.Key) {
+		if _, voice := x.state.Get(RevocationKey(root, rootOf(x.state, m.Key))); voice && !disabled(x.state, m.Key) {
 			count++
 		}
 	}

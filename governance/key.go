@@ -86,7 +86,7 @@ func FaultKey(e quoin.Epoch, slot string) []byte {
 // SuspendedKey is the key of a namespace's suspension.
 func SuspendedKey(namespace string) []byte { return []byte("suspended/" + namespace) }
 
-// RevokedKey is the key that says that a key has no rights any more.
+// RevokedKey is the key that says that a key was given up for another.
 func RevokedKey(key quoin.PublicKey) []byte { return []byte("revoked/" + key.String()) }
 
 // RotatedKey is the key of what a rotated key stands for: the first of those that rotations led from.
@@ -95,9 +95,9 @@ func RotatedKey(key quoin.PublicKey) []byte { return []byte("rotated/" + key.Str
 // DisabledKey is the key that says that all keys of one root lost their rights.
 func DisabledKey(root quoin.PublicKey) []byte { return []byte("disabled/" + root.String()) }
 
-// RevocationKey is the key of a member's voice for revoking a key.
-func RevocationKey(key quoin.PublicKey, root quoin.PublicKey) []byte {
-	return []byte("revocation/" + key.String() + "/" + root.String())
+// RevocationKey is the key of a member's voice for revoking all keys of a root; by is the root of its own.
+func RevocationKey(root, by quoin.PublicKey) []byte {
+	return []byte("revocation/" + root.String() + "/" + by.String())
 }
 
 // AuditKey is the key of the audit chain's state when an epoch began.

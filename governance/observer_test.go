@@ -19,7 +19,7 @@ type observer struct {
 	owner    map[quoin.PublicKey]string
 	current  map[string]quoin.PublicKey // the key with which a person may sign
 	disabled map[string]bool            // persons
-	against  map[string]map[string]bool // voices for revoking a key, by key and person
+	against  map[string]map[string]bool // voices for revoking a person, by person
 	stacks   map[string][]layer         // what serves a slot, on what it would return to
 	lines    map[string]int
 	wanted   map[string]map[quoin.PublicKey]bool // voices for a return, since the slot changed
@@ -264,24 +264,24 @@ func (o *observer) rollback(signer quoin.PublicKey, c Rollback, x quoin.Result) 
 }
 
 func (o *observer) revoked(signer quoin.PublicKey, c Revoke) error {
-	by, target := o.member(signer), o.member(c.Key)
-	if by == nil || target == nil {
+	by, person, victim := o.member(signer), o.owner[signer], o.owner[c.Key]
+	if by == nil || o.disabled[victim] || o.organisation(victim) == "" {
 		return need(false, "no member")
 	}
-	person, victim := o.owner[signer], o.owner[c.Key]
-	voices := 2
-	if person != victim {
-		if o.against[string(c.Key[:])] == nil {
-			o.against[string(c.Key[:])] = map[string]bool{}
-		}
-		o.against[string(c.Key[:])][person] = true
-		voices = 0
-		for i := range o.now.Members {
-			m := &o.now.Members[i]
-			who := o.owner[m.Key]
-			if o.against[string(c.Key[:])][who] && !o.disabled[who] && who != victim && m.Roles&(quoin.RoleApprover|quoin.RoleResponder) != 0 {
-				voices++
-			}
+	if person == victim {
+		o.disabled[victim] = true
+		return nil
+	}
+	if o.against[victim] == nil {
+		o.against[victim] = map[string]bool{}
+	}
+	o.against[victim][person] = true
+	voices := 0
+	for i := range o.now.Members {
+		m := &o.now.Members[i]
+		who := o.owner[m.Key]
+		if o.against[victim][who] && !o.disabled[who] && who != victim && m.Roles&(quoin.RoleApprover|quoin.RoleResponder) != 0 {
+			voices++
 		}
 	}
 	if voices >= 2 {
