@@ -89,11 +89,14 @@ func (g *governed) since(p *governance.Proposal) place {
 func changesBasis(a, b *quoin.Configuration, slot string) bool {
 	p, q := &a.Parameters, &b.Parameters
 	return !slices.Equal(a.Policies, b.Policies) || p.SandboxEngine != q.SandboxEngine || p.FuelSchedule != q.FuelSchedule ||
-		!bytes.Equal(serving(a, slot), serving(b, slot)) || slot == governance.ParametersSlot && *p != *q
+		!bytes.Equal(serving(a, slot), serving(b, slot))
 }
 
 // serving returns what serves a slot, as bytes; nil for nothing.
 func serving(c *quoin.Configuration, slot string) []byte {
+	if slot == governance.ParametersSlot {
+		return c.Parameters.AppendBinary(nil)
+	}
 	if b, ok := c.Binding(slot); ok {
 		return b.AppendBinary(nil)
 	}
@@ -119,13 +122,44 @@ func (g *governed) prepared(p *governance.Proposal, since place) string {
 	if p.Status == governance.StatusApproved || p.Status == governance.StatusShadow {
 		return ""
 	}
-	schedules := who(g, since, never, func(c governance.Schedule) bool {
-		return c.Proposal == p.Number && (c.Height == p.Activation || c.Height < p.Activation && p.Moves > 0)
-	})
-	if len(g.members(schedules, quoin.RoleProposer)) == 0 {
+	scheduled := g.scheduled(p, since)
+	if scheduled == 0 {
 		return fmt.Sprintf("and no proposer scheduled it for height %d", p.Activation)
 	}
+	if shadowed := g.shadowed(p, since, scheduled); shadowed < p.Plan.Shadow {
+		return fmt.Sprintf("and was scheduled after %d of %d heights of its shadow", shadowed, p.Plan.Shadow)
+	}
 	return ""
+}
+
+// scheduled returns where a proposer scheduled a proposal; 0 for nowhere.
+func (g *governed) scheduled(p *governance.Proposal, since place) place {
+	at := place(0)
+	for _, v := range g.said {
+		c, ok := v.command.(governance.Schedule)
+		if ok && c.Proposal == p.Number && v.at > since && (c.Height == p.Activation || c.Height < p.Activation && p.Moves > 0) &&
+			len(g.members([]quoin.PublicKey{v.by}, quoin.RoleProposer)) > 0 {
+			at = v.at
+		}
+	}
+	return at
+}
+
+// shadowed returns of how many heights of a shadow a quorum reported the same.
+func (g *governed) shadowed(p *governance.Proposal, from, to place) uint64 {
+	total, counted := uint64(0), quoin.Height(0)
+	for _, v := range g.said {
+		c, ok := v.command.(governance.Report)
+		if !ok || c.Proposal != p.Number || v.at < from || v.at > to || c.Through <= counted {
+			continue
+		}
+		same := who(g, from, v.at+1, func(x governance.Report) bool { return x == c })
+		if g.inSome(func(c *quoin.Configuration) bool { return c.Validators.IsQuorum(weigh(&c.Validators, same)) }) {
+			counted = c.Through
+			total += g.served[len(g.served)-1].Parameters.ReportHeights
+		}
+	}
+	return total
 }
 
 // inForce says what a proposal lacks to serve.
@@ -134,18 +168,16 @@ func (g *governed) inForce(p *governance.Proposal, since place) string {
 	if i < 1 {
 		return fmt.Sprintf("and was scheduled for height %d, after which no epoch begins", p.Activation)
 	}
-	from := place(0)
-	for _, v := range g.said {
-		if c, ok := v.command.(governance.Schedule); ok && c.Proposal == p.Number && v.at > since {
-			from = max(from, placeOf(v.at.height(), 0))
-		}
-	}
+	from := placeOf(g.scheduled(p, since).height(), 0)
 	if p.Subject == governance.SubjectValidators {
 		from = max(from, placeOf(g.served[i-1].First, 0))
 	}
 	set := &g.served[i].Validators
 	if ready := weigh(set, who(g, from, placeOf(p.Activation, 0), func(c governance.Ready) bool { return c.Proposal == p.Number })); !set.IsQuorum(ready) {
 		return fmt.Sprintf("with weight %d of %d of the set of epoch %d ready", ready, set.Total(), g.served[i].Epoch)
+	}
+	if insecure := g.insecure(p, since); insecure > 0 {
+		return fmt.Sprintf("and %d found it insecure before", insecure)
 	}
 	if p.Plan.Trial == 0 {
 		return ""
@@ -157,10 +189,40 @@ func (g *governed) inForce(p *governance.Proposal, since place) string {
 		}
 		return ""
 	}
-	if len(who(g, placeOf(p.Activation, 0), placeOf(end+1, 0), func(c governance.Confirm) bool { return c.Proposal == p.Number })) == 0 {
-		return "and nobody confirmed its trial"
+	return g.confirmed(p, set, placeOf(p.Activation, 0), placeOf(end+1, 0))
+}
+
+// insecure counts those whose newest assessment before a proposal came into force says that it is insecure.
+func (g *governed) insecure(p *governance.Proposal, since place) int {
+	newest := map[quoin.PublicKey]bool{}
+	for _, v := range g.said {
+		if c, ok := v.command.(governance.Attest); ok && c.Proposal == p.Number && c.Evidence == governance.EvidenceSecurity &&
+			v.at > since && v.at < placeOf(p.Activation, 0) {
+			newest[v.by] = c.Result == governance.SecurityFailed && c.Until >= p.Activation
+		}
 	}
-	return ""
+	count := 0
+	for _, failed := range newest { // any order: it counts
+		if failed {
+			count++
+		}
+	}
+	return count
+}
+
+// confirmed says what a trial between two places lacks to be one no more: somebody's word, after a quorum's that
+// all is well.
+func (g *governed) confirmed(p *governance.Proposal, set *quoin.ValidatorSet, from, to place) string {
+	for _, v := range g.said {
+		if c, ok := v.command.(governance.Confirm); ok && c.Proposal == p.Number && v.at > from && v.at < to {
+			well := weigh(set, who(g, from, v.at, func(c governance.Health) bool { return c.Proposal == p.Number && c.Reason == governance.HealthGood }))
+			if !set.IsQuorum(well) {
+				return fmt.Sprintf("and its trial was confirmed with weight %d of %d that found it well", well, set.Total())
+			}
+			return ""
+		}
+	}
+	return "and nobody confirmed its trial"
 }
 
 // left says what a proposal lacks to have left its road.
@@ -190,15 +252,12 @@ func (g *governed) left(p *governance.Proposal, since place) string {
 }
 
 // began says what is wrong with an epoch that followed another: whatever is new was proposed, and came into force
-// at its height, or has served before, or is the fallback of its hook.
+// at its height, or served before what it follows, or is the fallback of its hook.
 func (g *governed) began(before, now *quoin.Configuration, proposals []governance.Proposal) string {
 	earned := func(slot string, subject ...governance.Subject) bool {
 		return slices.ContainsFunc(proposals, func(p governance.Proposal) bool {
 			return p.Activation == now.First-1 && p.Slot() == slot && (slices.Contains(subject, p.Subject) || bytes.Equal(p.Binding.AppendBinary(nil), serving(now, slot)))
 		})
-	}
-	servedBefore := func(is func(c *quoin.Configuration) bool) bool {
-		return slices.ContainsFunc(g.served[:before.Epoch], func(c quoin.Configuration) bool { return is(&c) })
 	}
 	switch {
 	case !slices.Equal(before.Validators.All(), now.Validators.All()) && !earned(governance.ValidatorsSlot, governance.SubjectValidators):
@@ -207,28 +266,36 @@ func (g *governed) began(before, now *quoin.Configuration, proposals []governanc
 		return "and members that nobody proposed for it"
 	case !slices.Equal(before.Policies, now.Policies) && !earned(governance.PoliciesSlot, governance.SubjectPolicies):
 		return "and policies that nobody proposed for it"
-	case before.Parameters != now.Parameters && !earned(governance.ParametersSlot, governance.SubjectParameters) &&
-		!servedBefore(func(c *quoin.Configuration) bool { return c.Parameters == now.Parameters }):
-		return "and parameters that nobody proposed for it, and that were not in force before"
 	}
 	for _, slot := range slots(before, now) {
-		b := serving(now, slot)
-		if bytes.Equal(serving(before, slot), b) || earned(slot) || b == nil && earned(slot, governance.SubjectUnbind) {
-			continue
+		b, stack := serving(now, slot), g.stacks[slot]
+		if stack == nil {
+			stack = [][]byte{serving(&g.served[0], slot)}
 		}
-		if servedBefore(func(c *quoin.Configuration) bool { return bytes.Equal(serving(c, slot), b) }) {
-			continue
+		switch x, _ := now.Binding(slot); {
+		case bytes.Equal(serving(before, slot), b):
+		case earned(slot, governance.SubjectParameters) || b == nil && earned(slot, governance.SubjectUnbind):
+			stack = append(stack, b)
+		case len(stack) > 1 && bytes.Equal(stack[len(stack)-2], b):
+			stack = stack[:len(stack)-1]
+		case len(stack) == 1 && x != nil && isFallback(x):
+			stack = [][]byte{b}
+		default:
+			return fmt.Sprintf("and %s is neither what was proposed for it nor what served before the last", slot)
 		}
-		x, _ := now.Binding(slot)
-		if h, ok := hook.Find(x.Hook); !ok || h.Fallback == "" || x.Builtin != h.Fallback {
-			return fmt.Sprintf("and %s is served by what nobody proposed for it, and did not serve before", slot)
-		}
+		g.stacks[slot] = stack
 	}
 	return ""
 }
 
+func isFallback(b *quoin.Binding) bool {
+	h, ok := hook.Find(b.Hook)
+	return ok && b.Builtin != "" && b.Builtin == h.Fallback
+}
+
+// slots returns the slots of bindings in configurations, and that of the parameters.
 func slots(configurations ...*quoin.Configuration) []string {
-	var all []string
+	all := []string{governance.ParametersSlot}
 	for _, c := range configurations {
 		for i := range c.Bindings {
 			all = append(all, c.Bindings[i].Slot())

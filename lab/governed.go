@@ -22,6 +22,7 @@ type governed struct {
 	stands   map[quoin.PublicKey]quoin.PublicKey             // what a rotated key stands for
 	statuses map[governance.ProposalNumber]governance.Status // when last looked at
 	served   []quoin.Configuration                           // by epoch - 1
+	stacks   map[string][][]byte                             // of each slot, what serves and what served before it, the first at the bottom
 	looked   quoin.Height                                    // the highest state that was looked at
 
 	heads    []quoin.Hash // of the audit chain, after each event
@@ -44,7 +45,7 @@ func placeOf(h quoin.Height, i int) place { return place(uint64(h)<<16 | uint64(
 func (p place) height() quoin.Height { return quoin.Height(p >> 16) }
 
 func newGoverned(w *world) *governed {
-	return &governed{w: w, stands: map[quoin.PublicKey]quoin.PublicKey{}, statuses: map[governance.ProposalNumber]governance.Status{},
+	return &governed{w: w, stands: map[quoin.PublicKey]quoin.PublicKey{}, statuses: map[governance.ProposalNumber]governance.Status{}, stacks: map[string][][]byte{},
 		audits: map[quoin.Height]governance.Audit{}}
 }
 

@@ -115,21 +115,27 @@ func (g *governor) act() {
 // look reads what the ledger knows of the present proposal, from whoever can be asked. A change whose
 // proposal has begun a new round goes back to where it is judged.
 func (g *governor) look() bool {
-	for _, n := range g.w.honest() {
-		if !n.up() || n.rottenKey != nil { // a rotten store cannot be asked without finding that out for the node
-			continue
-		}
-		g.kernel = n.replica.Kernel()
-		p, ok := governance.ReadProposal(g.kernel, g.number)
-		if g.proposal = p; ok && p.Round > g.round {
-			for g.round > 0 && g.step > 0 && !g.road[g.step].begins {
-				g.step--
-			}
-			g.round = p.Round
-		}
-		return true
+	if g.kernel = g.w.someKernel(); g.kernel == nil {
+		return false
 	}
-	return false
+	p, ok := governance.ReadProposal(g.kernel, g.number)
+	if g.proposal = p; ok && p.Round > g.round {
+		for g.round > 0 && g.step > 0 && !g.road[g.step].begins {
+			g.step--
+		}
+		g.round = p.Round
+	}
+	return true
+}
+
+// someKernel returns the state that some replica has certified; nil if nobody can be asked.
+func (w *world) someKernel() governance.State {
+	for _, n := range w.honest() {
+		if n.up() && n.rottenKey == nil { // a rotten store cannot be asked without finding that out for the node
+			return n.replica.Kernel()
+		}
+	}
+	return nil
 }
 
 // over reports whether nothing more can become of the present proposal.

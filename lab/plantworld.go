@@ -7,6 +7,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/consensus"
 	"quoin.dev/quoin/consensus/simplex"
+	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
@@ -183,22 +184,9 @@ func schemes(w *world) {
 		}
 	}
 	w.governor.changes = append(w.governor.changes, changes(governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "round-robin"}))...)
-	salt := uint64(1 << 59)
-	scheme := func(s signature.Signer, x governance.Command) {
-		salt++
-		t := quoin.Transaction{Sender: s.Public(), Salt: salt, Expiry: w.chain.height() + 40, Namespace: quoin.KernelNamespace, Payload: governance.Encode(x)}
-		t.Signature = s.Sign(quoin.TransactionSigningBytes(t.ID(w.origin.ID())))
-		for _, n := range w.nodes {
-			n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
-		}
-	}
+	scheme := w.schemer()
 	proposer := signature.NewSigner(w.governor.keys[0])
-	var again func()
-	again = func() {
-		if w.draining {
-			return
-		}
-		w.after(second, again)
+	w.everySecond(func() {
 		if n := w.governor.number; n > 0 {
 			scheme(proposer, governance.Approve{Proposal: n})
 			scheme(w.nodes[0].signer, governance.Veto{Proposal: n})
@@ -206,8 +194,99 @@ func schemes(w *world) {
 				scheme(proposer, governance.Schedule{Proposal: n, Height: w.chain.height() + 30})
 			}
 		}
+	})
+}
+
+// schemer returns what gives a command to everybody, signed by whom it is told.
+func (w *world) schemer() func(s signature.Signer, x governance.Command) {
+	salt := uint64(1 << 59)
+	return func(s signature.Signer, x governance.Command) {
+		salt++
+		t := quoin.Transaction{Sender: s.Public(), Salt: salt, Expiry: w.chain.height() + 40, Namespace: quoin.KernelNamespace, Payload: governance.Encode(x)}
+		t.Signature = s.Sign(quoin.TransactionSigningBytes(t.ID(w.origin.ID())))
+		for _, n := range w.nodes {
+			n.deliver(replica.Submit{Transactions: []quoin.Transaction{t}})
+		}
 	}
-	w.after(second, again)
+}
+
+// everySecond has something happen every second, until the world is about to end.
+func (w *world) everySecond(do func()) {
+	w.after(second, func() {
+		if !w.draining {
+			w.everySecond(do)
+			do()
+		}
+	})
+}
+
+// governs has governance bring in one change, at once.
+func governs(c change) func(w *world) {
+	return func(w *world) { w.governor.changes = []change{c} }
+}
+
+// machineChange gives the key-value machine another limit of fuel.
+func machineChange(p governance.Plan, then Then) change {
+	return change{Propose: governance.Propose{Plan: p}, then: then, from: func(now *quoin.Configuration) governance.Propose {
+		return governance.NewBuiltin(otherFuel(now, quoin.Binding{Hook: hook.Machine.Name, Namespace: "kv", Builtin: "kv"}))
+	}}
+}
+
+// chattyShadow has a machine in the shadow of the key-value machine that writes more than that.
+func chattyShadow(w *world) {
+	chatty := plugin.Builtin{Name: "chatty-kv", Machine: answers(func(r *hook.ApplyRequest, s hook.Access) hook.ApplyResponse {
+		s.Put([]byte("chat"), r.Payload)
+		return plugin.KV{}.Apply(r, s)
+	})}
+	w.machines = func(*node) []plugin.Builtin { return []plugin.Builtin{chatty} }
+	w.environment = execution.Environment(chatty)
+	p := governance.NewBuiltin(quoin.Binding{Hook: hook.Machine.Name, Namespace: "kv", Builtin: chatty.Name})
+	p.Plan = governance.Plan{Shadow: 1_000, Diverges: true}
+	w.governor.changes = changes(p, governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: "weighted-random"}))
+	scheme, proposer := w.schemer(), signature.NewSigner(w.governor.keys[0])
+	w.everySecond(func() { // it never serves
+		if p := &w.governor.proposal; p.Status == governance.StatusShadow && w.chain.height() > p.ShadowFrom+40 {
+			scheme(proposer, governance.Cancel{Proposal: p.Number})
+		}
+	})
+}
+
+// lateAssessment has somebody find what is scheduled to be insecure.
+func lateAssessment(w *world) {
+	governs(machineChange(governance.Plan{}, ""))(w)
+	scheme := w.schemer()
+	assessor := signature.NewSigner(w.governor.keys[1])
+	w.everySecond(func() {
+		if g := &w.governor; g.proposal.Status == governance.StatusScheduled {
+			scheme(assessor, governance.Attest{Proposal: g.number, Evidence: governance.EvidenceSecurity, Result: governance.SecurityFailed, Until: w.chain.height() + 1_000})
+		}
+	})
+}
+
+// emergencies has a responder take back what serves a namespace again and again, while something else is proposed
+// for it.
+func emergencies(w *world) {
+	const slot, namespace = "machine.v1/tried", "tried"
+	bring := func(fuel uint64) governance.Propose {
+		return governance.NewBuiltin(quoin.Binding{Hook: hook.Machine.Name, Namespace: namespace, Builtin: "kv", FuelMax: fuel})
+	}
+	w.governor.changes = changes(bring(1_000_001), bring(1_000_002))
+	scheme := w.schemer()
+	proposer, responder := signature.NewSigner(w.governor.keys[0]), signature.NewSigner(w.governor.keys[1])
+	fuel := uint64(1_000_003)
+	w.everySecond(func() {
+		k := w.someKernel()
+		if k == nil || !w.governor.done() {
+			return
+		}
+		x, _ := governance.ReadSlot(k, slot)
+		if x.Open == 0 {
+			fuel++
+			scheme(proposer, bring(fuel))
+		} else if x.Serving > 0 {
+			scheme(responder, governance.Rollback{Slot: slot, From: x.Serving})
+		}
+	})
 }
 
 // countedCalls binds a guest that counts its calls in a global and in memory, and answers with the counts.
