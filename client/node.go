@@ -106,7 +106,12 @@ func (c *Client) Upload(ctx context.Context, file []byte, admin ed25519.PrivateK
 	return digest, nil
 }
 
+// uploadWithin is how long one endpoint may take: one that hangs must not keep the file from the next.
+const uploadWithin = 30 * time.Second
+
 func (c *Client) uploadTo(ctx context.Context, e *endpoint, file []byte, admin ed25519.PrivateKey) (quoin.Hash, error) {
+	ctx, cancel := context.WithTimeout(ctx, uploadWithin)
+	defer cancel()
 	status, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
 	if err != nil {
 		return quoin.Hash{}, err

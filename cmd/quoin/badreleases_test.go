@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,6 +134,9 @@ func (n *badNetwork) scene(r *badRelease) span {
 	if restored > p.Ending.Height+restoredWithin {
 		t.Errorf("stopped by block %d, service is restored from block %d on, want at most %d blocks", p.Ending.Height, restored, restoredWithin)
 	}
+	if r.watched {
+		t.Logf("it shows what it is from block %d on", binary.LittleEndian.Uint64(p.Binding.Parameters))
+	}
 	t.Logf("%v because of %v in block %d; it served in %v; service is restored from block %d on", p.Status, p.Ending.Why, p.Ending.Height, served, restored)
 	return served
 }
@@ -139,7 +145,7 @@ func (n *badNetwork) scene(r *badRelease) span {
 func (n *badNetwork) checkShown(p *governance.Proposal, r *badRelease) {
 	n.t.Helper()
 	for _, format := range []string{"text", "json"} {
-		shown := string(n.quoin("release", "show", strconv.Itoa(int(p.Number)), "--output", format))
+		shown := string(n.quoin("--api", n.api(0), "release", "show", strconv.Itoa(int(p.Number)), "--output", format))
 		if !strings.Contains(shown, p.Ending.Why.String()) || !slices.ContainsFunc(r.reasons, func(s string) bool { return strings.Contains(shown, s) }) {
 			n.t.Errorf("release show tells neither %v nor one of %v:\n%s", p.Ending.Why, r.reasons, shown)
 		}
@@ -200,33 +206,55 @@ func (n *badNetwork) release(name string) string {
 // the proposal.
 func (n *badNetwork) live(r *badRelease, now quoin.Height) governance.Proposal {
 	n.t.Helper()
-	parameters, activation := uint64(0), quoin.Height(0)
+	parameters, schedule := uint64(0), []string{"--in", "8"}
 	switch {
 	case r.watched:
 		parameters = uint64(now) + watchedAhead
-		activation = now + watchedAhead - watchedFirst
+		schedule = []string{"--at", strconv.FormatUint(parameters-watchedFirst, 10)}
 	case r.away:
 		parameters = uint64(n.index(lastNode))
 	}
-	number := n.propose(n.release(r.fixture), binary.LittleEndian.AppendUint64(nil, parameters), r.plan)
+	number := n.propose(r, parameters)
 	for end, before := time.Now().Add(badPatience), governance.Status(0); ; time.Sleep(50 * time.Millisecond) {
 		p := n.proposal(number)
 		switch {
 		case time.Now().After(end):
-			n.t.Fatalf("after %s the proposal is still %v: %+v", badPatience, p.Status, p)
+			n.t.Fatalf("after %s, at height %d, the proposal is still %v, activated by %d", badPatience, n.height(), p.Status, p.Activation)
 		case !p.Status.Holds():
 			return p
 		case p.Status == governance.StatusShadow && p.Shadowed.Heights >= r.plan.Shadow, p.Status == governance.StatusApproved && r.plan.Shadow == 0:
-			if height := max(activation, n.height()+8); n.command(roleProposer, governance.Schedule{Proposal: number, Height: height}) != governance.OK {
-				continue // it was stopped meanwhile
-			}
+			n.step(&p, append([]string{"schedule"}, schedule...)...)
 		case p.Status == before:
 		case p.Status == governance.StatusPrechecked:
-			n.command(roleApprover, governance.Approve{Proposal: number})
-			n.command(roleApprover2, governance.Approve{Proposal: number})
+			n.step(&p, "approve", "--as", roleApprover)
+			n.step(&p, "approve", "--as", roleApprover2)
 		case p.Status == governance.StatusApproved:
-			n.command(roleProposer, governance.Shadow{Proposal: number})
+			n.step(&p, "shadow")
 		}
 		before = p.Status
+	}
+}
+
+// propose proposes a release as its plan says.
+func (n *badNetwork) propose(r *badRelease, parameters uint64) governance.ProposalNumber {
+	n.t.Helper()
+	a := []string{"--api", n.api(0), "release", "propose", n.release(r.fixture), "--params", fmt.Sprintf("0x%016x", bits.ReverseBytes64(parameters)),
+		"--shadow", strconv.FormatUint(r.plan.Shadow, 10), "--trial", strconv.FormatUint(r.plan.Trial, 10), "--note", r.fault, "--output", "json"}
+	if f, _ := hostile.Find(r.fixture); f.Hook == hook.Machine.Name {
+		a = append(a, "--namespace", keeperNamespace)
+	}
+	var told struct{ Proposal governance.ProposalNumber }
+	if err := json.Unmarshal(n.quoin(a...), &told); err != nil {
+		n.t.Fatal(err)
+	}
+	return told.Proposal
+}
+
+// step is a command about a proposal. It may be refused, if the proposal was stopped meanwhile.
+func (n *badNetwork) step(p *governance.Proposal, words ...string) {
+	n.t.Helper()
+	a := append([]string{"--api", n.api(0), "release", words[0], strconv.FormatUint(uint64(p.Number), 10)}, words[1:]...)
+	if out, err := n.command(a...).CombinedOutput(); err != nil && n.proposal(p.Number).Status == p.Status {
+		n.t.Fatalf("quoin %v: %v\n%s", a, err, out)
 	}
 }

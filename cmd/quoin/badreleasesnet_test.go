@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/binary"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,8 +15,6 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/client"
 	"quoin.dev/quoin/governance"
-	"quoin.dev/quoin/hook"
-	"quoin.dev/quoin/plugin/hostile"
 	"quoin.dev/quoin/signature"
 )
 
@@ -162,56 +157,6 @@ func (n *badNetwork) served(p *governance.Proposal) (x span) {
 		return span{}
 	}
 	return x
-}
-
-// send sends a transaction of one of the keys of the network's folder, and returns its result.
-func (n *badNetwork) send(role string, c governance.Command) quoin.Result {
-	n.t.Helper()
-	ctx, cancel := patient()
-	defer cancel()
-	expiry, err := n.conn.expiry(ctx)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	r, err := n.conn.transact(ctx, n.key(role), n.salt.Add(1), expiry, quoin.KernelNamespace, governance.Encode(c), client.Certified)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return r.result
-}
-
-// command sends a command, which the ledger may refuse because of what happened meanwhile.
-func (n *badNetwork) command(role string, c governance.Command) governance.Code {
-	n.t.Helper()
-	code := governance.Code(n.send(role, c).Code)
-	if code != governance.OK && code != governance.WrongStage && code != governance.ProposalClosed {
-		n.t.Fatalf("%s: %+v: %v", role, c, code)
-	}
-	return code
-}
-
-// propose uploads a release file and proposes it.
-func (n *badNetwork) propose(path string, parameters []byte, plan governance.Plan) governance.ProposalNumber {
-	n.t.Helper()
-	b := quoin.Binding{Parameters: parameters}
-	if f, _ := hostile.Find(strings.TrimSuffix(filepath.Base(path), ".wasm")); f.Hook == hook.Machine.Name {
-		b.Namespace = keeperNamespace
-	}
-	c, file, err := proposal(path, b)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	ctx, cancel := patient()
-	defer cancel()
-	if _, err := n.conn.upload(ctx, n.key(roleProposer), file); err != nil {
-		n.t.Fatal(err)
-	}
-	c.Plan = plan
-	r := n.send(roleProposer, c)
-	if r.Code != 0 {
-		n.t.Fatalf("%s: %v", path, governance.Code(r.Code))
-	}
-	return governance.ProposalNumber(binary.BigEndian.Uint64(r.Output))
 }
 
 // load has clients use the machine until unload. They ask the nodes that are never away.
