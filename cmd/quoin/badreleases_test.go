@@ -32,6 +32,7 @@ type badRelease struct {
 	stage   governance.Status
 	ends    []governance.Status
 	whys    []governance.Why
+	harmed  int      // blocks in which transactions may fail until it is stopped
 	reasons []string // of which `release show` gives one, beside why
 }
 
@@ -47,7 +48,7 @@ var badReleases = []badRelease{
 		whys: []governance.Why{governance.WhyShadowPolicy}, reasons: []string{"differed", "diverged"}},
 	{fault: "a trapping machine", fixture: hostile.ReleaseTrapping, plan: governance.Plan{Trial: 400},
 		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusQuarantined},
-		whys: []governance.Why{governance.WhyFaults}, reasons: []string{hook.FaultTrap.String()}},
+		whys: []governance.Why{governance.WhyFaults}, harmed: governance.FaultsMax, reasons: []string{hook.FaultTrap.String()}},
 	{fault: "a machine that behaves while it is watched", fixture: hostile.ReleaseWatched, watched: true, plan: governance.Plan{Shadow: 16, Trial: 400},
 		stage: governance.StatusTrial, ends: []governance.Status{governance.StatusPaused, governance.StatusRolledBack},
 		whys: byHealth, reasons: []string{governance.HealthDivergence.String()}},
@@ -130,14 +131,29 @@ func (n *badNetwork) scene(r *badRelease) span {
 	}
 	n.checkShown(&p, r)
 	blocks := n.blocks(begin + 1)
-	restored := n.restored(blocks, p.Ending.Height, served, r.away)
-	if restored > p.Ending.Height+restoredWithin {
-		t.Errorf("stopped by block %d, service is restored from block %d on, want at most %d blocks", p.Ending.Height, restored, restoredWithin)
+	absent := -1
+	if r.away {
+		absent = int(n.index(lastNode))
+	}
+	good := restored(blocks, p.Ending.Height, func(b *client.Block) bool {
+		return !served.has(b.Header().Height) && isCalm(b, len(n.nodes), absent)
+	})
+	if good > p.Ending.Height+restoredWithin {
+		t.Errorf("stopped by block %d, service is restored from block %d on, want at most %d blocks", p.Ending.Height, good, restoredWithin)
+	}
+	harmed := 0
+	for i := range blocks {
+		if failed(&blocks[i]) > 0 && blocks[i].Header().Height <= p.Ending.Height {
+			harmed++
+		}
+	}
+	if harmed > r.harmed {
+		t.Errorf("transactions failed in %d blocks before it was stopped, want at most %d", harmed, r.harmed)
 	}
 	if r.watched {
 		t.Logf("it shows what it is from block %d on", binary.LittleEndian.Uint64(p.Binding.Parameters))
 	}
-	t.Logf("%v because of %v in block %d; it served in %v; service is restored from block %d on", p.Status, p.Ending.Why, p.Ending.Height, served, restored)
+	t.Logf("%v because of %v in block %d; it served in %v; transactions failed in %d blocks; service is restored from block %d on", p.Status, p.Ending.Why, p.Ending.Height, served, harmed, good)
 	return served
 }
 
@@ -152,36 +168,83 @@ func (n *badNetwork) checkShown(p *governance.Proposal, r *badRelease) {
 	}
 }
 
-// restored returns the first height from the trigger on after which calmHeights blocks come as before: what
-// served before serves, every view of a validator that is there brings a block, and every transaction
-// succeeds.
-func (n *badNetwork) restored(blocks []client.Block, trigger quoin.Height, served span, away bool) quoin.Height {
+// restored returns the first height from the trigger on after which calmHeights blocks come as before.
+func restored(blocks []client.Block, trigger quoin.Height, calm func(*client.Block) bool) quoin.Height {
 	restored := trigger
 	for i := range blocks {
-		h := blocks[i].Header()
-		if h.Height > restored+calmHeights {
+		h := blocks[i].Header().Height
+		if h > restored+calmHeights {
 			break
 		}
-		if h.Height > trigger && (served.has(h.Height) || !n.calm(&blocks[i], away)) {
-			restored = h.Height + 1
+		if h > trigger && !calm(&blocks[i]) {
+			restored = h + 1
 		}
 	}
 	return restored
 }
 
-func (n *badNetwork) calm(b *client.Block, away bool) bool {
+// isCalm reports whether a block came as it should: every view of a validator that is there brings a block
+// when the leaders take turns, and every transaction of the machine succeeds. absent is an index, or
+// negative for nobody.
+func isCalm(b *client.Block, validators, absent int) bool {
 	h := b.Header()
 	for v := h.ParentView + 1; v < h.View; v++ {
-		if !away || roundRobin(uint64(v), len(n.nodes)) != n.index(lastNode) {
+		if int(roundRobin(uint64(v), validators)) != absent {
 			return false
 		}
 	}
+	return failed(b) == 0
+}
+
+// failed counts the machine's transactions that did not succeed.
+func failed(b *client.Block) (n int) {
 	for i, tx := range b.Transactions() {
 		if tx.Namespace == keeperNamespace && b.Results[i].Code != 0 {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
+}
+
+// TestRestoredSeesWhatIsWrong: the checks of the tour above would see a view that is lost and a transaction
+// that fails, each later than it may be.
+func TestRestoredSeesWhatIsWrong(t *testing.T) {
+	const trigger = 100
+	for _, c := range []struct {
+		name        string
+		gap, failed quoin.Height
+		absent      int
+		want        quoin.Height
+	}{
+		{"nothing", 0, 0, -1, trigger},
+		{"a lost view", 105, 0, -1, 106},
+		{"a failed transaction", 0, 107, -1, 108},
+		{"both, until late", 109, 115, -1, 116},
+		{"a lost view of one that is away", 105, 0, 1, trigger},
+		{"a lost view of another", 105, 0, 2, 106},
+		{"what comes much later", trigger + 2*calmHeights, 0, -1, trigger},
+	} {
+		var blocks []client.Block
+		view := quoin.View(0)
+		for h := quoin.Height(trigger - 5); h < trigger+3*calmHeights; h++ {
+			parent := view
+			if view++; h == c.gap {
+				for roundRobin(uint64(view), 4) != 1 {
+					parent, view = view, view+1 // so that the lost view is the second validator's
+				}
+				view++
+			}
+			b := client.Block{Block: quoin.NewBlock(quoin.Header{Epoch: 1, Height: h, View: view, ParentView: parent},
+				[]quoin.Transaction{{Namespace: keeperNamespace}}), Results: make([]quoin.Result, 1)}
+			if h == c.failed {
+				b.Results[0].Code = 1
+			}
+			blocks = append(blocks, b)
+		}
+		if got := restored(blocks, trigger, func(b *client.Block) bool { return isCalm(b, 4, c.absent) }); got != c.want {
+			t.Errorf("%s: restored from %d on, want %d", c.name, got, c.want)
+		}
+	}
 }
 
 // release writes the signed file of a fixture.
