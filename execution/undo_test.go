@@ -255,6 +255,7 @@ func TestUndoHasRoom(t *testing.T) {
 	for from := 0; from < 40; from += 20 {
 		g.certify(all(from, from+20)...)
 	}
+	g.x.flaws.Blind = true // or it would take twice as long
 	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "glutton", Builtin: "sweeper"}, governance.Plan{Trial: 50, State: governance.StateRestore, Diverges: true})
 	g.activate(n)
 	before := g.root("glutton")
@@ -338,6 +339,7 @@ func TestUndoHasRoomForKeys(t *testing.T) {
 	g := newGoverned(t, func(c *quoin.Configuration) {
 		*c = c.WithBinding(quoin.Binding{Hook: "machine.v1", Namespace: "many", Builtin: "kv"})
 	}, plugin.Builtin{Name: "scribbler", Machine: scribbler{}})
+	g.x.flaws.Blind = true // or it would take twice as long
 	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "many", Builtin: "scribbler"}, governance.Plan{Trial: 50, State: governance.StateRestore, Diverges: true})
 	g.activate(n)
 	before, full := g.root("many"), 0
