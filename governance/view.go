@@ -49,6 +49,9 @@ func MemberOf(s State, key quoin.PublicKey) (quoin.Member, bool) {
 	return quoin.Member{}, false
 }
 
+// Revoked reports whether the rights of whoever holds or held a key were revoked.
+func Revoked(s State, key quoin.PublicKey) bool { return disabled(s, key) }
+
 // Standing says what became of the key with which a configuration names a member.
 type Standing byte
 

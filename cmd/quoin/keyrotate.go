@@ -101,13 +101,13 @@ func newKeyRevoke(t *terminal) *cobra.Command {
 			return err
 		}
 		defer n.close()
-		holds := false
-		if err := n.Kernel(c.Context(), func(s governance.State) { _, holds = governance.MemberOf(s, key) }); err != nil {
+		revoked := false
+		if err := n.Kernel(c.Context(), func(s governance.State) { revoked = governance.Revoked(s, key) }); err != nil {
 			return netFault(err)
 		}
-		v := map[string]any{"key": key.String(), "revoked": !holds, "transaction": r.view()}
+		v := map[string]any{"key": key.String(), "revoked": revoked, "transaction": r.view()}
 		return t.data(v, func(w io.Writer) {
-			if holds {
+			if !revoked {
 				fmt.Fprintf(w, "your voice for revoking %s is counted; another approver or responder must ask as well (height %d, entry %d)\n", key, r.height, r.entry)
 				return
 			}
