@@ -33,8 +33,8 @@ func (j *judge) explain(expression string, f *policy.Facts) policy.Explanation {
 // Explain implements quoinv1connect.ReleaseServiceHandler.
 func (s releaseService) Explain(ctx context.Context, r *connect.Request[quoinv1.ExplainRequest]) (*connect.Response[quoinv1.ExplainResponse], error) {
 	step := r.Msg.Step
-	if step != "" && !isStep(step) {
-		return nil, refuse(CodeInvalid, "the steps are "+strings.Join(stepNames(), ", "), "there is no step %.40q", step)
+	if step != "" && !policy.IsStep(step) {
+		return nil, refuse(CodeInvalid, "the steps are "+strings.Join(policy.StepNames(), ", "), "there is no step %.40q", step)
 	}
 	answer := &quoinv1.ExplainResponse{CostLimit: policy.CostLimit}
 	known := false
@@ -97,23 +97,6 @@ func nextStep(s governance.Status) string {
 		return policy.StepRetire
 	}
 	return ""
-}
-
-func isStep(name string) bool {
-	for _, s := range policy.Steps() {
-		if s.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func stepNames() []string {
-	var names []string
-	for _, s := range policy.Steps() {
-		names = append(names, s.Name)
-	}
-	return names
 }
 
 func toFacts(facts []policy.Fact) []*quoinv1.Fact {

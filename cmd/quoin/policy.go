@@ -102,7 +102,7 @@ func checkPolicies(policies []quoin.Policy) error {
 		switch {
 		case !strings.ContainsRune("NLDG*", rune(p.Class)):
 			wrong = append(wrong, fmt.Sprintf("there is no class %q", string(rune(p.Class))))
-		case !isStep(p.Step):
+		case !policy.IsStep(p.Step):
 			wrong = append(wrong, fmt.Sprintf("no step %q is judged", p.Step))
 		case i > 0 && policies[i-1].Class == p.Class && policies[i-1].Step == p.Step:
 			wrong = append(wrong, fmt.Sprintf("class %c, step %s: there are two", p.Class, p.Step))
@@ -118,15 +118,6 @@ func checkPolicies(policies []quoin.Policy) error {
 		return refused("bad-policy", "the policies do not pass their checks", strings.Join(wrong, "\n        "), "see docs/policy.md for the language")
 	}
 	return nil
-}
-
-func isStep(name string) bool {
-	for _, s := range policy.Steps() {
-		if s.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func newPolicyTest(t *terminal) *cobra.Command {
@@ -164,7 +155,7 @@ func newPolicyTest(t *terminal) *cobra.Command {
 
 // judge judges facts by a policy for their class and step.
 func (t *terminal) judge(policies []quoin.Policy, f *policy.Facts) error {
-	if len(f.Class) != 1 || !isStep(f.Step) {
+	if len(f.Class) != 1 || !policy.IsStep(f.Step) {
 		return usage("the facts have no class or no step that is judged", "choose them with --class and --step, for example --class L --step approve")
 	}
 	c := quoin.Configuration{Policies: policies}
@@ -204,8 +195,8 @@ func newPolicyExplain(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if step != "" && !isStep(step) {
-				return usage("there is no step "+quote(step), "the steps are "+strings.Join(stepNames(), ", "))
+			if step != "" && !policy.IsStep(step) {
+				return usage("there is no step "+quote(step), "the steps are "+strings.Join(policy.StepNames(), ", "))
 			}
 			n, err := t.connect(c.Context())
 			if err != nil {
@@ -227,14 +218,6 @@ func newPolicyExplain(t *terminal) *cobra.Command {
 		}}
 	c.Flags().StringVar(&step, "step", "", "the step (default: the proposal's next)")
 	return c
-}
-
-func stepNames() []string {
-	var names []string
-	for _, s := range policy.Steps() {
-		names = append(names, s.Name)
-	}
-	return names
 }
 
 func writeExplanation(w io.Writer, p *quoinv1.Proposal, x *quoinv1.ExplainResponse) {

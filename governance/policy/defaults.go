@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"quoin.dev/quoin"
 )
@@ -38,6 +39,18 @@ func Steps() []Step {
 		{StepRetire, "when what is deprecated is to be taken away", "refused"},
 	}
 }
+
+// StepNames returns the name of every step, in the order of a proposal's life.
+func StepNames() []string {
+	var names []string
+	for _, s := range Steps() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// IsStep reports whether there is a step of that name.
+func IsStep(name string) bool { return slices.Contains(StepNames(), name) }
 
 // Defaults returns the policies of a production network, in canonical order. approvals is how many a
 // change needs, at least 1; from 2 on they come from two organisations. docs/policy.md says why each
