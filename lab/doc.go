@@ -22,8 +22,9 @@
 // directions, in one, or on and off, processors and disks are slow, clocks jump, nodes crash and come back, all
 // of them at once too, disks rot. Every drawn world sees at least one of each kind (Faults counts them). In some
 // a validator is faulty (see Behaviour), in some governance brings in a hostile plugin (see Corpus). Meanwhile
-// clients submit signed and unsigned transactions, again and again and to several nodes, and the leader
-// algorithm is changed by proposals, approvals and a schedule on the ledger. When nine tenths of what the
+// clients submit signed and unsigned transactions, again and again and to several nodes, and people change
+// algorithms, parameters, policies and themselves on the ledger, with shadows and trials, and take some of it
+// back. When nine tenths of what the
 // scenario asks for are certified the network becomes a good one, all nodes come back, the rest is certified,
 // and all come to rest.
 //
@@ -44,8 +45,9 @@
 //   - I5 (progress): in the good network, what all know is certified within 4(n + 1) views, and all come
 //     to rest with the same chain.
 //   - I6 (bindings): the configurations that served are the fold of the ledger.
-//   - I6, K8 (governed): nothing comes into force without its approvals or those who must be ready, against
-//     an objection, or at another height than scheduled.
+//   - I6, K8 (governed): nothing stands where it stands on its road, comes into force or leaves without those
+//     whose word the ledger must have for it, since what it is judged against changed; what comes back
+//     served before; every command is in the audit chain, which is the same everywhere.
 //   - I7 (once): no transaction is certified twice.
 //   - I8 (votes): no honest replica makes two claims that exclude each other, across restarts; no view has two
 //     notarized results, or a Nullification and a Certificate.
@@ -60,6 +62,13 @@
 //
 // That the observers see what they are for is shown by planting bugs (see Plants), one at a time. An
 // observer does not use the code that it watches, where that could be wrong in the same way.
+//
+// # Every crash
+//
+// Seeds sample crashes. Around an activation, a rollback, a trial's end and a migration they are enumerated:
+// TestCrashAtEverySubStep numbers everything that a node does there which lasts or which others see, and every
+// operation of its disk, and plays a world for each, in which the node loses power at that very place, with what
+// was not synced and without. All must end alike, with what was proposed or with what was before.
 //
 // # Scenarios
 //
