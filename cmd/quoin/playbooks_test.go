@@ -2,13 +2,14 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// playbook is a section of docs/playbooks.md and what has happened before anybody opens it, written as a
-// page tells a session.
-type playbook struct{ title, before string }
+// playbook is a section of docs/playbooks.md, with what has happened before anybody opens it and what shows
+// afterwards that it helped, both written as a page tells a session.
+type playbook struct{ title, before, after string }
 
 const (
 	// onTrial has a leader on trial.
@@ -31,13 +32,17 @@ const (
     quoin release show 1
       status …active
 `
-	// halfAway has a network of processes with another leader, two of which were killed.
-	halfAway = `
+	// four is a network of processes.
+	four = `
     quoin testnet --nodes 4 --dir net
     quoin node start --dir net/validator-1
     quoin node start --dir net/validator-2
     quoin node start --dir net/validator-3
     quoin node start --dir net/validator-4
+    quoin tx put before all
+`
+	// halfAway has such a network with another leader, two of which were killed.
+	halfAway = four + `
     quoin release propose --builtin weighted-random --hook leader.v1
     quoin release approve 1
     quoin release approve 1 --as approver-2
@@ -47,6 +52,17 @@ const (
       2 …proposal …built-in weighted-random
     stop net/validator-3
     stop net/validator-4
+`
+	// oneBurned has such a network, one of which is gone for good.
+	oneBurned = four + `
+    stop net/validator-4
+    rm -r net/validator-4
+`
+	// withoutAnother needs the validator that came back.
+	withoutAnother = `
+    stop net/validator-3
+    quoin tx put after all
+      certified…
 `
 	// threeApprovers has a network of one validator and keys of its own.
 	threeApprovers = `
@@ -81,13 +97,14 @@ const (
 )
 
 var playbooks = []playbook{
-	{"A bad release", onTrial},
-	{"The network stalls", halfAway},
-	{"A key is lost", threeApprovers},
-	{"Roll back code and state", wrongState},
-	{"An emergency that nobody can review", active},
-	{"An end of life has passed", active},
-	{"A proposal does not move", halfApproved},
+	{"A bad release", onTrial, ""},
+	{"The network stalls", halfAway, ""},
+	{"A key is lost", threeApprovers, ""},
+	{"A validator's key is lost", oneBurned, withoutAnother},
+	{"Roll back code and state", wrongState, ""},
+	{"An emergency that nobody can review", active, ""},
+	{"An end of life has passed", active, ""},
+	{"A proposal does not move", halfApproved, ""},
 }
 
 // TestPlaybooks runs each playbook on a network that has the trouble.
@@ -102,7 +119,7 @@ func TestPlaybooks(t *testing.T) {
 			if len(steps) < 5 {
 				t.Errorf("only %d commands: is the page still indented by four spaces?", len(steps))
 			}
-			runSession(t, append(session(t, p.before), steps...))
+			runSession(t, slices.Concat(session(t, p.before), steps, session(t, p.after)))
 		})
 	}
 	if len(sections) != len(playbooks) {

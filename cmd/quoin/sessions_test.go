@@ -126,7 +126,7 @@ const machineTime = 10 * time.Minute
 
 // runSession runs the commands in a shell each, in the folder that the ones before left, and returns how many
 // that were. What the page says to install is there already; what it starts in another terminal runs until
-// the end, or until the line stop FOLDER kills it. A command that only looks is repeated until it
+// the end, until it is started again, or until the line stop FOLDER kills it. A command that only looks is repeated until it
 // prints what the page says.
 func runSession(t *testing.T, steps []step) (ran int) {
 	home := t.TempDir()
@@ -151,7 +151,11 @@ func runSession(t *testing.T, steps []step) (ran int) {
 			startDev(t, dir, words[2:])
 			continue
 		case strings.HasPrefix(s.line, "quoin node start"):
-			started[words[len(words)-1]] = startNode(t, dir, words[1:])
+			folder := words[len(words)-1]
+			if kill, runs := started[folder]; runs {
+				kill()
+			}
+			started[folder] = startNode(t, dir, words[1:])
 			continue
 		}
 		output, cost := runLine(t, dir, s)
