@@ -180,7 +180,7 @@ func (o *Outcome) isSuspended(kernel *kernelState, namespace string) bool {
 	suspended, known := o.suspended[namespace]
 	if !known {
 		_, suspended = governance.Suspended(kernel, namespace)
-		suspended = suspended || unmigrated(kernel, o.Block.Header().Epoch, namespace)
+		suspended = suspended || unmigrated(kernel, o.Block.Header().Height, namespace)
 		o.suspended[namespace] = suspended
 	}
 	return suspended

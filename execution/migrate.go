@@ -88,8 +88,18 @@ func (x *Executor) migrate(o *Outcome, kernel *kernelState, w *world, s *startin
 	return nil
 }
 
-// unmigrated reports whether what serves a namespace in an epoch has failed to bring it over.
-func unmigrated(kernel *kernelState, e quoin.Epoch, namespace string) bool {
-	f, ok := governance.ReadFault(kernel, e, machineSlot(namespace))
-	return ok && f.Code&governance.FaultMigration != 0
+// unmigrated reports whether what serves a namespace at height h has failed to bring it over. It does so in
+// the first block of an epoch, which may be the last one too.
+func unmigrated(kernel *kernelState, h quoin.Height, namespace string) bool {
+	name := machineSlot(namespace)
+	slot, _ := governance.ReadSlot(kernel, name)
+	line, ok := governance.ReadServed(kernel, name, slot.Serving)
+	if ok && line.First > h {
+		line, ok = governance.ReadServed(kernel, name, slot.Serving-1)
+	}
+	if !ok {
+		return false
+	}
+	f, _ := governance.ReadFault(kernel, line.Epoch, name)
+	return f.Code&governance.FaultMigration != 0
 }

@@ -127,6 +127,36 @@ func TestFailedMigration(t *testing.T) {
 	}
 }
 
+// A machine that did not bring its namespace over takes no transactions in the next epoch either, if that
+// begins before it has gone.
+func TestFailedMigrationInTheLastBlockOfAnEpoch(t *testing.T) {
+	g := newGoverned(t, asIs, plugin.Builtin{Name: "mover", Machine: mover{}})
+	g.certify(g.put("a", "1"))
+	n := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "kv", Builtin: "mover", Parameters: []byte{1}},
+		governance.Plan{State: governance.StateMigrate, Diverges: true})
+	other := g.approve(quoin.Binding{Hook: "machine.v1", Namespace: "other", Builtin: "kv"}, governance.Plan{})
+	at := g.x.Tip().Height + 8
+	g.command(proposer, governance.Schedule{Proposal: n, Height: at})
+	g.command(proposer, governance.Schedule{Proposal: other, Height: at + 1})
+	g.command(validator, governance.Ready{Proposal: n})
+	g.command(validator, governance.Ready{Proposal: other})
+	for g.x.Tip().Height < at {
+		g.certify()
+	}
+	before := g.root("kv")
+	for g.proposal(n).Status.Serves() {
+		if o := g.certify(g.put("d", "4")); o.Results[0].Code != ResultSuspended {
+			t.Errorf("height %d, epoch %d: %+v", o.Checkpoint.Height, o.Checkpoint.Epoch, o.Results)
+		}
+	}
+	if !g.proposal(other).Status.Serves() || g.root("kv") != before {
+		t.Errorf("the other proposal is %v; the namespace is changed: %v", g.proposal(other).Status, g.root("kv") != before)
+	}
+	if o := g.certify(g.put("d", "4")); o.Results[0].Code != 0 {
+		t.Errorf("what served before does not: %+v", o.Results)
+	}
+}
+
 // The test above sees a migration that is not taken back whole.
 func TestHalfMigrationIsSeen(t *testing.T) {
 	g, n, before := moved(t, 1, 0, Flaws{HalfMigrations: true})
