@@ -52,6 +52,10 @@ func StepNames() []string {
 // IsStep reports whether there is a step of that name.
 func IsStep(name string) bool { return slices.Contains(StepNames(), name) }
 
+// healthy holds of a trial of which a quorum says good. Validators of no more than f, who may lie, do not keep
+// it from its confirmation; of class N, what few see may be all that there is to see.
+const healthy = `3 * trial.good > 2 * weight && (class != "N" || trial.bad == 0)`
+
 // Defaults returns the policies of a production network, in canonical order. approvals is how many a
 // change needs, at least 1; from 2 on they come from two organisations. docs/policy.md says why each
 // reads as it does.
@@ -75,7 +79,7 @@ func Defaults(approvals int) []quoin.Policy {
 		{Class: '*', Step: StepActivate, Expression: clean + " && " + tried + " && " + shown},
 		{Class: 'D', Step: StepActivate, Expression: clean + " && " + tried + " && " + shown + " && " + compared},
 		{Class: 'G', Step: StepActivate, Expression: "!assessed || security.failed == 0"},
-		{Class: '*', Step: StepConfirm, Expression: "trial.blocks >= 100 && 3 * trial.good > 2 * weight && trial.bad == 0"},
+		{Class: '*', Step: StepConfirm, Expression: "trial.blocks >= 100 && " + healthy},
 	}
 	return complete(policies)
 }
@@ -89,7 +93,7 @@ func Light(approvals int) []quoin.Policy {
 		{Class: '*', Step: StepReject, Expression: fmt.Sprintf("rejections >= %d", two)},
 		{Class: '*', Step: StepShadow, Expression: `shadow.faults == 0 && (class != "D" || diverges || shadow.diverged == 0)`},
 		{Class: '*', Step: StepActivate, Expression: "(!assessed || security.failed == 0) && (shadow_heights == 0 || shadow.heights >= shadow_heights)"},
-		{Class: '*', Step: StepConfirm, Expression: "3 * trial.good > 2 * weight && trial.bad == 0"},
+		{Class: '*', Step: StepConfirm, Expression: healthy},
 	})
 }
 

@@ -48,7 +48,8 @@ var (
 	noTrial         = change{"no report of the trial", func(f *Facts) { f.Trial = nil }}
 	earlyTrial      = change{"an early trial", func(f *Facts) { f.Trial.Blocks = 99 }}
 	twoThirds       = change{"two thirds say good", func(f *Facts) { f.Weight, f.Trial.Good = 6, 4 }}
-	bad             = change{"one says bad", func(f *Facts) { f.Trial.Bad = 1 }}
+	bad             = change{"one says bad", func(f *Facts) { f.Weight, f.Trial.Good, f.Trial.Bad = 4, 3, 1 }}
+	badOfNode       = change{"one says bad of class N", func(f *Facts) { f.Class, f.Weight, f.Trial.Good, f.Trial.Bad = "N", 4, 3, 1 }}
 	bare            = change{"no evidence at all", func(f *Facts) { f.Security, f.Benchmark, f.Shadow, f.Trial = nil, nil, nil, nil }}
 )
 
@@ -73,12 +74,12 @@ func TestDefaultPolicies(t *testing.T) {
 		{"production", Defaults(2), 'D', StepActivate, nil, []change{unassessed, unmeasured, unbind, meant, patch, patchShadow, firstOfSlot, limits},
 			[]change{insecure, worse, untried, shortTrial, shorterShadow, shortShadow, patchNoShadow, noShadow, undeclared, nothingCompared, mostSkipped, faulty, diverged, bare}},
 		{"production", Defaults(2), 'G', StepActivate, nil, []change{unassessed, untried, noShadow, bare}, []change{insecure}},
-		{"production", Defaults(2), '*', StepConfirm, nil, []change{patch, diverged}, []change{noTrial, earlyTrial, twoThirds, bad, bare}},
+		{"production", Defaults(2), '*', StepConfirm, nil, []change{patch, diverged, bad}, []change{noTrial, earlyTrial, twoThirds, badOfNode, bare}},
 		{"light", Light(2), '*', StepApprove, nil, []change{patchOne, oneOrganisation, rejected, bare}, []change{oneApproval, patchApproved}},
 		{"light", Light(2), '*', StepReject, rejectedTwice.of, []change{bare}, []change{rejected}},
 		{"light", Light(2), '*', StepShadow, nil, []change{meant, liveness}, []change{diverged, faulty, noShadow, bare}},
 		{"light", Light(2), '*', StepActivate, nil, []change{unassessed, untried, undeclared, diverged, worse}, []change{insecure, shorterShadow, noShadow, bare}},
-		{"light", Light(2), '*', StepConfirm, nil, []change{earlyTrial, faulty}, []change{noTrial, twoThirds, bad, bare}},
+		{"light", Light(2), '*', StepConfirm, nil, []change{earlyTrial, faulty, bad}, []change{noTrial, twoThirds, badOfNode, bare}},
 	}
 	j := NewJudge()
 	tested := map[string]bool{}
