@@ -300,8 +300,8 @@ func TestTrialsOverlap(t *testing.T) {
 		t.Error("a pause does not undo the one trial, or does another")
 	}
 	x.command(proposer, governance.Resume{Proposal: other})
-	x.command(validator, governance.Precheck{Proposal: other})
-	x.command(approver, governance.Approve{Proposal: other})
+	x.command(validator, governance.Precheck{Proposal: other, Restarts: 1})
+	x.command(approver, governance.Approve{Proposal: other, Restarts: 1})
 	x.certify(x.writes("other", 9)...)
 	x.activate(other)
 	before = x.root("other")

@@ -44,9 +44,9 @@ func schedule(t testing.TB, env Environment, s State, n ProposalNumber, at quoin
 	}
 	mustApply(t, env, s, 1, key("bea"), Approve{Proposal: n})
 	mustApply(t, env, s, 1, key("bob"), Approve{Proposal: n})
-	mustApply(t, env, s, 1, key("ann"), Schedule{n, at})
+	mustApply(t, env, s, 1, key("ann"), Schedule{Proposal: n, Height: at})
 	for _, v := range validators {
-		mustApply(t, env, s, 1, v.Key, Ready{n})
+		mustApply(t, env, s, 1, v.Key, Ready{Proposal: n})
 	}
 }
 
@@ -58,7 +58,7 @@ func BenchmarkApply(b *testing.B) {
 			schedule(b, env, s, 1, 9, members)
 			b.ReportAllocs()
 			for b.Loop() {
-				mustApply(b, env, s, 1, members[0].Key, Ready{1})
+				mustApply(b, env, s, 1, members[0].Key, Ready{Proposal: 1})
 			}
 		})
 		b.Run(fmt.Sprintf("propose+cancel/validators=%d", n), func(b *testing.B) {

@@ -73,6 +73,7 @@ const (
 	KeySignature
 	LastApprover
 	ConfusableName
+	StaleVoice
 	codeEnd
 )
 
@@ -134,6 +135,7 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"key-signature", "the new key did not sign the rotation"},
 	{"last-approver", "nobody would be left to propose a change, or nobody else to approve it"},
 	{"confusable-name", "the name looks like one that belongs to another author"},
+	{"stale-voice", "the proposal has begun again since the sender looked at it; look again"},
 }
 
 // String returns the stable name.

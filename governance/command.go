@@ -61,22 +61,31 @@ type ProposalNumber uint64
 // NoteMax bounds a note: bytes of UTF-8, see IsNote.
 const NoteMax = 200
 
+// Whoever judges a proposal judges what it stands against, which changes when it begins again: see
+// Proposal.Restarts. So Approve, Reject, Schedule, Precheck, Ready, Attest, Report, Health and Confirm say how
+// often it had begun again when the sender looked at it, and count in no other round: a leader that holds them
+// back must not be able to bring them into one that the sender never saw. What reduces risk, and what only the
+// proposer's side does, names no round.
+
 // Approve is an approver's consent. It replaces a rejection by the same member.
 type Approve struct {
 	Proposal ProposalNumber
 	Note     string
+	Restarts uint64
 }
 
 // Reject is an approver's refusal. It replaces an approval by the same member.
 type Reject struct {
 	Proposal ProposalNumber
 	Note     string
+	Restarts uint64
 }
 
 // Schedule fixes the last height before an approved proposal takes effect.
 type Schedule struct {
 	Proposal ProposalNumber
 	Height   quoin.Height
+	Restarts uint64
 }
 
 // Precheck is a validator's finding about what a proposal brings. Code 0: the module with the digest
@@ -85,12 +94,16 @@ type Schedule struct {
 type Precheck struct {
 	Proposal ProposalNumber
 	Code     PrecheckCode
+	Restarts uint64
 }
 
 // Ready is a validator's word, after the schedule, that it can run what the proposal brings now; for
 // a validator set, that it has the state and every release in use, which has to be said again in
 // every epoch. It may be repeated.
-type Ready struct{ Proposal ProposalNumber }
+type Ready struct {
+	Proposal ProposalNumber
+	Restarts uint64
+}
 
 // Veto is a validator's objection.
 type Veto struct {
@@ -124,6 +137,7 @@ type Attest struct {
 	Digest   quoin.Hash   // SHA-256 of the report
 	Until    quoin.Height // the last height at which it counts
 	Note     string
+	Restarts uint64
 }
 
 // Shadow begins to run what was approved beside what serves.
@@ -145,6 +159,7 @@ type Report struct {
 	Proposal ProposalNumber
 	Through  quoin.Height
 	Comparison
+	Restarts uint64
 }
 
 // Health is a validator's report on how it fares with what is on trial, or, if bad, with what is
@@ -157,12 +172,14 @@ type Health struct {
 	SlowCalls uint64       // calls slower than the node allows for their fuel
 	LatencyMS uint64       // from a block's proposal to its certificate, 99th percentile
 	Comparison
+	Restarts uint64
 }
 
 // Confirm makes a trial active.
 type Confirm struct {
 	Proposal ProposalNumber
 	Note     string
+	Restarts uint64
 }
 
 // Pause stops a shadow, a schedule, a trial or what is active, until it is resumed.
@@ -226,19 +243,19 @@ func readCommand(r *canonical.Reader) Command {
 	case KindPropose:
 		return readPropose(r)
 	case KindApprove:
-		return Approve{readNumber(r), readNote(r)}
+		return Approve{Proposal: readNumber(r), Restarts: r.Uint64(), Note: readNote(r)}
 	case KindReject:
-		return Reject{readNumber(r), readNote(r)}
+		return Reject{Proposal: readNumber(r), Restarts: r.Uint64(), Note: readNote(r)}
 	case KindSchedule:
-		return Schedule{readNumber(r), readHeight(r)}
+		return Schedule{Proposal: readNumber(r), Restarts: r.Uint64(), Height: readHeight(r)}
 	case KindPrecheck:
-		c := Precheck{readNumber(r), PrecheckCode(r.Uint32())}
+		c := Precheck{Proposal: readNumber(r), Restarts: r.Uint64(), Code: PrecheckCode(r.Uint32())}
 		if c.Code >= precheckEnd {
 			r.Fail("precheck code %d", c.Code)
 		}
 		return c
 	case KindReady:
-		return Ready{readNumber(r)}
+		return Ready{Proposal: readNumber(r), Restarts: r.Uint64()}
 	case KindVeto:
 		return Veto{readNumber(r), readNote(r)}
 	case KindRollback:
@@ -252,15 +269,16 @@ func readCommand(r *canonical.Reader) Command {
 	case KindShadow:
 		return Shadow{readNumber(r)}
 	case KindReport:
-		return Report{readNumber(r), readHeight(r), readComparison(r)}
+		return Report{Proposal: readNumber(r), Restarts: r.Uint64(), Through: readHeight(r), Comparison: readComparison(r)}
 	case KindHealth:
-		c := Health{readNumber(r), readHeight(r), HealthReason(r.Uint32()), r.Uint64(), r.Uint64(), r.Uint64(), readComparison(r)}
+		c := Health{Proposal: readNumber(r), Restarts: r.Uint64(), Through: readHeight(r), Reason: HealthReason(r.Uint32()),
+			Gaps: r.Uint64(), SlowCalls: r.Uint64(), LatencyMS: r.Uint64(), Comparison: readComparison(r)}
 		if c.Reason >= healthEnd {
 			r.Fail("health reason %d", c.Reason)
 		}
 		return c
 	case KindConfirm:
-		return Confirm{readNumber(r), readNote(r)}
+		return Confirm{Proposal: readNumber(r), Restarts: r.Uint64(), Note: readNote(r)}
 	case KindPause:
 		return Pause{readNumber(r), readNote(r)}
 	case KindResume:
@@ -331,7 +349,7 @@ func isHidden(c rune) bool {
 }
 
 func readAttest(r *canonical.Reader) Attest {
-	c := Attest{Proposal: readNumber(r), Evidence: EvidenceKind(r.Byte()), Result: EvidenceResult(r.Byte())}
+	c := Attest{Proposal: readNumber(r), Restarts: r.Uint64(), Evidence: EvidenceKind(r.Byte()), Result: EvidenceResult(r.Byte())}
 	r.Copy(c.Digest[:])
 	c.Until = readHeight(r)
 	c.Note = readNote(r)
@@ -358,6 +376,10 @@ func (c *Comparison) append(b []byte) []byte {
 }
 
 func appendNote(b []byte, note string) []byte { return canonical.AppendBytes8(b, note) }
+
+func appendJudged(b []byte, n ProposalNumber, restarts uint64) []byte {
+	return canonical.AppendUint64(canonical.AppendUint64(b, n), restarts)
+}
 
 func appendNumbered(b []byte, n ProposalNumber, note string) []byte {
 	return appendNote(canonical.AppendUint64(b, n), note)

@@ -131,6 +131,8 @@
 //     a quorum of the next validator set as of the state after H-1, and vetoes of no more than f.
 //   - What is judged against policies, a sandbox or a serving line that changes at the same height does not
 //     take effect: it begins another round.
+//   - A voice counts in the round for which it was given, however late it arrives; see StaleVoice. Those that
+//     only reduce risk count in any.
 //   - What is short of readiness or policy moves by the activation delay, at most as often as the
 //     configuration says, and is then rejected. H is an ordinary block if nothing is left.
 //   - Several changes at one H apply in ledger order of their schedules, after the validators, then the

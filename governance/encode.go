@@ -90,11 +90,11 @@ func (Rotate) Kind() Kind { return KindRotate }
 func (Revoke) Kind() Kind { return KindRevoke }
 
 func (c Approve) appendBody(b []byte) []byte {
-	return appendNumbered(b, c.Proposal, c.Note)
+	return appendNote(appendJudged(b, c.Proposal, c.Restarts), c.Note)
 }
 
 func (c Reject) appendBody(b []byte) []byte {
-	return appendNumbered(b, c.Proposal, c.Note)
+	return appendNote(appendJudged(b, c.Proposal, c.Restarts), c.Note)
 }
 
 func (c Veto) appendBody(b []byte) []byte {
@@ -106,7 +106,7 @@ func (c Cancel) appendBody(b []byte) []byte {
 }
 
 func (c Confirm) appendBody(b []byte) []byte {
-	return appendNumbered(b, c.Proposal, c.Note)
+	return appendNote(appendJudged(b, c.Proposal, c.Restarts), c.Note)
 }
 
 func (c Pause) appendBody(b []byte) []byte {
@@ -122,15 +122,15 @@ func (c Retire) appendBody(b []byte) []byte {
 }
 
 func (c Schedule) appendBody(b []byte) []byte {
-	return canonical.AppendUint64(canonical.AppendUint64(b, c.Proposal), c.Height)
+	return canonical.AppendUint64(appendJudged(b, c.Proposal, c.Restarts), c.Height)
 }
 
 func (c Precheck) appendBody(b []byte) []byte {
-	return canonical.AppendUint32(canonical.AppendUint64(b, c.Proposal), c.Code)
+	return canonical.AppendUint32(appendJudged(b, c.Proposal, c.Restarts), c.Code)
 }
 
 func (c Ready) appendBody(b []byte) []byte {
-	return canonical.AppendUint64(b, c.Proposal)
+	return appendJudged(b, c.Proposal, c.Restarts)
 }
 
 func (c Shadow) appendBody(b []byte) []byte {
@@ -158,16 +158,16 @@ func (c Revoke) appendBody(b []byte) []byte {
 }
 
 func (c Report) appendBody(b []byte) []byte {
-	return c.Comparison.append(canonical.AppendUint64(canonical.AppendUint64(b, c.Proposal), c.Through))
+	return c.Comparison.append(canonical.AppendUint64(appendJudged(b, c.Proposal, c.Restarts), c.Through))
 }
 
 func (c Attest) appendBody(b []byte) []byte {
-	b = append(canonical.AppendUint64(b, c.Proposal), byte(c.Evidence), byte(c.Result))
+	b = append(appendJudged(b, c.Proposal, c.Restarts), byte(c.Evidence), byte(c.Result))
 	return appendNote(canonical.AppendUint64(append(b, c.Digest[:]...), c.Until), c.Note)
 }
 
 func (c Health) appendBody(b []byte) []byte {
-	b = canonical.AppendUint64(canonical.AppendUint64(b, c.Proposal), c.Through)
+	b = canonical.AppendUint64(appendJudged(b, c.Proposal, c.Restarts), c.Through)
 	b = canonical.AppendUint32(b, c.Reason)
 	for _, n := range []uint64{c.Gaps, c.SlowCalls, c.LatencyMS} {
 		b = canonical.AppendUint64(b, n)

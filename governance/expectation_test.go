@@ -15,6 +15,9 @@ func (o *observer) step(signer quoin.PublicKey, command Command) error {
 	d := o.dossiers[numberOf(command)-1]
 	_, validates := o.now.Validators.Index(signer)
 	person := o.owner[signer]
+	if o.stale(command) {
+		return fmt.Errorf("it is of another round than %d", d.round)
+	}
 	switch c := command.(type) {
 	case Precheck:
 		d.prechecks[signer] = c.Code
@@ -367,4 +370,34 @@ func numberOf(command Command) ProposalNumber {
 		return c.Proposal
 	}
 	return 0
+}
+
+// stale reports whether a command judges a proposal as it stood in another round.
+func (o *observer) stale(command Command) bool {
+	n := numberOf(command)
+	if n == 0 || uint64(n) > uint64(len(o.dossiers)) {
+		return false
+	}
+	seen := o.dossiers[n-1].round
+	switch c := command.(type) {
+	case Precheck:
+		seen = c.Restarts + 1
+	case Approve:
+		seen = c.Restarts + 1
+	case Reject:
+		seen = c.Restarts + 1
+	case Attest:
+		seen = c.Restarts + 1
+	case Report:
+		seen = c.Restarts + 1
+	case Schedule:
+		seen = c.Restarts + 1
+	case Ready:
+		seen = c.Restarts + 1
+	case Health:
+		seen = c.Restarts + 1
+	case Confirm:
+		seen = c.Restarts + 1
+	}
+	return seen != o.dossiers[n-1].round
 }

@@ -17,6 +17,7 @@ type Flaws struct {
 	LateActivation bool // what is scheduled for a height is judged at the next
 
 	KeepVotes            bool // what was said of a proposal counts on when what it was judged against has changed
+	StaleVoices          bool // a voice counts in whatever round it arrives
 	ActivateUnready      bool // nobody need be ready
 	ActivateUnjudged     bool // the policy of the step activate is not asked
 	EmergencyActivates   bool // a return brings in what is proposed for its slot

@@ -132,21 +132,21 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	if w.random.IntN(w.calm) > 0 && d.status == StatusTrial && (kind == KindPause || kind == KindRollback) {
 		kind = KindHealth
 	}
-	n, note := d.number, pick(w, "", "why")
+	n, note, restarts := d.number, pick(w, "", "why"), w.restarts(d)
 	proposer, approver, responder, validator := w.signer(quoin.RoleProposer), w.signer(quoin.RoleApprover), w.signer(quoin.RoleResponder), w.validator()
 	heights := quoin.Height(w.observer.now.Parameters.ReportHeights)
 	through := w.height - w.height%heights
 	switch kind {
 	case KindPrecheck:
-		return w.silent(func(k quoin.PublicKey) bool { _, said := d.prechecks[k]; return said }), Precheck{n, pick(w, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckFit)}
+		return w.silent(func(k quoin.PublicKey) bool { _, said := d.prechecks[k]; return said }), Precheck{n, pick(w, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckPassed, PrecheckFit), restarts}
 	case KindApprove:
-		return approver, Approve{n, note}
+		return approver, Approve{n, note, restarts}
 	case KindReject:
-		return approver, Reject{n, note}
+		return approver, Reject{n, note, restarts}
 	case KindSchedule:
-		return proposer, Schedule{n, w.height + pick[quoin.Height](w, 1, 2, 2, 3, 3, 4, 5)}
+		return proposer, Schedule{n, w.height + pick[quoin.Height](w, 1, 2, 2, 3, 3, 4, 5), restarts}
 	case KindReady:
-		return w.silent(func(k quoin.PublicKey) bool { return d.ready[k] > d.scheduled }), Ready{n}
+		return w.silent(func(k quoin.PublicKey) bool { return d.ready[k] > d.scheduled }), Ready{n, restarts}
 	case KindVeto:
 		return validator, Veto{n, note}
 	case KindRollback:
@@ -157,19 +157,19 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 	case KindAttest:
 		evidence := pick(w, EvidenceSecurity, EvidenceBenchmark)
 		result := EvidenceResult(pick(w, 1, 1, 1, 2))
-		return w.signer(quoin.RoleAssessor), Attest{n, evidence, result, quoin.Hash{1}, w.height + quoin.Height(w.random.IntN(20)), note}
+		return w.signer(quoin.RoleAssessor), Attest{n, evidence, result, quoin.Hash{1}, w.height + quoin.Height(w.random.IntN(20)), note, restarts}
 	case KindShadow:
 		return proposer, Shadow{n}
 	case KindReport:
-		return w.silent(func(k quoin.PublicKey) bool { _, said := d.reports[interval{through, heights}][k]; return said }), Report{n, through - quoin.Height(w.random.IntN(12)/10)*heights, w.comparison(d, through)}
+		return w.silent(func(k quoin.PublicKey) bool { _, said := d.reports[interval{through, heights}][k]; return said }), Report{n, through - quoin.Height(w.random.IntN(12)/10)*heights, w.comparison(d, through), restarts}
 	case KindHealth:
 		reason := HealthGood
 		if d.status != StatusTrial || w.random.IntN(5*w.calm) == 0 {
 			reason = HealthGaps
 		}
-		return w.silent(func(k quoin.PublicKey) bool { return d.health[k].Through == through }), Health{Proposal: n, Through: through, Reason: reason}
+		return w.silent(func(k quoin.PublicKey) bool { return d.health[k].Through == through }), Health{Proposal: n, Through: through, Reason: reason, Restarts: restarts}
 	case KindConfirm:
-		return pick(w, proposer, approver), Confirm{n, note}
+		return pick(w, proposer, approver), Confirm{n, note, restarts}
 	case KindPause:
 		return responder, Pause{n, note}
 	case KindResume:
@@ -180,6 +180,17 @@ func (w *world) about(d *dossier, kind Kind) (quoin.PublicKey, Command) {
 		return proposer, Retire{n, note}
 	}
 	return proposer, w.proposal()
+}
+
+// restarts is mostly what a sender sees, or that of a round before or after.
+func (w *world) restarts(d *dossier) uint64 {
+	switch n := w.random.IntN(24); {
+	case n < 2 && d.round > 1:
+		return d.round - 2
+	case n == 2:
+		return d.round
+	}
+	return d.round - 1
 }
 
 // comparison is what honest shadows find, or what another validator says.

@@ -146,9 +146,9 @@ func (x *execution) apply(command Command) Code {
 	case Precheck:
 		return x.precheck(c)
 	case Approve:
-		return x.review(c.Proposal, KindApprove, c.Note)
+		return x.review(c.Proposal, c.Restarts, KindApprove, c.Note)
 	case Reject:
-		return x.review(c.Proposal, KindReject, c.Note)
+		return x.review(c.Proposal, c.Restarts, KindReject, c.Note)
 	case Attest:
 		return x.attest(c)
 	case Shadow:

@@ -47,9 +47,9 @@ func sampleCommands(t testing.TB) []Command {
 		NewBuiltin(quoin.Binding{Hook: "machine.v1", Namespace: "bank", Builtin: "kv"}),
 		NewValidators(testSet(t, "v1", "v2", "v5")),
 		NewParameters(parameters), NewMembers(genesis.Members[1:]), NewPolicies(genesis.Policies[1:]), NewUnbind("machine.v1", "kv"),
-		Approve{1, "good"}, Reject{1, ""}, Schedule{1, 10}, Ready{1}, Veto{1, ""}, Rollback{"leader.v1", 1, "slow"}, Cancel{1, ""}, Lift{"bank"},
-		Precheck{1, PrecheckFit}, Attest{1, EvidenceSecurity, SecurityFailed, quoin.Hash{1}, 50, ""}, Shadow{1}, Report{1, 16, comparison},
-		Health{1, 16, HealthSlow, 1, 2, 3, comparison}, Confirm{1, ""}, Pause{1, ""}, Resume{1, ""}, Deprecate{1, 99, ""}, Retire{1, ""},
+		Approve{1, "good", 2}, Reject{1, "", 2}, Schedule{1, 10, 2}, Ready{1, 2}, Veto{1, ""}, Rollback{"leader.v1", 1, "slow"}, Cancel{1, ""}, Lift{"bank"},
+		Precheck{1, PrecheckFit, 2}, Attest{1, EvidenceSecurity, SecurityFailed, quoin.Hash{1}, 50, "", 2}, Shadow{1}, Report{1, 16, comparison, 2},
+		Health{1, 16, HealthSlow, 1, 2, 3, comparison, 2}, Confirm{1, "", 2}, Pause{1, ""}, Resume{1, ""}, Deprecate{1, 99, ""}, Retire{1, ""},
 		Rotate{key("new"), quoin.Signature{1}}, Revoke{key("bob"), ""},
 	}
 }
@@ -70,8 +70,8 @@ func TestCommandsHaveOneEncoding(t *testing.T) {
 	unprintable := Encode(Veto{1, "x"})
 	unprintable[len(unprintable)-1] = 7
 	for _, bad := range [][]byte{nil, {0}, {byte(KindRevoke) + 1}, {byte(KindReserved)}, {byte(KindPropose), 9}, Encode(Rollback{"a/b/c", 1, ""}),
-		Encode(Rollback{"a/", 1, ""}), Encode(Rollback{"", 1, ""}), Encode(Lift{"A"}), unprintable, Encode(Precheck{1, precheckEnd}),
-		Encode(Health{Proposal: 1, Reason: healthEnd}), Encode(Report{1, 4, Comparison{Compared: 1, Diverged: 2}}),
+		Encode(Rollback{"a/", 1, ""}), Encode(Rollback{"", 1, ""}), Encode(Lift{"A"}), unprintable, Encode(Precheck{Proposal: 1, Code: precheckEnd}),
+		Encode(Health{Proposal: 1, Reason: healthEnd}), Encode(Report{Proposal: 1, Through: 4, Comparison: Comparison{Compared: 1, Diverged: 2}}),
 		Encode(Attest{Proposal: 1, Evidence: EvidenceSecurity, Result: 3}), Encode(Propose{Subject: SubjectUnbind, Binding: quoin.Binding{Hook: "a"}, Plan: Plan{State: 3}}),
 		Encode(Propose{Subject: SubjectUnbind, Binding: quoin.Binding{Hook: "a"}, Plan: Plan{Trial: PlanHeightsMax + 1}})} {
 		if _, err := DecodeCommand(bad); !errors.Is(err, canonical.ErrMalformed) {
@@ -146,9 +146,9 @@ func TestWeights(t *testing.T) {
 		run("v1", Precheck{Proposal: 1})
 		run("bea", Approve{Proposal: 1})
 		run("bob", Approve{Proposal: 1})
-		run("ann", Schedule{1, 4})
+		run("ann", Schedule{Proposal: 1, Height: 4})
 		for _, v := range c.ready {
-			run(v, Ready{1})
+			run(v, Ready{Proposal: 1})
 		}
 		for _, v := range c.veto {
 			run(v, Veto{Proposal: 1})
@@ -168,12 +168,12 @@ func TestWeights(t *testing.T) {
 	}
 	mustApply(t, env, s, 1, key("ann"), roundRobin)
 	for _, v := range []string{"v2", "v3"} {
-		mustApply(t, env, s, 1, key(v), Precheck{2, PrecheckCompile})
+		mustApply(t, env, s, 1, key(v), Precheck{Proposal: 2, Code: PrecheckCompile})
 	}
 	if p, _ := ReadProposal(s, 2); p.Status != StatusProposed {
 		t.Errorf("failed by 2 of 7: %s", p.Status)
 	}
-	mustApply(t, env, s, 1, key("v1"), Precheck{2, PrecheckCompile})
+	mustApply(t, env, s, 1, key("v1"), Precheck{Proposal: 2, Code: PrecheckCompile})
 	if p, _ := ReadProposal(s, 2); p.Status != StatusRejected || p.Ending != (Ending{WhyPrecheck, uint32(PrecheckCompile), 1, ""}) {
 		t.Errorf("failed by 7 of 7: %s, %+v", p.Status, p.Ending)
 	}
@@ -210,7 +210,7 @@ func TestNoApproversNoChange(t *testing.T) {
 	for _, v := range validatorNames[:3] {
 		mustApply(t, env, s, 1, key(v), Precheck{Proposal: 1})
 	}
-	if x := Apply(env, s, 1, key("ann"), Encode(Schedule{1, 10})); Code(x.Code) != NotApproved {
+	if x := Apply(env, s, 1, key("ann"), Encode(Schedule{Proposal: 1, Height: 10})); Code(x.Code) != NotApproved {
 		t.Errorf("scheduled without approvers: %s", Code(x.Code))
 	}
 }
@@ -240,8 +240,8 @@ func TestFoldRefusesAnotherLedger(t *testing.T) {
 	}{
 		"nothing":        {nil, true},
 		"others' alone":  {[]Block{{Height: 2, Entries: []quoin.Entry{other, reserved}}}, true},
-		"a true refusal": {[]Block{{Height: 2, Entries: []quoin.Entry{entry("bea", Approve{1, ""}, NoProposal)}}}, true},
-		"a false result": {[]Block{{Height: 2, Entries: []quoin.Entry{entry("bea", Approve{1, ""}, OK)}}}, false},
+		"a true refusal": {[]Block{{Height: 2, Entries: []quoin.Entry{entry("bea", Approve{Proposal: 1}, NoProposal)}}}, true},
+		"a false result": {[]Block{{Height: 2, Entries: []quoin.Entry{entry("bea", Approve{Proposal: 1}, OK)}}}, false},
 		"out of order":   {[]Block{{Height: 3}, {Height: 3}}, false},
 		"beyond the end": {[]Block{{Height: 11}}, false},
 		"from height 0":  {[]Block{{Height: 0}}, false},

@@ -243,8 +243,8 @@ func TestHeightsNearTheEnd(t *testing.T) {
 	const end = ^quoin.Height(0)
 	env, s := testEnvironment(), memory{}
 	Init(s, testGenesis(t))
-	commands := []Command{Schedule{1, end}, Deprecate{1, end, ""}, Health{Proposal: 1, Through: end - 3, Reason: HealthSlow}, Report{1, end - 3, Comparison{}},
-		Attest{1, EvidenceSecurity, SecurityPassed, quoin.Hash{}, end, ""}}
+	commands := []Command{Schedule{Proposal: 1, Height: end}, Deprecate{1, end, ""}, Health{Proposal: 1, Through: end - 3, Reason: HealthSlow}, Report{Proposal: 1, Through: end - 3},
+		Attest{Proposal: 1, Evidence: EvidenceSecurity, Result: SecurityPassed, Until: end}}
 	for _, h := range []quoin.Height{end - 200_000, end - 1, end} {
 		Apply(env, s, h, key("ann"), Encode(roundRobin))
 		for _, c := range commands {

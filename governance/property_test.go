@@ -141,7 +141,7 @@ func checkCoverage(t *testing.T, cells map[cell]int, seen map[string]int) {
 			}
 		}
 	}
-	for _, what := range []string{"moved", "moved too often", "void", "void when due", "void return", "return: pause", "return: rollback", "return: quarantine", "return: unconfirmed"} {
+	for _, what := range []string{"moved", "moved too often", "void", "void when due", "void return", "return: pause", "return: rollback", "return: quarantine", "return: unconfirmed", StaleVoice.String()} {
 		if seen[what] < wanted/cellMin {
 			t.Errorf("%s: never met", what)
 		}
@@ -190,6 +190,7 @@ func TestPlantedFlaws(t *testing.T) {
 		"EarlyEpoch":           {EarlyEpoch: true},
 		"LateActivation":       {LateActivation: true},
 		"KeepVotes":            {KeepVotes: true},
+		"StaleVoices":          {StaleVoices: true},
 		"ActivateUnready":      {ActivateUnready: true},
 		"ActivateUnjudged":     {ActivateUnjudged: true},
 		"EmergencyActivates":   {EmergencyActivates: true},

@@ -18,7 +18,7 @@ type Proposal struct {
 	Proposer     quoin.PublicKey
 	ProposerName string       // of the member: keys may rotate
 	Proposed     quoin.Height // the height of the block with the proposal
-	Round        uint64       // votes and evidence are of one round
+	Round        uint64       // votes and evidence are of one round; the first is 1
 	Basis        quoin.Hash   // what it is judged against: see basis
 	ShadowFrom   quoin.Height // the first height of its shadow; 0 without
 	Shadowed     Shadowed     // what a quorum agreed on, in this round
@@ -43,6 +43,10 @@ type Shadowed struct {
 func (p *Proposal) Expired(h quoin.Height) bool {
 	return p.Status.Open() && p.Status != StatusScheduled && h-p.Proposed > OpenHeightsMax
 }
+
+// Restarts is how often the proposal has begun again: because what it was judged against changed, or because
+// it was resumed.
+func (p *Proposal) Restarts() uint64 { return p.Round - 1 }
 
 // pastLife reports whether the release's end of life comes before it would serve if h were the last
 // height before.

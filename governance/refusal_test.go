@@ -17,13 +17,13 @@ var refusals = map[Code]map[string]string{
 	Malformed: {
 		"nonsense":              `ann bytes 6e6f`,
 		"nothing":               `ann bytes`,
-		"trailing bytes":        `v1 bytes 04000000000000000100`,
-		"a short number":        `v1 bytes 0400000000000001`,
+		"trailing bytes":        `v1 bytes 040000000000000001000000000000000000`,
+		"a short number":        `v1 bytes 04000000000000000100000000000000`,
 		"an unknown kind":       `v1 bytes 160000000000000001`,
 		"a control in a note":   `v1 bytes 0500000000000000010107`,
 		"a turned-round note":   `v1 bytes 05000000000000000103e280ae`,
 		"half a character":      `v1 bytes 0500000000000000010180`,
-		"an unknown finding":    `v1 bytes 09000000000000000100000063`,
+		"an unknown finding":    `v1 bytes 090000000000000001000000000000000000000063`,
 		"a name in upper case":  `bea bytes 080442414e4b`,
 		"a slot of three parts": `rex bytes 0605612f622f63000000000000000100`,
 	},
@@ -291,6 +291,20 @@ var refusals = map[Code]map[string]string{
 		"a hyphen": activeOne + `ann propose fa-st 1.0.0 1 by eve`,
 		"rn for m": "ann propose farm 1.0.0 1\n ann cancel 1\n ann propose farrn 1.0.0 1 by eve",
 	},
+	StaleVoice: {
+		"held back: an approval from before the policies changed": proposed + "pass 1\n ann propose policies N zzz true\n adopt 2 5\n at 6\n bea approve 1",
+		"held back: a rejection":                                  again + `bea reject 1`,
+		"held back: a precheck":                                   again + `v1 precheck 1`,
+		"held back: an assessment":                                again + `sam attest 1 security passed until 99`,
+		"held back: a schedule":                                   again + "consent 1 restarts 1\n ann schedule 1 at 10",
+		"held back: a report":                                     shadowed + "rex pause 1\n ann resume 1\n consent 1 restarts 1\n ann shadow 1\n at 12\n v1 report 1 through 8",
+		"held back: readiness":                                    again + "consent 1 restarts 1\n ann schedule 1 at 10 restarts 1\n v1 ready 1",
+		"held back: health":                                       again + "adopt 1 10 restarts 1\n at 16\n v1 health 1 through 16",
+		"held back: a confirmation":                               again + "adopt 1 10 restarts 1\n at 16\n bea confirm 1",
+		"held back: of what is closed":                            again + "ann cancel 1\n bea approve 1",
+		"of a round to come":                                      proposed + `v1 precheck 1 restarts 1`,
+		"the end of counting":                                     proposed + `v1 precheck 1 restarts 18446744073709551615`,
+	},
 }
 
 const (
@@ -299,6 +313,7 @@ const (
 	activeOne   = proposed + "adopt 1 10\n at 11\n"
 	shadowed    = "ann propose fast 1.0.0 1 shadow 8\n consent 1\n ann shadow 1\n at 4\n"
 	trialOne    = "ann propose fast 1.0.0 1 trial 50\n adopt 1 10\n at 11\n"
+	again       = "ann propose fast 1.0.0 1 trial 50\n consent 1\n rex pause 1\n ann resume 1\n"
 )
 
 // TestEveryCodeIsProvoked runs the table, and wants every code in it. That a refusal changes nothing the

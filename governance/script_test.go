@@ -82,14 +82,15 @@ func (s *script) run(w []string) {
 			}
 		}
 	case "pass": // a quorum prechecks
-		s.all([]string{"v1", "v2", "v3"}, "precheck", w[1])
+		s.all([]string{"v1", "v2", "v3"}, "precheck", w[1:]...)
 	case "consent": // and two approve
-		s.run([]string{"pass", w[1]})
-		s.all([]string{"bea", "bob"}, "approve", w[1])
+		s.run(append([]string{"pass"}, w[1:]...))
+		s.all([]string{"bea", "bob"}, "approve", w[1:]...)
 	case "adopt": // and it is scheduled at a height, for which a quorum is ready
-		s.run([]string{"consent", w[1]})
-		s.all([]string{"ann"}, "schedule", w[1], "at", w[2])
-		s.all([]string{"v1", "v2", "v3"}, "ready", w[1])
+		words := append([]string{w[1]}, w[3:]...)
+		s.run(append([]string{"consent"}, words...))
+		s.all([]string{"ann"}, "schedule", append(words, "at", w[2])...)
+		s.all([]string{"v1", "v2", "v3"}, "ready", words...)
 	case "encode":
 		s.say("%x", s.payload(w[1], w[2], w[3:]))
 	case "show":
@@ -178,6 +179,7 @@ func (s *script) command(who, verb string, w []string) Command {
 	o := options{s, w}
 	note := strings.ReplaceAll(o.word("note", ""), "_", " ")
 	proposal := func() ProposalNumber { return ProposalNumber(s.number(w[0])) }
+	restarts := o.number("restarts", "0")
 	switch verb {
 	case "propose":
 		p := s.proposal(o)
@@ -185,35 +187,35 @@ func (s *script) command(who, verb string, w []string) Command {
 		return p
 	case "precheck":
 		code := slices.Index(precheckNames[:], o.word("found", "passed"))
-		return Precheck{proposal(), PrecheckCode(code)}
+		return Precheck{proposal(), PrecheckCode(code), restarts}
 	case "approve":
-		return Approve{proposal(), note}
+		return Approve{proposal(), note, restarts}
 	case "reject":
-		return Reject{proposal(), note}
+		return Reject{proposal(), note, restarts}
 	case "attest":
 		kind, names := EvidenceSecurity, evidenceNames[EvidenceSecurity]
 		if w[1] == "benchmark" {
 			kind, names = EvidenceBenchmark, evidenceNames[EvidenceBenchmark]
 		}
 		result := EvidenceResult(slices.Index(names, w[2]))
-		return Attest{proposal(), kind, result, sha256.Sum256([]byte("report")), o.height("until"), note}
+		return Attest{proposal(), kind, result, sha256.Sum256([]byte("report")), o.height("until"), note, restarts}
 	case "shadow":
 		return Shadow{proposal()}
 	case "report":
-		return Report{proposal(), o.height("through"), o.comparison()}
+		return Report{proposal(), o.height("through"), o.comparison(), restarts}
 	case "schedule":
-		return Schedule{proposal(), o.height("at")}
+		return Schedule{proposal(), o.height("at"), restarts}
 	case "ready":
-		return Ready{proposal()}
+		return Ready{proposal(), restarts}
 	case "veto":
 		return Veto{proposal(), note}
 	case "cancel":
 		return Cancel{proposal(), note}
 	case "health":
 		reason := slices.Index(healthNames[:], o.word("with", "good"))
-		return Health{Proposal: proposal(), Through: o.height("through"), Reason: HealthReason(reason)}
+		return Health{Proposal: proposal(), Through: o.height("through"), Reason: HealthReason(reason), Restarts: restarts}
 	case "confirm":
-		return Confirm{proposal(), note}
+		return Confirm{proposal(), note, restarts}
 	case "pause":
 		return Pause{proposal(), note}
 	case "resume":

@@ -13,7 +13,7 @@ func (x *execution) health(c *Health) Code {
 	if !x.isValidator() {
 		return NotValidator
 	}
-	p, code := x.proposal(c.Proposal, KindHealth)
+	p, code := x.judged(c.Proposal, c.Restarts, KindHealth)
 	if code != OK {
 		return code
 	}
@@ -49,7 +49,7 @@ func (x *execution) confirm(c Confirm) Code {
 	if !proposer && !approver {
 		return NotProposer
 	}
-	p, code := x.proposal(c.Proposal, KindConfirm)
+	p, code := x.judged(c.Proposal, c.Restarts, KindConfirm)
 	if code != OK {
 		return code
 	}

@@ -24,6 +24,16 @@ func (x *execution) proposal(n ProposalNumber, k Kind) (Proposal, Code) {
 	return p, OK
 }
 
+// judged returns a proposal that takes a command of the kind now, if the sender judged it as it stands:
+// in its present round.
+func (x *execution) judged(n ProposalNumber, restarts uint64, k Kind) (Proposal, Code) {
+	p, code := x.proposal(n, k)
+	if code != NoProposal && restarts != p.Restarts() && !x.flaws.StaleVoices {
+		return p, StaleVoice
+	}
+	return p, code
+}
+
 // isValidator reports whether the sender is a validator of the present set.
 func (x *execution) isValidator() bool {
 	_, ok := x.configuration.Validators.Index(x.signer)
@@ -36,7 +46,7 @@ func (x *execution) precheck(c Precheck) Code {
 	if !x.isValidator() {
 		return NotValidator
 	}
-	p, code := x.proposal(c.Proposal, KindPrecheck)
+	p, code := x.judged(c.Proposal, c.Restarts, KindPrecheck)
 	if code != OK {
 		return code
 	}
@@ -65,12 +75,12 @@ func (x *execution) prechecks(p *Proposal, counts func(PrecheckCode) bool) func(
 	}
 }
 
-func (x *execution) review(n ProposalNumber, k Kind, note string) Code {
+func (x *execution) review(n ProposalNumber, restarts uint64, k Kind, note string) Code {
 	m, ok := x.sender(quoin.RoleApprover)
 	if !ok {
 		return NotApprover
 	}
-	p, code := x.proposal(n, k)
+	p, code := x.judged(n, restarts, k)
 	if code == WrongStage && p.Status == StatusProposed {
 		return NotPrechecked
 	}
@@ -108,7 +118,7 @@ func (x *execution) attest(c Attest) Code {
 	if !ok {
 		return NotAssessor
 	}
-	p, code := x.proposal(c.Proposal, KindAttest)
+	p, code := x.judged(c.Proposal, c.Restarts, KindAttest)
 	switch {
 	case code != OK:
 		return code
@@ -148,7 +158,7 @@ func (x *execution) report(c *Report) Code {
 	if !x.isValidator() {
 		return NotValidator
 	}
-	p, code := x.proposal(c.Proposal, KindReport)
+	p, code := x.judged(c.Proposal, c.Restarts, KindReport)
 	if code != OK {
 		return code
 	}
@@ -227,7 +237,7 @@ func (x *execution) schedule(c Schedule) Code {
 	if _, ok := x.sender(quoin.RoleProposer); !ok {
 		return NotProposer
 	}
-	p, code := x.proposal(c.Proposal, KindSchedule)
+	p, code := x.judged(c.Proposal, c.Restarts, KindSchedule)
 	switch {
 	case code == WrongStage && (p.Status == StatusProposed || p.Status == StatusPrechecked):
 		return NotApproved
@@ -262,7 +272,7 @@ func (x *execution) schedule(c Schedule) Code {
 }
 
 func (x *execution) ready(c Ready) Code {
-	p, code := x.proposal(c.Proposal, KindReady)
+	p, code := x.judged(c.Proposal, c.Restarts, KindReady)
 	if code == NoProposal {
 		return code
 	}

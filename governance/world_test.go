@@ -118,6 +118,7 @@ func (w *world) send(signer quoin.PublicKey, payload []byte) {
 	w.state.keys = w.state.keys[:0]
 	x := w.flaws.Apply(w.env, w.state, w.height, signer, payload)
 	w.seen[Code(x.Code).String()]++
+	stale := err == nil && w.observer.stale(sent)
 	block := &w.blocks[len(w.blocks)-1]
 	block.Entries = append(block.Entries, quoin.Entry{Result: x,
 		Transaction: quoin.Transaction{Sender: signer, Namespace: quoin.KernelNamespace, Payload: payload}})
@@ -127,6 +128,10 @@ func (w *world) send(signer quoin.PublicKey, payload []byte) {
 	switch {
 	case !Code(x.Code).Valid() || (err != nil) != (Code(x.Code) == Malformed):
 		w.fail("result %s, decoding %v", Code(x.Code), err)
+	case Code(x.Code) == StaleVoice && !stale:
+		w.fail("it is of the present round")
+	case stale && !slices.Contains([]Code{OK, StaleVoice, NotProposer, NotApprover, NotAssessor, NotValidator}, Code(x.Code)): // who may not comes first
+		w.fail("of another round, and refused as %s", Code(x.Code))
 	case x.Code != 0 && len(w.state.keys) > 0:
 		w.fail("refused as %s and wrote %q", Code(x.Code), w.state.keys)
 	case x.Code == 0 && len(w.state.keys) == 0:

@@ -188,10 +188,10 @@ func schemes(w *world) {
 	proposer := signature.NewSigner(w.governor.keys[0])
 	w.everySecond(func() {
 		if n := w.governor.number; n > 0 {
-			scheme(proposer, governance.Approve{Proposal: n})
+			scheme(proposer, governance.Approve{Proposal: n, Restarts: w.governor.proposal.Restarts()})
 			scheme(w.nodes[0].signer, governance.Veto{Proposal: n})
 			if w.governor.proposal.Status < governance.StatusApproved {
-				scheme(proposer, governance.Schedule{Proposal: n, Height: w.chain.height() + 30})
+				scheme(proposer, governance.Schedule{Proposal: n, Height: w.chain.height() + 30, Restarts: w.governor.proposal.Restarts()})
 			}
 		}
 	})
@@ -258,7 +258,7 @@ func lateAssessment(w *world) {
 	assessor := signature.NewSigner(w.governor.keys[1])
 	w.everySecond(func() {
 		if g := &w.governor; g.proposal.Status == governance.StatusScheduled {
-			scheme(assessor, governance.Attest{Proposal: g.number, Evidence: governance.EvidenceSecurity, Result: governance.SecurityFailed, Until: w.chain.height() + 1_000})
+			scheme(assessor, governance.Attest{Proposal: g.number, Evidence: governance.EvidenceSecurity, Result: governance.SecurityFailed, Until: w.chain.height() + 1_000, Restarts: g.proposal.Restarts()})
 		}
 	})
 }

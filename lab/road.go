@@ -147,12 +147,11 @@ func after[C governance.Command](make func(n governance.ProposalNumber) C) func(
 }
 
 var (
-	approves = after(func(n governance.ProposalNumber) governance.Approve { return governance.Approve{Proposal: n} })
-	cancels  = after(func(n governance.ProposalNumber) governance.Cancel { return governance.Cancel{Proposal: n} })
+	cancels = after(func(n governance.ProposalNumber) governance.Cancel { return governance.Cancel{Proposal: n} })
 
 	judged = []stride{
-		{who: 1, begins: true, when: prechecked, say: approves},
-		{who: 2, when: prechecked, say: approves},
+		{who: 1, begins: true, when: prechecked, say: (*governor).approves},
+		{who: 2, when: prechecked, say: (*governor).approves},
 	}
 	shadowed = stride{say: after(func(n governance.ProposalNumber) governance.Shadow { return governance.Shadow{Proposal: n} })}
 	due      = []stride{
@@ -163,9 +162,8 @@ var (
 		}},
 		{when: (*governor).serves},
 	}
-	paused    = stride{who: 1, say: after(func(n governance.ProposalNumber) governance.Pause { return governance.Pause{Proposal: n} })}
-	resumed   = stride{say: after(func(n governance.ProposalNumber) governance.Resume { return governance.Resume{Proposal: n} })}
-	confirmed = stride{who: 2, say: after(func(n governance.ProposalNumber) governance.Confirm { return governance.Confirm{Proposal: n} })}
+	paused  = stride{who: 1, say: after(func(n governance.ProposalNumber) governance.Pause { return governance.Pause{Proposal: n} })}
+	resumed = stride{say: after(func(n governance.ProposalNumber) governance.Resume { return governance.Resume{Proposal: n} })}
 )
 
 // road returns the steps of a change.
@@ -182,7 +180,7 @@ func (c *change) road() []stride {
 			return append(road, stride{when: is(governance.StatusRolledBack)})
 		}
 	case ThenConfirm:
-		return append(road, confirmed, stride{when: is(governance.StatusActive)})
+		return append(road, stride{who: 2, say: (*governor).confirms}, stride{when: is(governance.StatusActive)})
 	case ThenRollback:
 		return append(road, stride{who: 1, say: (*governor).rollsBack}, stride{when: is(governance.StatusRolledBack)})
 	case ThenPause:
@@ -217,12 +215,20 @@ func (g *governor) swap() bool {
 	return true
 }
 
+func (g *governor) approves() governance.Command {
+	return governance.Approve{Proposal: g.number, Restarts: g.proposal.Restarts()}
+}
+
+func (g *governor) confirms() governance.Command {
+	return governance.Confirm{Proposal: g.number, Restarts: g.proposal.Restarts()}
+}
+
 func (g *governor) schedules() governance.Command {
 	g.schedule = g.w.chain.height() + quoin.Height(g.rand.between(6, 20))
 	if g.notice > 0 {
 		g.schedule = g.w.chain.height() + g.notice
 	}
-	return governance.Schedule{Proposal: g.number, Height: g.schedule}
+	return governance.Schedule{Proposal: g.number, Height: g.schedule, Restarts: g.proposal.Restarts()}
 }
 
 // serves reports whether the present proposal has come into force.

@@ -180,7 +180,7 @@ func (r *Replica) reportShadow(p *governance.Proposal, x *interval, out *Output)
 	if p.ShadowFrom > from || !f.covers(from, x.through) {
 		return
 	}
-	say := governance.Report{Proposal: p.Number, Through: x.through, Comparison: f.Comparison.Comparison}
+	say := governance.Report{Proposal: p.Number, Through: x.through, Comparison: f.Comparison.Comparison, Restarts: p.Restarts()}
 	r.say(word{p.Number, p.Round, say.Kind(), x.through}, say, r.exec.Tip().Height, out)
 }
 
@@ -191,7 +191,7 @@ func (r *Replica) checkTrial(k governance.State, p *governance.Proposal, x *inte
 		return
 	}
 	from := max(x.through-x.heights, p.Activation) + 1
-	say := governance.Health{Proposal: p.Number, Through: x.through}
+	say := governance.Health{Proposal: p.Number, Through: x.through, Restarts: p.Restarts()}
 	if p.Binding.Hook != "" {
 		f := x.found[compared{trying{p.Number, p.Round}, true}]
 		if !f.covers(from, x.through) {
@@ -219,7 +219,7 @@ func (r *Replica) checkTrial(k governance.State, p *governance.Proposal, x *inte
 // slow. That certification takes longer may be due to no more than more load.
 func (r *Replica) checkActive(k governance.State, p *governance.Proposal, x *interval, out *Output) {
 	from := max(x.through-x.heights, p.Activation) + 1
-	say := governance.Health{Proposal: p.Number, Through: x.through}
+	say := governance.Health{Proposal: p.Number, Through: x.through, Restarts: p.Restarts()}
 	about := r.patient(p, x)
 	// What clients send may make an order of transactions fault: they must not take it from the network.
 	faulty := p.Binding.Hook != hook.Priority.Name && r.faulted(k, p.Slot(), from, x)

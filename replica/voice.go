@@ -89,14 +89,14 @@ func (r *Replica) voice(k governance.State, p *governance.Proposal, h quoin.Heig
 			return
 		}
 		if code, ok := r.precheck(p, out); ok {
-			say = governance.Precheck{Proposal: p.Number, Code: code}
+			say = governance.Precheck{Proposal: p.Number, Code: code, Restarts: p.Restarts()}
 		}
 	case governance.StatusScheduled:
 		if governance.Attested(k, p, r.self) {
 			return
 		}
 		if r.isReady(p) {
-			say = governance.Ready{Proposal: p.Number}
+			say = governance.Ready{Proposal: p.Number, Restarts: p.Restarts()}
 		}
 	default:
 		return

@@ -76,4 +76,5 @@ var refusalAdvice = map[governance.Code]string{
 	governance.KeySignature:         "name the file of the new key: `quoin key rotate NEW.key --as ROLE`",
 	governance.LastApprover:         "propose other members first: `quoin release propose --members FILE`",
 	governance.ConfusableName:       "give the plugin a name that nobody takes for another's",
+	governance.StaleVoice:           "look again, and judge what it stands against now: `quoin release show NUMBER`",
 }

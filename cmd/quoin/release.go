@@ -31,7 +31,7 @@ func proposalNumber(text string) (governance.ProposalNumber, error) {
 	return governance.ProposalNumber(n), nil
 }
 
-// history, configurationOnce, statusOnce and upload connect for one request.
+// history, configurationOnce, statusOnce, roundOnce and upload connect for one request.
 func (t *terminal) history(ctx context.Context, slot string, limit int) ([]governance.Served, error) {
 	n, err := t.connect(ctx)
 	if err != nil {
@@ -57,6 +57,16 @@ func (t *terminal) statusOnce(ctx context.Context) (*quoinv1.Status, error) {
 	}
 	defer n.close()
 	return n.status(ctx)
+}
+
+func (t *terminal) roundOnce(ctx context.Context, proposal uint64) (uint64, error) {
+	n, err := t.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer n.close()
+	p, _, err := n.proposal(ctx, proposal)
+	return p.GetRound(), err
 }
 
 func (t *terminal) upload(ctx context.Context, key func() (ed25519.PrivateKey, error), file []byte) error {

@@ -27,11 +27,18 @@ type stepCommand struct {
 	role             string
 	noted            bool   // it takes a note
 	done             string // what to say afterwards, with the number
-	// make makes the command; height is the newest that the node knows of.
-	make func(n governance.ProposalNumber, note string, height quoin.Height) (governance.Command, error)
+	make             func(p seen, note string) (governance.Command, error)
 	// until says when waiting may end; nil: there is nothing to wait for.
 	until func(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) bool
 	step  string // of the policy that until looks at
+}
+
+// seen is what a command has seen of its proposal: how often that had begun again before the command was
+// given, and the newest height that the node knows of when the command is sent.
+type seen struct {
+	number   governance.ProposalNumber
+	restarts uint64
+	height   quoin.Height
 }
 
 // stepPatience is how long a command waits for what has to come first, unless it is told. Compiling has the
@@ -62,12 +69,16 @@ func (t *terminal) newStep(s stepCommand, flags func(*cobra.Command)) *cobra.Com
 		if note, err = noteText(note); err != nil {
 			return err
 		}
+		round, err := t.roundOnce(c.Context(), uint64(n))
+		if err != nil {
+			return err
+		}
 		if s.until != nil && !now {
 			patience := stepPatience
 			if c.Flags().Changed("timeout") {
 				patience = f.timeout
 			}
-			if err := t.awaitStep(c.Context(), uint64(n), &s, patience); err != nil {
+			if err := t.awaitStep(c.Context(), uint64(n), round, &s, patience); err != nil {
 				return err
 			}
 		}
@@ -75,7 +86,7 @@ func (t *terminal) newStep(s stepCommand, flags func(*cobra.Command)) *cobra.Com
 		if err != nil {
 			return err
 		}
-		command, err := s.make(n, note, quoin.Height(status.GetHeight()))
+		command, err := s.make(seen{n, round - 1, quoin.Height(status.GetHeight())}, note)
 		if err != nil {
 			return err
 		}
@@ -135,8 +146,8 @@ func named(err error, word, name string) error {
 const stepPoll = 200 * time.Millisecond
 
 // awaitStep waits until a proposal takes a command, and says what it waits for. If the proposal leaves its
-// road meanwhile, the ledger says so.
-func (t *terminal) awaitStep(ctx context.Context, number uint64, s *stepCommand, patience time.Duration) error {
+// road meanwhile, or begins it again, the ledger says so.
+func (t *terminal) awaitStep(ctx context.Context, number, round uint64, s *stepCommand, patience time.Duration) error {
 	n, err := t.connect(ctx)
 	if err != nil {
 		return err
@@ -152,7 +163,7 @@ func (t *terminal) awaitStep(ctx context.Context, number uint64, s *stepCommand,
 		if err != nil {
 			return err
 		}
-		if s.until(p, x) {
+		if p.GetRound() != round || s.until(p, x) {
 			return nil
 		}
 		needs := strings.Join(missing(p, x), "; ")
@@ -182,8 +193,8 @@ func newReleaseApprove(t *terminal) *cobra.Command {
 		long: "Approve a proposal. The command first waits, for three minutes or for --timeout, until a quorum of\n" +
 			"validators has checked that it can run what is proposed. It takes back a rejection by the same member.",
 		until: func(p *quoinv1.Proposal, _ *quoinv1.ExplainResponse) bool { return left(p, governance.StatusProposed) },
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Approve{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Approve{Proposal: p.number, Note: note, Restarts: p.restarts}, nil
 		}}, nil)
 }
 
@@ -192,8 +203,8 @@ func newReleaseReject(t *terminal) *cobra.Command {
 		long: "Reject a proposal. Whether that ends it, the policy of the step reject says. It takes back an approval by\n" +
 			"the same member.",
 		until: func(p *quoinv1.Proposal, _ *quoinv1.ExplainResponse) bool { return left(p, governance.StatusProposed) },
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Reject{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Reject{Proposal: p.number, Note: note, Restarts: p.restarts}, nil
 		}}, nil)
 }
 
@@ -204,8 +215,8 @@ func newReleaseAttest(t *terminal) *cobra.Command {
 		done: "attested proposal %d",
 		long: "Attest the result of a security assessment (passed, failed) or of a benchmark against what serves (better,\n" +
 			"same, worse, inconclusive). The report itself stays with you; its digest goes to the ledger.",
-		make: func(n governance.ProposalNumber, note string, h quoin.Height) (governance.Command, error) {
-			c := governance.Attest{Proposal: n, Until: h + quoin.Height(heights), Note: note}
+		make: func(p seen, note string) (governance.Command, error) {
+			c := governance.Attest{Proposal: p.number, Until: p.height + quoin.Height(heights), Note: note, Restarts: p.restarts}
 			if err := readResult(&c, kind, result); err != nil {
 				return nil, err
 			}
@@ -248,8 +259,8 @@ func newReleaseShadow(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "shadow", short: "Run what was approved beside what serves", role: roleProposer, done: "proposal %d runs in the shadow from the next block on",
 		long: "Begin the shadow that the proposal's plan declares: every validator runs it on the same input as what\n" +
 			"serves, compares the results, discards them, and reports on the ledger.",
-		make: func(n governance.ProposalNumber, _ string, _ quoin.Height) (governance.Command, error) {
-			return governance.Shadow{Proposal: n}, nil
+		make: func(p seen, _ string) (governance.Command, error) {
+			return governance.Shadow{Proposal: p.number}, nil
 		}}, nil)
 }
 
@@ -262,12 +273,12 @@ func newReleaseSchedule(t *terminal) *cobra.Command {
 		until: func(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) bool {
 			return left(p, governance.StatusShadow) || x.GetHolds()
 		},
-		make: func(n governance.ProposalNumber, _ string, h quoin.Height) (governance.Command, error) {
+		make: func(p seen, _ string) (governance.Command, error) {
 			height := quoin.Height(at)
 			if at == 0 {
-				height = h + quoin.Height(in)
+				height = p.height + quoin.Height(in)
 			}
-			return governance.Schedule{Proposal: n, Height: height}, nil
+			return governance.Schedule{Proposal: p.number, Height: height, Restarts: p.restarts}, nil
 		}}, func(c *cobra.Command) {
 		c.Flags().Uint64Var(&at, "at", 0, "the last height before it takes effect")
 		c.Flags().Uint64Var(&in, "in", scheduleAhead, "so many heights from now, if --at is not given")
@@ -281,38 +292,38 @@ func newReleaseConfirm(t *terminal) *cobra.Command {
 		until: func(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) bool {
 			return left(p, governance.StatusScheduled, governance.StatusTrial) || p.GetStatus() == governance.StatusTrial.String() && (x.GetHolds() || p.GetSlotReturn() != nil)
 		},
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Confirm{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Confirm{Proposal: p.number, Note: note, Restarts: p.restarts}, nil
 		}}, nil)
 }
 
 func newReleasePause(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "pause", short: "Stop a proposal, or what it brought, until it is resumed, as a responder", role: roleApprover, noted: true, done: "paused proposal %d",
 		long: "Stop a shadow, a schedule, a trial, or what serves: what served before serves again one block later.",
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Pause{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Pause{Proposal: p.number, Note: note}, nil
 		}}, nil)
 }
 
 func newReleaseResume(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "resume", short: "Bring a paused proposal back to its beginning", role: roleProposer, noted: true, done: "proposal %d begins again",
 		long: "Bring a paused proposal back to its beginning: nothing that was said of it counts any more.",
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Resume{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Resume{Proposal: p.number, Note: note}, nil
 		}}, nil)
 }
 
 func newReleaseVeto(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "veto", short: "Object to a proposal, as a validator; more than f of weight stop it", role: validatorName(0), noted: true, done: "vetoed proposal %d",
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Veto{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Veto{Proposal: p.number, Note: note}, nil
 		}}, nil)
 }
 
 func newReleaseCancel(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "cancel", short: "Withdraw a proposal that is not in effect, as its proposer", role: roleProposer, noted: true, done: "cancelled proposal %d",
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Cancel{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Cancel{Proposal: p.number, Note: note}, nil
 		}}, nil)
 }
 
@@ -320,11 +331,11 @@ func newReleaseDeprecate(t *terminal) *cobra.Command {
 	var at, in uint64
 	return t.newStep(stepCommand{use: "deprecate", short: "Set the height from which on nobody should use what a proposal brought", role: roleProposer, noted: true, done: "deprecated proposal %d",
 		long: "Set an end of use. From now on whoever uses it is warned; nothing stops serving by itself.",
-		make: func(n governance.ProposalNumber, note string, h quoin.Height) (governance.Command, error) {
+		make: func(p seen, note string) (governance.Command, error) {
 			if (at == 0) == (in == 0) {
 				return nil, usage("the end of use is needed", "give its height with --at, or how far ahead it is with --in")
 			}
-			return governance.Deprecate{Proposal: n, EndOfLife: max(quoin.Height(at), h+quoin.Height(in)), Note: note}, nil
+			return governance.Deprecate{Proposal: p.number, EndOfLife: max(quoin.Height(at), p.height+quoin.Height(in)), Note: note}, nil
 		}}, func(c *cobra.Command) {
 		c.Flags().Uint64Var(&at, "at", 0, "the height from which on nobody should use it")
 		c.Flags().Uint64Var(&in, "in", 0, "so many heights from now")
@@ -335,7 +346,7 @@ func newReleaseRetire(t *terminal) *cobra.Command {
 	return t.newStep(stepCommand{use: "retire", short: "End what a proposal brought for good", role: roleProposer, noted: true, done: "retired proposal %d",
 		long: "End what a proposal brought for good: nothing may bind its release again. It is refused while something\n" +
 			"binds it, is about to, or would return to it.",
-		make: func(n governance.ProposalNumber, note string, _ quoin.Height) (governance.Command, error) {
-			return governance.Retire{Proposal: n, Note: note}, nil
+		make: func(p seen, note string) (governance.Command, error) {
+			return governance.Retire{Proposal: p.number, Note: note}, nil
 		}}, nil)
 }
