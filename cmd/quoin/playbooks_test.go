@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -34,7 +33,7 @@ const (
 `
 	// four is a network of processes.
 	four = `
-    quoin testnet --nodes 4 --dir net
+    quoin testnet --nodes 4 --dir net --host 127.0.0.1
     quoin node start --dir net/validator-1
     quoin node start --dir net/validator-2
     quoin node start --dir net/validator-3
@@ -66,7 +65,7 @@ const (
 `
 	// threeApprovers has a network of one validator and keys of its own.
 	threeApprovers = `
-    quoin node init --dir node --name alice --listen 127.31.7.6:26700 --listen-api 127.31.7.6:26600 --address 127.31.7.6:26700
+    quoin node init --dir node --name alice --listen 127.0.0.1:26700 --listen-api 127.0.0.1:26600 --address 127.0.0.1:26700
     quoin key new proposer.key
     quoin key new approver-1.key
     quoin key new approver-2.key
@@ -74,7 +73,7 @@ const (
     quoin genesis --network example --validator node/public.json --proposer proposer.key --approver approver-1.key --approver approver-2.key --approver approver-3.key --out example
     cp example/genesis.json example/peers.json node/
     quoin node start --dir node
-    quoin context use --api https://127.31.7.6:26600 --genesis example/genesis.json --key proposer=proposer.key --key approver-1=approver-1.key --key approver-2=approver-2.key
+    quoin context use --api https://127.0.0.1:26600 --genesis example/genesis.json --key proposer=proposer.key --key approver-1=approver-1.key --key approver-2=approver-2.key
 `
 	// halfApproved has one proposal with one approval, and another one without.
 	halfApproved = `
@@ -96,6 +95,9 @@ const (
 `
 )
 
+// playbookHost takes the place of 127.0.0.1, where other networks may run.
+const playbookHost = "127.31.7.6"
+
 var playbooks = []playbook{
 	{"A bad release", onTrial, ""},
 	{"The network stalls", halfAway, ""},
@@ -115,11 +117,11 @@ func TestPlaybooks(t *testing.T) {
 	sections := sectionsOf(readPage(t, "playbooks.md"))
 	for _, p := range playbooks {
 		t.Run(p.title, func(t *testing.T) {
-			steps := session(t, sections[p.title])
-			if len(steps) < 5 {
-				t.Errorf("only %d commands: is the page still indented by four spaces?", len(steps))
+			if n := len(session(t, sections[p.title])); n < 5 {
+				t.Errorf("only %d commands: is the page still indented by four spaces?", n)
 			}
-			runSession(t, slices.Concat(session(t, p.before), steps, session(t, p.after)))
+			all := p.before + sections[p.title] + p.after
+			runSession(t, session(t, strings.ReplaceAll(all, "127.0.0.1", playbookHost)))
 		})
 	}
 	if len(sections) != len(playbooks) {
