@@ -91,9 +91,10 @@ func (g *governed) approve(b quoin.Binding, plan governance.Plan) governance.Pro
 // activate schedules an approved proposal and certifies the blocks up to its activation height.
 func (g *governed) activate(n governance.ProposalNumber) {
 	g.t.Helper()
-	g.command(proposer, governance.Schedule{Proposal: n, Height: g.x.Tip().Height + 4})
-	g.command(validator, governance.Ready{Proposal: n})
-	for p := g.proposal(n); g.x.Tip().Height < p.Activation; {
+	p := g.proposal(n)
+	g.command(proposer, governance.Schedule{Proposal: n, Height: g.x.Tip().Height + 4, Restarts: p.Restarts()})
+	g.command(validator, governance.Ready{Proposal: n, Restarts: p.Restarts()})
+	for p = g.proposal(n); g.x.Tip().Height < p.Activation; {
 		g.certify()
 	}
 	if s := g.proposal(n).Status; !s.Serves() {
