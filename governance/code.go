@@ -133,7 +133,7 @@ var codeTable = [...]struct{ name, meaning string }{
 	{"no-key", "no member holds such a key"},
 	{"key-taken", "the new key is in use or was given up before"},
 	{"key-signature", "the new key did not sign the rotation"},
-	{"last-approver", "nobody would be left to propose a change, or nobody else to approve it"},
+	{"last-approver", "too few would be left to propose another change and to approve it"},
 	{"confusable-name", "the name looks like one that belongs to another author"},
 	{"stale-voice", "the proposal has begun again since the sender looked at it; look again"},
 }

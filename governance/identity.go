@@ -1,6 +1,8 @@
 package governance
 
 import (
+	"slices"
+
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 )
@@ -111,8 +113,8 @@ func (x *execution) rotate(c Rotate) Code {
 
 // revoke takes the rights of a key, and of all that were or will be rotated from its root, so that nobody
 // rotates away from it: at the word of the member itself, or of revokersMin others that are approvers or
-// responders. It never leaves the chain without somebody to propose the next change and
-// somebody else to approve it.
+// responders. It never leaves the chain without somebody to propose the next change and enough others to
+// approve it.
 func (x *execution) revoke(c Revoke) Code {
 	by, ok := memberOf(x.state, &x.configuration, x.signer)
 	if !ok {
@@ -144,18 +146,22 @@ func (x *execution) revoke(c Revoke) Code {
 	return OK
 }
 
-// changeable reports whether without a member there is a proposer and an approver that are not the same.
+// changeable reports whether without a member there is a proposer and an approver that are not the same, and
+// the policies can still be fulfilled by those who are left, if they could before. Else one key, its owner's
+// or a thief's, could lock the chain for ever by giving itself up.
 func (x *execution) changeable(without *quoin.Member) bool {
+	left := x.configuration
+	left.Members = slices.DeleteFunc(slices.Clone(left.Members), func(m quoin.Member) bool { return m.Name == without.Name })
+	locks := func(c *quoin.Configuration) bool { return checkGovernable(x.env, x.state, c, x.height) != OK }
+	if locks(&left) && !locks(&x.configuration) {
+		return false
+	}
 	var proposers, approvers []string
 	gather := func(names *[]string) func(*quoin.Member) {
-		return func(m *quoin.Member) {
-			if m.Name != without.Name {
-				*names = append(*names, m.Name)
-			}
-		}
+		return func(m *quoin.Member) { *names = append(*names, m.Name) }
 	}
-	active(x.state, &x.configuration, quoin.RoleProposer, gather(&proposers))
-	active(x.state, &x.configuration, quoin.RoleApprover, gather(&approvers))
+	active(x.state, &left, quoin.RoleProposer, gather(&proposers))
+	active(x.state, &left, quoin.RoleApprover, gather(&approvers))
 	return len(proposers) > 0 && len(approvers) > 0 && (len(proposers)+len(approvers) > 2 || proposers[0] != approvers[0])
 }
 

@@ -283,8 +283,10 @@ var refusals = map[Code]map[string]string{
 	},
 	KeySignature: {"another's": `bea rotate bea2 signed eve`},
 	LastApprover: {
-		"after the others":  "pat revoke pat\n bea revoke bea\n bob revoke bob\n bil revoke bil",
-		"the last proposer": "pat revoke pat\n ann revoke ann",
+		"after the others":                "pat revoke pat\n bea revoke bea\n bob revoke bob\n bil revoke bil",
+		"the last proposer":               "pat revoke pat\n ann revoke ann",
+		"as many as the policies ask for": "pat revoke pat\n bea revoke bea\n bob revoke bob",
+		"for two others as well":          "pat revoke pat\n bea revoke bea\n rex revoke bob",
 	},
 	ConfusableName: {
 		"1 for l":  activeOne + `ann propose faster1 1.0.0 1` + "\n ann cancel 2\n ann propose fasterl 1.0.0 1 by eve",
