@@ -102,6 +102,39 @@ func TestSpoofedManifest(t *testing.T) {
 	}
 }
 
+// TestFalseClaims: what a proposer claims of an author's release, and validators do not find in it, keeps
+// nobody from proposing it as it is.
+func TestFalseClaims(t *testing.T) {
+	for claim, end := range map[string]string{
+		"pat propose fast 9.9.9 1 digest fast/1.0.0":   "v1 precheck 1 found manifest\n v2 precheck 1 found manifest",
+		"pat propose fast 1.0.0 999 digest fast/1.0.0": "v1 precheck 1 found manifest\n v2 precheck 1 found manifest",
+		"pat propose slow 1.0.0 1 digest fast/1.0.0":   "pat cancel 1",
+	} {
+		s := newScript(t)
+		s.play("at 1\n" + claim + "\n" + end)
+		if p, _ := ReadProposal(s.state, 1); p.Status.Open() {
+			t.Fatalf("%s: %s", claim, p.Status)
+		}
+		if got := s.play("ann propose fast 1.0.0 1"); got != "ok 2" {
+			t.Errorf("after %s: %s", claim, got)
+		}
+	}
+}
+
+// TestLongNotice: however long the notice is, something can be scheduled.
+func TestLongNotice(t *testing.T) {
+	s := on(t, func(c *quoin.Configuration) { c.Parameters.NoticeHeights = 1 << 20 })
+	s.play("at 1\n ann propose fast 1.0.0 1\n consent 1")
+	for _, c := range []struct {
+		height quoin.Height
+		want   string
+	}{{1 << 20, "notice-too-short"}, {1<<20 + 2 + AheadHeightsMax, "too-far-ahead"}, {1<<20 + 1, "ok 1048577"}} {
+		if got := s.play(fmt.Sprintf("ann schedule 1 at %d", c.height)); got != c.want {
+			t.Errorf("at %d: %s, want %s", c.height, got, c.want)
+		}
+	}
+}
+
 // TestDisagreeingShadows: when honest validators' shadows differ, what is shadowed is not deterministic.
 func TestDisagreeingShadows(t *testing.T) {
 	s := newScript(t)

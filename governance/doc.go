@@ -140,7 +140,8 @@
 //   - A return brings back what served before the line that it names, and is void if that does not
 //     serve any more or has no room. A return after a return goes further back, never to and fro.
 //   - Voices of members are kept under the root of their keys, those of validators under their keys.
-//   - A name belongs to its first author for ever; sequences grow, by at most SequenceIncreaseMax.
+//   - A name belongs to its first author for ever; sequences grow, by at most SequenceIncreaseMax. What a
+//     proposal says of a release is known of it once a quorum has prechecked it.
 //   - Configurations are a function of the ledger: Fold recomputes them. The whole state is one of the
 //     audit's events.
 //   - Any code but OK leaves the state as it was.

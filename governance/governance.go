@@ -16,7 +16,7 @@ const (
 	OpenPerProposerMax  = 48                 // so that no proposer alone keeps others from proposing
 	OpenHeightsMax      = 100_000            // from proposal to schedule; afterwards any proposer may cancel
 	PlanHeightsMax      = 100_000            // of a shadow or a trial
-	AheadHeightsMax     = 100_000            // from schedule to activation
+	AheadHeightsMax     = 100_000            // from the end of the notice to activation
 	FaultsMax           = 3                  // of one binding in one epoch that its slot does not survive
 	RiskReducingNotice  = 1                  // heights between a rollback and its activation
 

@@ -53,7 +53,7 @@ var refusals = map[Code]map[string]string{
 		"downgrade to an older sequence": activeOne + "ann propose fast 1.1.0 2\n adopt 2 15\n at 16\n ann propose fast 1.0.9 1",
 		"downgrade to what was before":   activeOne + "ann propose fast 1.1.0 2\n adopt 2 15\n at 16\n ann propose fast 1.0.0 1",
 		"resumed after it was replaced": activeOne + "ann propose fast 1.1.0 2\n consent 2\n rex pause 2\n ann propose fast 1.2.0 3\n" +
-			"ann cancel 3\n ann resume 2",
+			"pass 3\n ann cancel 3\n ann resume 2",
 		"a leap":              `ann propose fast 1.0.0 1001`,
 		"none":                `ann propose fast 1.0.0 0`,
 		"the end of counting": `ann propose fast 1.0.0 18446744073709551615`,
@@ -61,7 +61,7 @@ var refusals = map[Code]map[string]string{
 	DigestTaken: {
 		"mix and match: another version": activeOne + `ann propose fast 9.9.9 2 digest fast/1.0.0 for machine.v1/x`,
 		"mix and match: another name":    activeOne + `ann propose slow 1.0.0 1 digest fast/1.0.0 for machine.v1/x`,
-		"mix and match: another author":  proposed + "ann cancel 1\n" + `ann propose slow 1.0.0 1 by eve digest fast/1.0.0`,
+		"mix and match: another author":  proposed + "pass 1\n ann cancel 1\n" + `ann propose slow 1.0.0 1 by eve digest fast/1.0.0`,
 		"mix and match: a longer life":   activeOne + `ann propose fast 1.0.0 1 life 99999 for machine.v1/x`,
 	},
 	AuthorSignature: {
@@ -165,7 +165,7 @@ var refusals = map[Code]map[string]string{
 		"an end of life that has been": activeOne + `ann deprecate 1 life 11`,
 	},
 	TooFarAhead: {
-		"one too far":            approvedOne + `ann schedule 1 at 100003`,
+		"one too far":            approvedOne + `ann schedule 1 at 100006`,
 		"at the end of counting": approvedOne + `ann schedule 1 at 18446744073709551615`,
 	},
 	NotYours: {

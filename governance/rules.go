@@ -45,9 +45,9 @@ func (x *execution) propose(p *Propose) Code {
 		Proposed: x.height, Round: 1}
 	if p.Subject == SubjectRelease {
 		r := &p.Release
-		putRelease(x.state, &ReleaseRecord{Release: *r, Proposal: n.proposals})
 		x.state.Put(SkeletonKey(r.Name), []byte(r.Name))
-		putName(x.state, r.Name, &Name{Owner: r.Author, Sequence: r.Sequence, Newest: r.Digest})
+		name.Owner = r.Author
+		putName(x.state, r.Name, &name)
 	}
 	x.enterOpen(q)
 	x.answer(uint64(n.proposals))
@@ -68,6 +68,19 @@ func (x *execution) enterOpen(p *Proposal) {
 		putName(x.state, p.Release.Name, &name)
 	}
 	putProposal(x.state, p)
+}
+
+// know writes what a proposal says of a release, once a quorum found that the module says so too: what
+// anybody may claim of an author's module must neither take its digest nor a sequence of its name.
+func (x *execution) know(p *Proposal) {
+	if p.Subject != SubjectRelease {
+		return
+	}
+	r := &p.Release
+	putRelease(x.state, &ReleaseRecord{Release: *r, Proposal: p.Number})
+	name, _ := ReadName(x.state, r.Name)
+	name.Sequence, name.Newest = r.Sequence, r.Digest
+	putName(x.state, r.Name, &name)
 }
 
 // ownOpen counts the open proposals of a member.

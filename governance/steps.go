@@ -62,6 +62,7 @@ func (x *execution) precheck(c Precheck) Code {
 	case set.IsQuorum(passed):
 		p.become(Event(KindPrecheck), StatusPrechecked)
 		putProposal(x.state, &p)
+		x.know(&p)
 	case !set.IsQuorum(set.Total() - failed):
 		x.end(&p, KindPrecheck, StatusRejected, Ending{Why: WhyPrecheck, Code: uint32(c.Code)})
 	}
@@ -247,7 +248,7 @@ func (x *execution) schedule(c Schedule) Code {
 		return code
 	case c.Height < x.height || uint64(c.Height-x.height) < x.configuration.Parameters.NoticeHeights:
 		return NoticeTooShort
-	case c.Height-x.height > AheadHeightsMax:
+	case uint64(c.Height-x.height) > x.configuration.Parameters.NoticeHeights+AheadHeightsMax:
 		return TooFarAhead
 	case p.pastLife(c.Height):
 		return EndOfLife
