@@ -171,17 +171,18 @@ const (
 	RefusedExpiry    // its expiry lies beyond the chain's window
 	RefusedSignature // the signature does not verify
 	RefusedUnsigned  // the chain wants a sender
-	RefusedSize      // larger than a block may hold, or not well formed
+	RefusedSize      // larger than a block may hold
 	RefusedSender    // the sender has as many pending transactions as it may
 	RefusedFull      // the pool is full
 	RefusedNamespace // no machine serves the namespace, or it is suspended
 	RefusedInvalid   // the namespace's validation refuses it as the state is now
+	RefusedMalformed // not well formed
 )
 
 // String returns the stable name.
 func (c AdmissionCode) String() string {
 	names := [...]string{"admitted", "already-pending", "already-certified", "expired", "expiry-too-far", "bad-signature",
-		"unsigned", "too-large", "sender-limit", "pool-full", "no-machine", "refused-by-validation"}
+		"unsigned", "too-large", "sender-limit", "pool-full", "no-machine", "refused-by-validation", "malformed"}
 	if int(c) < len(names) {
 		return names[c]
 	}

@@ -174,7 +174,9 @@ func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
 	}
 	size := t.Size()
 	switch {
-	case t.Check() != nil || uint64(size) > p.params.BlockMaxBytes:
+	case t.Check() != nil:
+		return RefusedMalformed
+	case uint64(size) > p.params.BlockMaxBytes:
 		return RefusedSize
 	case t.Expiry <= p.height:
 		p.marks.Reach(&marks[markPoolExpired])

@@ -140,7 +140,9 @@ func admissionText(code string) string {
 	case "unsigned":
 		return "the chain wants a sender"
 	case "too-large":
-		return "it is larger than a block may hold, or not well formed"
+		return "it is larger than a block may hold"
+	case "malformed":
+		return "it is not well formed"
 	}
 	return code
 }

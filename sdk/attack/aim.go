@@ -237,7 +237,7 @@ func (a *aim) one(x *Aimed, h *hook.Hook, o hook.Operation, f Form, name string,
 		a.unreadable(x, q, ask, b, sp, name)
 		return
 	}
-	got, err := s.agree(func(r *replica) (answer, error) { return ask(r, b, sp.clone()) })
+	got, err := s.agree(func(r *witness) (answer, error) { return ask(r, b, sp.clone()) })
 	x.note(f, got, err, name, h.Class != hook.ClassDeterministic && f == FormHostile)
 }
 
@@ -287,7 +287,7 @@ func (a *aim) starve(x *Aimed, q *questions, ask question, b *quoin.Binding, nam
 	for _, limit := range []uint64{1, 1 + q.rng.Uint64N(full.fuel), max(1, full.fuel-1), full.fuel} {
 		little := *b
 		little.FuelMax = limit
-		got, err := s.agree(func(r *replica) (answer, error) { return ask(r, &little, newSpace(nil)) })
+		got, err := s.agree(func(r *witness) (answer, error) { return ask(r, &little, newSpace(nil)) })
 		if err == nil && got != full && (got.fault != hook.FaultFuel || got.fuel != limit) {
 			err = fmt.Errorf("with %d fuel it answers otherwise than with all of it: %s", limit, got)
 		}

@@ -11,38 +11,38 @@ import (
 )
 
 // question asks one replica one thing; who asks lends the space.
-type question func(r *replica, b *quoin.Binding, sp *space) (answer, error)
+type question func(r *witness, b *quoin.Binding, sp *space) (answer, error)
 
 // draw draws a question for an operation.
 func (q *questions) draw(o hook.Operation) question {
 	switch o.Name {
 	case hook.Lead.Name:
 		m := q.leader()
-		return func(r *replica, b *quoin.Binding, _ *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, _ *space) (answer, error) {
 			got, err := r.table.Lead(b, m)
 			return answered(&got.Outcome, 0, fmt.Sprint(got.Proposer)), err
 		}
 	case hook.Apply.Name:
 		m := known(q, &hook.Apply, q.apply())
-		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Apply(b, m, sp)
 			return answered(&got.Outcome, got.Code, fmt.Sprintf("%x %x %s", got.Output, got.Events, sp.text())), err
 		}
 	case hook.Query.Name:
 		m := known(q, &hook.Query, q.query())
-		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Query(b, m, sp)
 			return answered(&got.Outcome, got.Code, fmt.Sprintf("%x", got.Output)), err
 		}
 	case hook.Validate.Name:
 		m := known(q, &hook.Validate, q.validation())
-		return func(r *replica, b *quoin.Binding, sp *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, sp *space) (answer, error) {
 			got, err := r.table.Validate(b, m, sp)
 			return answered(&got.Outcome, got.Code, ""), err
 		}
 	case hook.Delay.Name:
 		m := q.finality()
-		return func(r *replica, b *quoin.Binding, _ *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, _ *space) (answer, error) {
 			got, err := r.table.Delay(b, m)
 			a := answered(&got.Outcome, 0, fmt.Sprint(got.Asked))
 			if x := got.Asked; a.fault == hook.FaultNone && (x.Blocks > hook.FinalityBlocksMax || x.Milliseconds > hook.FinalityMSMax) {
@@ -52,7 +52,7 @@ func (q *questions) draw(o hook.Operation) question {
 		}
 	case hook.Timeout.Name:
 		m := q.pacemaker()
-		return func(r *replica, b *quoin.Binding, _ *space) (answer, error) {
+		return func(r *witness, b *quoin.Binding, _ *space) (answer, error) {
 			got, err := r.table.Timeout(b, m)
 			a := answered(&got.Outcome, 0, fmt.Sprint(got.Asked))
 			if a.fault == hook.FaultNone && got.Asked != got.MS {
@@ -62,7 +62,7 @@ func (q *questions) draw(o hook.Operation) question {
 		}
 	}
 	m := q.priority()
-	return func(r *replica, b *quoin.Binding, _ *space) (answer, error) {
+	return func(r *witness, b *quoin.Binding, _ *space) (answer, error) {
 		got, err := r.table.Priority(b, m)
 		return answered(&got.Outcome, 0, fmt.Sprint(got.Priority)), err
 	}

@@ -115,7 +115,7 @@ func reentrant(s *stage) (string, error) {
 	}
 	defer s.drop(b.Release)
 	payload := hostile.CallerPayload([]uint64{0, 1, hostile.CallerBuffer, 1}, nil)
-	got, err := s.agree(func(r *replica) (answer, error) {
+	got, err := s.agree(func(r *witness) (answer, error) {
 		state := &callback{space: newSpace(nil)}
 		state.again = func() hook.Fault {
 			inner, err := r.table.Apply(b, transaction(payload), newSpace(nil))
@@ -264,7 +264,7 @@ func hiddenBatch(s *stage) (string, error) {
 	}
 	defer s.drop(b.Release)
 	const n = 5
-	got, err := s.agree(func(r *replica) (a answer, err error) {
+	got, err := s.agree(func(r *witness) (a answer, err error) {
 		if !r.table.Batches(b) {
 			return a, errors.New("it gets no batches")
 		}

@@ -23,7 +23,7 @@ const contained = "contained"
 
 // Cases returns the corpus, by rows.
 func Cases() []Case {
-	all := slices.Concat(fixtureCases(), callCases(), callerCases(), worldCases(), leaderCases(), chainCases(), nameCases(), encodingCases(), slowCases())
+	all := slices.Concat(fixtureCases(), callCases(), callerCases(), worldCases(), leaderCases(), chainCases(), nameCases(), governanceCases(), encodingCases(), slowCases())
 	slices.SortStableFunc(all, func(a, b Case) int { return cmp.Compare(a.Row, b.Row) })
 	return all
 }

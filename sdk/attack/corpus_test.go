@@ -92,6 +92,7 @@ func TestHolesAreSeen(t *testing.T) {
 		{HoleGrants, "foreign-ungranted", "foreign-other", "observed: answered"},
 		{HoleKeys, "namespace-prefix", "history-outside", "is seen as"},
 		{HoleAuthors, "author-unsigned", "name-taken", "open to approval"},
+		{HoleAuthors, "foreign-transaction", "foreign-certificate", "it is carried out"},
 		{HoleQuota, "probe-bloat", "probe-batch", "codes 0 and 0"},
 		{HoleLeak, "probe-nan", "", "resident memory grew"},
 		{HoleCrash, "probe-nan", "", "exit status 3"},

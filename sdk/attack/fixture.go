@@ -76,7 +76,7 @@ func misuse(s *stage, f *hostile.Fixture) (string, error) {
 		return "", err
 	}
 	defer s.drop(b.Release)
-	got, err := s.agree(func(r *replica) (a answer, err error) {
+	got, err := s.agree(func(r *witness) (a answer, err error) {
 		a.fault, err = r.table.ApplyBatch(b, 3, func(int) *hook.ApplyRequest { return transaction(nil) }, newSpace(nil),
 			func(int, plugin.ApplyResult) error { return nil })
 		return a, err
@@ -95,7 +95,7 @@ func (s *stage) ask(b *quoin.Binding) (answer, error) {
 	if b.Hook == hook.Machine.Name {
 		return s.apply(b, transaction([]byte("x")), newSpace(nil))
 	}
-	return s.agree(func(r *replica) (a answer, err error) {
+	return s.agree(func(r *witness) (a answer, err error) {
 		var o plugin.Outcome
 		switch b.Hook {
 		case hook.Leader.Name:

@@ -19,8 +19,6 @@ func chainCases() []Case {
 		{27, hostile.ProbeBatch, "faults in a batch, to make others pay", contained, batchFault},
 		{31, hostile.ProbeBloat, "writes new keys for as long as it can", contained, bloat},
 		{50, "shadow-mirror", "answers with all that it sees, to proposers, voters, shadows and those who replay", contained, shadow},
-		{58, "proposals-by-strangers", "proposes without holding the role", contained, strangers},
-		{58, "proposals-without-end", "proposes for every slot that it can name", contained, spam},
 	}
 }
 
@@ -174,88 +172,6 @@ func shadow(s *stage) (string, error) {
 				return "answered", fmt.Errorf("height %d: %s sees %s, %s sees %s", height+1, s.replicas[i].name, last[i], s.replicas[0].name, last[0])
 			}
 		}
-	}
-	return contained, nil
-}
-
-// strangers lets everybody but the proposer send every command.
-func strangers(s *stage) (string, error) {
-	config, err := configuration(4)
-	if err != nil {
-		return "", err
-	}
-	c, err := newChain(s.replicas[0].table, config, s.hole)
-	if err != nil {
-		return "", err
-	}
-	before := c.rootOf(quoin.KernelNamespace)
-	builtin := governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})
-	stranger := personKey("stranger")
-	for _, command := range []governance.Command{builtin, governance.Approve{Proposal: 1}, governance.Schedule{Proposal: 1, Height: 9}, governance.Ready{Proposal: 1},
-		governance.Veto{Proposal: 1}, governance.Cancel{Proposal: 1}, governance.Lift{Namespace: "kv"}, governance.Rollback{Slot: "leader.v1", From: 1}} {
-		o, err := c.block(c.command(stranger, command))
-		if err != nil {
-			return "", err
-		}
-		if o.Results[0].Code <= uint32(governance.CodeBase) {
-			return "answered", fmt.Errorf("%T: code %d", command, o.Results[0].Code)
-		}
-	}
-	if open := governance.OpenProposals(c.governed()); len(open) != 0 || before.IsZero() {
-		return "answered", fmt.Errorf("%d proposals are open", len(open))
-	}
-	return contained, nil
-}
-
-// spam lets one proposer propose for one slot again and again, and for as many slots as there are names:
-// a slot has one open proposal, nobody has all of them, and the chain goes on.
-func spam(s *stage) (string, error) {
-	config, err := configuration(4)
-	if err != nil {
-		return "", err
-	}
-	spammer, other := personKey("proposer"), personKey("another proposer")
-	config.Members = append(config.Members, quoin.Member{Name: "another", Key: other.public, Organisation: "another", Roles: quoin.RoleProposer})
-	quoin.SortMembers(config.Members)
-	c, err := newChain(s.replicas[0].table, config, s.hole)
-	if err != nil {
-		return "", err
-	}
-	propose := func(by person, namespace string, want governance.Code) error {
-		o, err := c.block(c.command(by, governance.NewBuiltin(quoin.Binding{Hook: "machine.v1", Namespace: namespace, Builtin: "kv"})))
-		if err != nil {
-			return err
-		}
-		if got := governance.Code(o.Results[0].Code); got != want {
-			return fmt.Errorf("a proposal for %s: %v, want %v", namespace, got, want)
-		}
-		return nil
-	}
-	for i := range governance.OpenProposalsMax {
-		want := governance.OK
-		if i >= governance.OpenPerProposerMax {
-			want = governance.TooManyYours
-		}
-		if err := propose(spammer, fmt.Sprintf("n%d", i), want); err != nil {
-			return "answered", err
-		}
-		if err := propose(spammer, "n0", governance.SlotBusy); err != nil {
-			return "answered", err
-		}
-	}
-	for i := range governance.OpenProposalsMax - governance.OpenPerProposerMax + 1 {
-		want := governance.OK
-		if i == governance.OpenProposalsMax-governance.OpenPerProposerMax {
-			want = governance.TooManyOpen
-		}
-		if err := propose(other, fmt.Sprintf("m%d", i), want); err != nil {
-			return "answered", err
-		}
-	}
-	var batch plugin.KVBatch
-	batch.Put([]byte("k"), []byte("v"))
-	if o, err := c.block(c.transact(bystanderNamespace, batch.Payload())); err != nil || o.Results[0].Code != 0 {
-		return "answered", errors.Join(err, errors.New("the bystander is not served"))
 	}
 	return contained, nil
 }

@@ -26,8 +26,6 @@ func nameCases() []Case {
 		{43, "manifest-long-form", "writes the length of its manifest in a second form", "refused manifest", func(s *stage) (string, error) { return spoofed(s, longForm) }},
 		{43, "signature-of-another", "carries the signature of another file", contained, signatureOfAnother},
 		{43, "author-unsigned", "is proposed in the name of an author who has not signed it", contained, unsignedAuthor},
-		{47, "name-homoglyph", "is called like another, to the eye", contained, homoglyphs},
-		{47, "name-taken", "is another author's release of a name", contained, nameTaken},
 	}
 }
 
@@ -128,7 +126,7 @@ func proposeRelease(file []byte) (governance.Propose, error) {
 		return governance.Propose{}, err
 	}
 	signature, _ := plugin.AuthorSignature(file)
-	return governance.NewRelease(governance.Release{Digest: plugin.Digest(file), Name: m.Name, Version: m.Version, Sequence: m.Sequence,
+	return governance.NewRelease(governance.Release{Digest: plugin.Digest(file), Name: m.Name, Version: m.Version, Sequence: m.Sequence, EndOfLife: m.EndOfLife,
 		Size: uint64(len(file)), Author: m.Author, Signature: signature},
 		quoin.Binding{Hook: "machine.v1", Namespace: hostileNamespace, FuelMax: hostile.FuelMax}), nil
 }
@@ -172,57 +170,6 @@ func unsignedAuthor(s *stage) (string, error) {
 	}
 	if codes[0] != governance.AuthorSignature {
 		return codes[0].String(), errors.New("it is open to approval")
-	}
-	return contained, nil
-}
-
-func homoglyphs(s *stage) (string, error) {
-	f, _ := hostile.Find(hostile.ProbeNaN)
-	for _, name := range []string{"bаnk", "Bank", "BANK", "bank ", " bank", "bank\x00", "bank\u200b", "ｂａｎｋ", "b\u0131nk", "", "bank/", "bank_1", "bánk", "\u202eknab",
-		"0123456789abcdef0123456789abcdef0"} {
-		m := f.Manifest(author.public)
-		m.Name = name
-		if _, err := plugin.Embed(f.Module, m); err == nil {
-			return "accepted", fmt.Errorf("a manifest with the name %q", name)
-		}
-		p, err := proposeRelease(f.Release(author.public))
-		if err != nil {
-			return "", err
-		}
-		p.Release.Name = name
-		if codes, err := s.governed(p); err != nil || codes[0] == governance.OK {
-			return "accepted", errors.Join(err, fmt.Errorf("a proposal with the name %q", name))
-		}
-	}
-	return contained, nil
-}
-
-// nameTaken proposes the first author's release of a name, withdraws it, and then that of another.
-func nameTaken(s *stage) (string, error) {
-	first, err := signed("bank", author)
-	if err != nil {
-		return "", err
-	}
-	second, err := signed("bank", personKey("squatter"))
-	if err != nil {
-		return "", err
-	}
-	p, err := proposeRelease(first)
-	if err != nil {
-		return "", err
-	}
-	q, err := proposeRelease(second)
-	if err != nil {
-		return "", err
-	}
-	q.Release.Sequence = 2
-	q.Binding.Namespace = "elsewhere"
-	codes, err := s.governed(p, q, governance.Cancel{Proposal: 1}, q)
-	if err != nil {
-		return "", err
-	}
-	if want := []governance.Code{governance.OK, governance.NotOwner, governance.OK, governance.NotOwner}; !slices.Equal(codes, want) {
-		return fmt.Sprint(codes), fmt.Errorf("want %v", want)
 	}
 	return contained, nil
 }

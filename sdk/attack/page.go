@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Page returns the table of docs/attack-corpus.md: every attack by its row, with what contains it and
-// what each fixture must end in.
+// Page returns the tables of docs/attack-corpus.md: every attack by its row, with what contains it and
+// what each fixture must end in; then the attacks on governance.
 func Page() string {
 	var b strings.Builder
 	b.WriteString("| row | attack | containment | fixture | what it does | must be |\n|---|---|---|---|---|---|\n")
@@ -22,5 +22,24 @@ func Page() string {
 			number, attack, containment = "", "", ""
 		}
 	}
+	b.WriteString(governancePage)
+	for _, a := range Governance() {
+		name := a.Name
+		for _, x := range a.Tries {
+			fmt.Fprintf(&b, "| %s | `%s` | %s | %s | `%s` | %s |\n", name, x.Fixture, x.About, x.By, x.Code, x.By.Unchanged())
+			name = ""
+		}
+	}
 	return b.String()
 }
+
+const governancePage = `
+## Attacks on governance
+
+The rows 43 to 48 and 58 hold the attacks on the life of a release. Each is tried end to end, on a whole replica that
+admits transactions, prechecks what is proposed and certifies blocks, and refused with a code that no
+other of these attacks has.
+
+| attack | fixture | what it does | refused by | code | what stays as it was |
+|---|---|---|---|---|---|
+`

@@ -98,7 +98,7 @@ func stalled(s *stage) (string, error) {
 		builtin := uint64(base)
 		for view := uint64(7); view < 80; view++ {
 			q := &hook.PacemakerRequest{Validators: 4, View: view, CertifiedView: 6, BaseMS: base, MaxMS: most, BuiltinMS: builtin}
-			got, err := s.agree(func(r *replica) (answer, error) {
+			got, err := s.agree(func(r *witness) (answer, error) {
 				a, err := r.table.Timeout(b, q)
 				return answer{fault: a.Fault, fuel: a.Fuel, text: fmt.Sprint(a.MS)}, err
 			})

@@ -11,8 +11,8 @@ import (
 	"quoin.dev/quoin/plugin/hostile"
 )
 
-// replica is one host's view of the plugins: a table over an engine.
-type replica struct {
+// witness is one host's view of the plugins: a table over an engine.
+type witness struct {
 	name  string
 	host  *plugin.Host
 	table *plugin.Table
@@ -22,7 +22,7 @@ type replica struct {
 // first in nothing but its engine, the second in nothing at all.
 type stage struct {
 	hosts    [2]*plugin.Host // compiler, interpreter
-	replicas [3]replica
+	replicas [3]witness
 	beside   *quoin.Binding // of the bystander
 	hole     Hole
 	peaks    uint64 // fuel of the most expensive call
@@ -61,7 +61,7 @@ func newStageOf(limits ...plugin.Limits) (*stage, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.close())
 		}
-		s.replicas[i] = replica{name, s.hosts[i/2], table}
+		s.replicas[i] = witness{name, s.hosts[i/2], table}
 	}
 	return s, nil
 }
@@ -125,7 +125,7 @@ func (a answer) String() string {
 }
 
 // agree asks every replica a question twice and returns the answer that all gave.
-func (s *stage) agree(ask func(r *replica) (answer, error)) (answer, error) {
+func (s *stage) agree(ask func(r *witness) (answer, error)) (answer, error) {
 	var first answer
 	for i := range s.replicas {
 		for again := range 2 {
@@ -148,7 +148,7 @@ func (s *stage) agree(ask func(r *replica) (answer, error)) (answer, error) {
 
 // apply lets all replicas apply a transaction, each on a copy of the space.
 func (s *stage) apply(b *quoin.Binding, q *hook.ApplyRequest, before *space) (answer, error) {
-	return s.agree(func(r *replica) (answer, error) {
+	return s.agree(func(r *witness) (answer, error) {
 		sp, request := before.clone(), *q
 		s.hole.clock(r, &request.Time)
 		got, err := r.table.Apply(b, &request, sp)
@@ -174,7 +174,7 @@ func transaction(payload []byte) *hook.ApplyRequest {
 
 // lead asks all replicas for a leader.
 func (s *stage) lead(b *quoin.Binding, q *hook.LeaderRequest) (answer, error) {
-	return s.agree(func(r *replica) (answer, error) {
+	return s.agree(func(r *witness) (answer, error) {
 		got, err := r.table.Lead(b, q)
 		return answer{fault: got.Fault, fuel: got.Fuel, text: fmt.Sprint(got.Proposer)}, err
 	})
