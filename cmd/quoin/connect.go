@@ -165,7 +165,7 @@ func netFault(err error) error {
 		return nil
 	case errors.As(err, &f):
 		return f
-	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrFork):
+	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrFork), errors.Is(err, client.ErrEpochUnknown):
 		return unverified("the node's answer does not verify", err)
 	case errors.Is(err, client.ErrAnchor):
 		return &fault{exit: exitUsage, code: "anchor", what: "the trust anchor is of no use", cause: err, todo: "pin another with `quoin context use`"}

@@ -45,7 +45,7 @@ func (c *codec) change(seed uint64) (string, error) {
 	for n := range changesMax {
 		b := mutate(rng, c.example)
 		if got := c.again(b); got != nil && !bytes.Equal(got, b) {
-			return "accepted", fmt.Errorf("change %d: %x is read, and written as %x", n, b, got)
+			return accepted, fmt.Errorf("change %d: %x is read, and written as %x", n, b, got)
 		}
 	}
 	return contained, nil

@@ -46,6 +46,7 @@ func Governance() []Attack {
 			{44, "replayed-transaction", "sends a certified proposal again", ByAdmission, "already-certified", inTown(nil, replayedTransaction)},
 			{44, "replayed-late", "sends a certified proposal again when nobody remembers its id", ByAdmission, "expired", inTown(nil, replayedLate)},
 			{44, "replayed-voice", "says again what was counted: a precheck, an approval, a revocation", ByLedger, "already-counted", inTown(nil, replayedVoice)},
+			{44, "replayed-round", "holds an approval and a precheck back until the proposal has begun again", ByLedger, "stale-voice", inTown(responder, replayedRound)},
 			{44, "replayed-rollback", "asks again for a rollback that has been, to go one further back", ByLedger, "not-serving", inTown(responder, replayedRollback)},
 		}},
 		{"downgrade", []Try{
@@ -99,12 +100,15 @@ func Governance() []Attack {
 	}
 }
 
+// refusedBy is what a try observes.
+func refusedBy(g Guard, code string) string { return "refused " + code + " by " + string(g) }
+
 // governanceCases are the tries, as cases.
 func governanceCases() []Case {
 	var list []Case
 	for _, a := range Governance() {
 		for _, x := range a.Tries {
-			list = append(list, Case{Row: x.Row, Fixture: x.Fixture, About: x.About, Want: "refused " + x.Code, play: x.play})
+			list = append(list, Case{Row: x.Row, Fixture: x.Fixture, About: x.About, Want: refusedBy(x.By, x.Code), play: x.play})
 		}
 	}
 	return list

@@ -187,7 +187,7 @@ func homoglyphs(w *town) (string, error) {
 		m := f.Manifest(author.public)
 		m.Name = name
 		if _, err := plugin.Embed(f.Module, m); err == nil {
-			return "accepted", errors.New("a manifest takes the name " + name)
+			return accepted, errors.New("a manifest takes the name " + name)
 		}
 	}
 	return w.named(author, names...)

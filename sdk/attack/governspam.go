@@ -55,9 +55,9 @@ func proposalsOfOneName(w *town) (string, error) {
 // fill has somebody propose for as many slots.
 func (w *town) fill(by, prefix string, proposals int) error {
 	for i := range proposals {
-		code, err := w.send(w.command(by, serving(fmt.Sprint(prefix, i))))
-		if err != nil || code != governance.OK.String() {
-			return errors.Join(err, fmt.Errorf("proposal %d of the %s: %s", i, by, code))
+		observed, err := w.send(w.command(by, serving(fmt.Sprint(prefix, i))))
+		if err != nil || observed != accepted {
+			return errors.Join(err, fmt.Errorf("proposal %d of the %s: %s", i, by, observed))
 		}
 	}
 	return w.pass(3) // the validator has its say
@@ -111,7 +111,7 @@ func proposalsWithoutFee(w *town) (string, error) {
 		}
 	}
 	if out.Fatal != nil || taken == 0 || taken == flood {
-		return "accepted", errors.Join(out.Fatal, fmt.Errorf("%d of %d were taken", taken, flood))
+		return accepted, errors.Join(out.Fatal, fmt.Errorf("%d of %d were taken", taken, flood))
 	}
 	w.finished = append(w.finished, out.Finished...)
 	if err := w.pass(3); err != nil {
@@ -129,5 +129,5 @@ func proposalsWithoutFee(w *town) (string, error) {
 	if err == nil && (after != before || w.replica.Overview().Pending > 0) {
 		err = fmt.Errorf("%d are pending; the records of governance have changed: %t", w.replica.Overview().Pending, after != before)
 	}
-	return "refused " + replica.RefusedFull.String(), err
+	return refusedBy(ByAdmission, replica.RefusedFull.String()), err
 }

@@ -22,9 +22,8 @@ func proposal() governance.Propose {
 // replayed has a proposal certified and withdrawn, and plays its transaction again after some heights.
 func (w *town) replayed(heights int) (string, error) {
 	t := w.command("proposer", proposal())
-	code, err := w.send(t)
-	if err != nil || code != governance.OK.String() {
-		return code, errors.Join(err, errors.New("the proposal is refused"))
+	if observed, err := w.send(t); err != nil || observed != accepted {
+		return observed, errors.Join(err, errors.New("the proposal is not taken"))
 	}
 	if err := w.must("proposer", governance.Cancel{Proposal: 1}); err != nil {
 		return "", err
@@ -53,6 +52,21 @@ func replayedVoice(w *town) (string, error) {
 		func() quoin.Transaction { return w.command(townMayor, governance.Precheck{Proposal: 1}) },
 		func() quoin.Transaction { return w.command("approver", governance.Approve{Proposal: 1}) },
 		func() quoin.Transaction { return w.command("approver", revoke) })
+}
+
+func replayedRound(w *town) (string, error) {
+	if err := w.approve(1, proposal()); err != nil {
+		return "", err
+	}
+	if err := w.must(townAssessor, governance.Pause{Proposal: 1}); err != nil {
+		return "", err
+	}
+	if err := w.must("proposer", governance.Resume{Proposal: 1}); err != nil {
+		return "", err
+	}
+	return w.refuses(
+		func() quoin.Transaction { return w.command("approver", governance.Approve{Proposal: 1}) },
+		func() quoin.Transaction { return w.command(townMayor, governance.Precheck{Proposal: 1}) })
 }
 
 // responder makes the assessor one who may roll back.
@@ -200,13 +214,13 @@ func freezeProposal(s *stage) (string, error) {
 	} {
 		code, err := run(x.by, x.command)
 		if err != nil || code != governance.ProposalExpired {
-			return "refused " + code.String(), errors.Join(err, fmt.Errorf("%T", x.command))
+			return refusedBy(ByLedger, code.String()), errors.Join(err, fmt.Errorf("%T", x.command))
 		}
 	}
 	if now, _ := governance.ReadProposal(c.governed(), 1); now.Status != before.Status || governance.ReadAudit(c.governed()).Count != 5 {
-		return "accepted", fmt.Errorf("it was %s, is %s", before.Status, now.Status)
+		return accepted, fmt.Errorf("it was %s, is %s", before.Status, now.Status)
 	}
-	return "refused " + governance.ProposalExpired.String(), nil
+	return refusedBy(ByLedger, governance.ProposalExpired.String()), nil
 }
 
 // assessed makes a town in which nothing is activated without an assessment.
@@ -272,9 +286,9 @@ func freezeAnchor(s *stage) (string, error) {
 // refusedByClient observes what a client says.
 func refusedByClient(err error) (string, error) {
 	if code := client.RefusalCode(err); code != "" {
-		return "refused " + code, nil
+		return refusedBy(ByClient, code), nil
 	}
-	return "accepted", err
+	return accepted, err
 }
 
 // freezeEpoch shows a client that knows the first epoch alone what was certified in the second.

@@ -94,7 +94,7 @@ func manifestChanged(s *stage) (string, error) {
 			spoof := bytes.Clone(file)
 			spoof[at+i] ^= flip
 			if plugin.VerifySignature(spoof) == nil || plugin.Digest(spoof) == plugin.Digest(file) {
-				return "accepted", fmt.Errorf("byte %d of the manifest can be changed", i)
+				return accepted, fmt.Errorf("byte %d of the manifest can be changed", i)
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func signatureOfAnother(*stage) (string, error) {
 	at := len(one) - len(signature)
 	copy(one[at:], signature[:])
 	if err := plugin.VerifySignature(one); !errors.Is(err, plugin.ErrSignature) {
-		return "accepted", err
+		return accepted, err
 	}
 	return contained, nil
 }

@@ -112,12 +112,12 @@ func (w *town) pass(heights int) error {
 	put.Put([]byte("k"), []byte("v"))
 	for range heights {
 		before := w.height()
-		code, err := w.send(w.transact(person{}, bystanderNamespace, put.Payload()))
+		observed, err := w.send(w.transact(person{}, bystanderNamespace, put.Payload()))
 		if err != nil {
 			return err
 		}
-		if code != governance.OK.String() || w.height() == before {
-			return fmt.Errorf("the bystander is not served: %s", code)
+		if observed != accepted || w.height() == before {
+			return fmt.Errorf("the bystander is not served: %s", observed)
 		}
 	}
 	return nil
@@ -142,7 +142,10 @@ func (w *town) command(by string, c governance.Command) quoin.Transaction {
 	return w.transact(personKey(by), quoin.KernelNamespace, governance.Encode(c))
 }
 
-// send submits a transaction and returns its code: of its admission if that refuses it, else of its result.
+// accepted is what is observed of an attack that was not refused, and of everything else that is not.
+const accepted = "accepted"
+
+// send submits a transaction and observes whether its admission refuses it, or else its result.
 func (w *town) send(t quoin.Transaction) (string, error) {
 	id := t.ID(w.genesis.Origin().ID())
 	at := len(w.finished)
@@ -153,7 +156,7 @@ func (w *town) send(t quoin.Transaction) (string, error) {
 		return "", out.Fatal
 	}
 	if a := out.Admissions[0]; a.Code != replica.Admitted {
-		return a.Code.String(), nil
+		return refusedBy(ByAdmission, a.Code.String()), nil
 	}
 	w.finished = append(w.finished, out.Finished...)
 	for range 100 {
@@ -162,7 +165,10 @@ func (w *town) send(t quoin.Transaction) (string, error) {
 		}
 		for _, f := range w.finished[at:] {
 			if k := slices.Index(f.IDs, id); k >= 0 {
-				return governance.Code(f.Results[k].Code).String(), nil
+				if code := governance.Code(f.Results[k].Code); code != governance.OK {
+					return refusedBy(ByLedger, code.String()), nil
+				}
+				return accepted, nil
 			}
 		}
 		timer := w.timers[replica.ViewTimer]
@@ -176,9 +182,9 @@ func (w *town) send(t quoin.Transaction) (string, error) {
 // must has somebody's commands carried out, one after the other, and lets the validator say its part.
 func (w *town) must(by string, commands ...governance.Command) error {
 	for _, c := range commands {
-		code, err := w.send(w.command(by, c))
-		if err == nil && code != governance.OK.String() {
-			err = fmt.Errorf("%T of the %s is refused with %s", c, by, code)
+		observed, err := w.send(w.command(by, c))
+		if err == nil && observed != accepted {
+			err = fmt.Errorf("%T of the %s: %s", c, by, observed)
 		}
 		if err == nil {
 			err = w.pass(2)
@@ -252,24 +258,23 @@ func (w *town) adopt(n governance.ProposalNumber, proposals ...governance.Propos
 
 // refuses sends transactions that must be refused with one code and change nothing; each is made when the
 // one before was refused.
-func (w *town) refuses(make ...func() quoin.Transaction) (string, error) {
-	all := ""
-	for _, m := range make {
+func (w *town) refuses(tries ...func() quoin.Transaction) (string, error) {
+	first := ""
+	for _, m := range tries {
 		before, err := w.records()
 		if err != nil {
 			return "", err
 		}
-		code, err := w.send(m())
-		if err != nil {
+		observed, err := w.send(m())
+		switch {
+		case err != nil:
 			return "", err
+		case observed == accepted:
+			return accepted, errors.New("it is carried out")
+		case first != "" && observed != first:
+			return observed, fmt.Errorf("the one before: %s", first)
 		}
-		if code == governance.OK.String() {
-			return "accepted", errors.New("it is carried out")
-		}
-		if all != "" && code != all {
-			return "refused " + code, fmt.Errorf("the one before was refused with %s", all)
-		}
-		all = code
+		first = observed
 		if err := w.pass(1); err != nil {
 			return "", err
 		}
@@ -278,10 +283,10 @@ func (w *town) refuses(make ...func() quoin.Transaction) (string, error) {
 			return "", err
 		}
 		if after != before {
-			return "refused " + code, errors.New("and yet it has changed what is kept of governance")
+			return observed, errors.New("and yet it has changed what is kept of governance")
 		}
 	}
-	return "refused " + all, nil
+	return first, nil
 }
 
 // refusesCommand is refuses for commands of one member.
@@ -302,12 +307,12 @@ func (w *town) rejects(n governance.ProposalNumber, p governance.Propose) (strin
 	}
 	q, _ := governance.ReadProposal(w.replica.Kernel(), n)
 	if q.Status != governance.StatusRejected || q.Ending.Why != governance.WhyPrecheck {
-		return "accepted", fmt.Errorf("the proposal is %s", q.Status)
+		return accepted, fmt.Errorf("the proposal is %s", q.Status)
 	}
 	if now, _ := governance.ReadSlot(w.replica.Kernel(), p.Slot()); now.Serving != served.Serving || now.Open != 0 {
-		return "accepted", fmt.Errorf("the slot was %+v, is %+v", served, now)
+		return accepted, fmt.Errorf("the slot was %+v, is %+v", served, now)
 	}
-	return "refused " + governance.PrecheckCode(q.Ending.Code).String(), nil
+	return refusedBy(ByPrecheck, governance.PrecheckCode(q.Ending.Code).String()), nil
 }
 
 // own are the records of the kernel's namespace that belong to execution: they change with every block.

@@ -90,7 +90,7 @@ func refusal(err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "accepted", nil
+	return accepted, nil
 }
 
 func stateUngranted(s *stage) (string, error) {
@@ -202,7 +202,7 @@ func namespacePrefix(s *stage) (string, error) {
 		b := quoin.Binding{Hook: "machine.v1", Namespace: n, Builtin: "kv"}
 		c = c.WithBinding(b)
 		if n != "" && c.Check() == nil {
-			return "accepted", fmt.Errorf("the namespace %q", n)
+			return accepted, fmt.Errorf("the namespace %q", n)
 		}
 	}
 	return contained, nil
