@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -51,12 +52,14 @@ func auditFault(what string, err error) error {
 	}
 	x := &fault{exit: exitUnverified, code: "audit-" + string(f.Code), what: what + " does not verify", why: strings.TrimPrefix(f.Error(), "audit: "),
 		todo: fmt.Sprintf("believe the %d events before; get the history anew, from another node", f.Verified), cause: err}
-	switch f.Code {
-	case audit.Chain:
+	switch {
+	case f.Code == audit.Format && f.Verified == 0 && f.Line == 1:
+		x.todo = "name a file that `quoin audit export` wrote, just as it was written"
+	case f.Code == audit.Chain:
 		x.todo = "name the genesis of the chain that the history is of"
-	case audit.Unlawful:
+	case f.Code == audit.Unlawful:
 		x.todo = "ask the validators why they certified it; make sure that this is the version of quoin that the chain runs"
-	case audit.Attested:
+	case f.Code == audit.Attested:
 		x.todo = "ask who signed the attestations; make sure that the history is as old as they are"
 	}
 	return x
@@ -169,6 +172,10 @@ func newAuditExport(t *terminal) *cobra.Command {
 				s, attested, err = n.attest(c.Context(), w, key)
 				return err
 			})
+			var p *fs.PathError
+			if errors.As(err, &p) {
+				return failure(a[0]+" cannot be written", err, "check the path, its permissions, and the room on the disk")
+			}
 			if err != nil {
 				return err
 			}
@@ -239,8 +246,12 @@ func newAuditVerify(t *terminal) *cobra.Command {
 			v.File, v.Milliseconds = a[0], time.Since(began).Milliseconds()
 			return t.data(v, func(w io.Writer) {
 				fmt.Fprintf(w, "verified: %s\nof %s\n", v.sentence(), v.Origin)
+				var stand []string
 				for _, s := range v.Proposals {
-					fmt.Fprintf(w, "%6d proposals %s\n", s.Proposals, s.Status)
+					stand = append(stand, fmt.Sprintf("%d %s", s.Proposals, s.Status))
+				}
+				if len(stand) > 0 {
+					fmt.Fprintf(w, "proposals: %s\n", strings.Join(stand, ", "))
 				}
 				if bundle != "" {
 					fmt.Fprintf(w, "%d changes took effect, and %s attests each of them as it was (%d lines of others left out)\n", v.Attestations, signer, v.Ignored)
@@ -261,7 +272,7 @@ type auditView struct {
 	File         string              `json:"file"`
 	Origin       quoin.Origin        `json:"origin"`
 	Events       uint64              `json:"events"`
-	Head         quoin.Hash          `json:"head"` // over all of them
+	Head         string              `json:"head"` // over all of them
 	Epochs       quoin.Epoch         `json:"epochs"`
 	Height       quoin.Height        `json:"height"` // of the newest checkpoint
 	Epoch        quoin.Epoch         `json:"epoch"`
@@ -274,7 +285,7 @@ type auditView struct {
 
 func summaryView(s *audit.Summary) *auditView {
 	c := &s.Checkpoint
-	return &auditView{Origin: s.Origin, Events: s.Events, Head: s.Head, Epochs: s.Epochs, Height: c.Height, Epoch: c.Epoch, TimeMS: c.Time, Proposals: s.Statuses}
+	return &auditView{Origin: s.Origin, Events: s.Events, Head: s.Head.String(), Epochs: s.Epochs, Height: c.Height, Epoch: c.Epoch, TimeMS: c.Time, Proposals: s.Statuses}
 }
 
 func (v *auditView) sentence() string {

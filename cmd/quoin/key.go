@@ -138,6 +138,10 @@ func openFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, failure(path+" cannot be read", err, "check its permissions")
 	}
+	if s, err := f.Stat(); err == nil && s.IsDir() {
+		f.Close()
+		return nil, usage(path+" is a folder, not a file", "check the path")
+	}
 	return f, nil
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -128,6 +131,9 @@ func (t *terminal) memberKey(c *cobra.Command, text string) (quoin.PublicKey, er
 			if m.Name == text {
 				return m.Key, nil
 			}
+		}
+		if _, err := os.Stat(text); errors.Is(err, fs.ErrNotExist) {
+			return quoin.PublicKey{}, notFound("there is no member "+quote(text)+", and no file", "name a member as `quoin policy show` does, or a public key, or a key file")
 		}
 	}
 	keys, err := publicKeys([]string{text})

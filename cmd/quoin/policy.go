@@ -65,7 +65,7 @@ func newPolicyShow(t *terminal) *cobra.Command {
 func standingText(s string) string {
 	switch s {
 	case "rotated":
-		return "rotated: another key has its rights"
+		return "rotated: another key has its rights, see `quoin audit log`"
 	case "revoked":
 		return "revoked: no key has its rights"
 	}
@@ -94,8 +94,14 @@ func readPolicies(path string) ([]quoin.Policy, error) {
 	return policies, nil
 }
 
+// seeLanguage says where to look when policies do not pass.
+const seeLanguage = "see docs/policy.md for the language"
+
 // checkPolicies says which policies cannot be.
 func checkPolicies(policies []quoin.Policy) error {
+	if len(policies) > quoin.PoliciesMax {
+		return refused("bad-policy", "the policies do not pass their checks", fmt.Sprintf("%d policies, limit %d", len(policies), quoin.PoliciesMax), seeLanguage)
+	}
 	j := policy.NewJudge()
 	var wrong []string
 	for i, p := range policies {
@@ -111,11 +117,8 @@ func checkPolicies(policies []quoin.Policy) error {
 			wrong = append(wrong, fmt.Sprintf("class %c, step %s: %v", p.Class, p.Step, err))
 		}
 	}
-	if len(policies) > quoin.PoliciesMax {
-		wrong = append(wrong, fmt.Sprintf("%d policies, limit %d", len(policies), quoin.PoliciesMax))
-	}
 	if len(wrong) > 0 {
-		return refused("bad-policy", "the policies do not pass their checks", strings.Join(wrong, "\n        "), "see docs/policy.md for the language")
+		return refused("bad-policy", "the policies do not pass their checks", strings.Join(wrong, "\n        "), seeLanguage)
 	}
 	return nil
 }

@@ -214,7 +214,9 @@ func readRules[T any](path, name string) ([]T, error) {
 	}
 	var all map[string]json.RawMessage
 	if json.Unmarshal(text, &all) == nil {
-		text = all[name]
+		if text = all[name]; text == nil {
+			return nil, usage(path+" has no "+name, "name "+what)
+		}
 	}
 	var list []T
 	if err := json.Unmarshal(text, &list); err != nil {

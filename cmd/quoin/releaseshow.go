@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,7 +101,7 @@ func whatOf(p *quoinv1.Proposal) string {
 }
 
 func newReleaseShow(t *terminal) *cobra.Command {
-	return &cobra.Command{Use: "show [NUMBER | SLOT | DIGEST]", Short: "Show what serves, what served, a proposal, or a release", Args: args(0, 1),
+	return &cobra.Command{Use: "show [NUMBER | SLOT | DIGEST | parameters]", Short: "Show what serves, what served, a proposal, a release, or the chain's parameters", Args: args(0, 1),
 		RunE: func(c *cobra.Command, a []string) error {
 			n, err := t.connect(c.Context())
 			if err != nil {
@@ -115,8 +117,40 @@ func newReleaseShow(t *terminal) *cobra.Command {
 			if number, err := strconv.ParseUint(a[0], 10, 64); err == nil {
 				return t.showProposal(c.Context(), n, number)
 			}
+			if a[0] == governance.ParametersSlot {
+				return t.showParameters(c.Context(), n)
+			}
+			if shortDigest.MatchString(a[0]) {
+				return usage(quote(a[0])+" is the beginning of a digest", "give all of its 64 digits: `quoin release show NUMBER` has those of a proposal's release")
+			}
 			return t.showHistory(c.Context(), n, a[0], historyLimit)
 		}}
+}
+
+// shortDigest is how lists write a digest. No slot is called so.
+var shortDigest = regexp.MustCompile(`^[0-9a-f]{8,63}$`)
+
+// showParameters shows the parameters that are in force.
+func (t *terminal) showParameters(ctx context.Context, n *conn) error {
+	c, err := n.configuration(ctx)
+	if err != nil {
+		return err
+	}
+	names, values := slices.Sorted(slices.Values(quoin.ParameterNames())), map[string]uint64{}
+	for _, name := range names {
+		values[name] = 0
+	}
+	for _, x := range new(quoin.Parameters).Changes(&c.Parameters) {
+		values[x.Name] = x.To
+	}
+	return t.data(map[string]any{"epoch": c.Epoch, "first_height": c.First, "parameters": values}, func(w io.Writer) {
+		fmt.Fprintf(w, "epoch %d, from height %d (verified)\n", c.Epoch, c.First)
+		table(w, func(row func(...any)) {
+			for _, name := range names {
+				row(name, values[name])
+			}
+		})
+	})
 }
 
 func (t *terminal) showBindings(ctx context.Context, n *conn) error {

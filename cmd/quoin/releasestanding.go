@@ -201,10 +201,12 @@ func (l limit) words(c *quoinv1.Condition) string {
 
 // nextCommand says how a proposal goes on; empty if nobody has to do anything.
 func nextCommand(p *quoinv1.Proposal) string {
-	command := ""
+	command, as := "", ""
 	switch p.GetStatus() {
 	case governance.StatusProposed.String(), governance.StatusPrechecked.String():
-		command = "approve"
+		if command = "approve"; len(p.GetReviews()) > 0 { // nobody's voice counts twice
+			as = " --as ANOTHER-APPROVER"
+		}
 	case governance.StatusApproved.String():
 		if command = "schedule"; p.GetPlan().GetShadow() > 0 {
 			command = "shadow"
@@ -220,5 +222,5 @@ func nextCommand(p *quoinv1.Proposal) string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("quoin release %s %d", command, p.GetNumber())
+	return fmt.Sprintf("quoin release %s %d%s", command, p.GetNumber(), as)
 }

@@ -63,6 +63,18 @@ func TestMissingInWords(t *testing.T) {
 	}
 }
 
+// TestNextCommand wants nobody told to say again what was counted.
+func TestNextCommand(t *testing.T) {
+	p := &quoinv1.Proposal{Number: 7, Status: "prechecked"}
+	if got, want := nextCommand(p), "quoin release approve 7"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	p.Reviews = []*quoinv1.Review{{Member: "approver-1", Approves: true}}
+	if got, want := nextCommand(p), "quoin release approve 7 --as ANOTHER-APPROVER"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestEscape wants nothing printed that a terminal obeys, and text unchanged.
 func TestEscape(t *testing.T) {
 	for in, want := range map[string]string{
