@@ -150,3 +150,28 @@ func TestOneSubmissionKeepsThePoolsLimits(t *testing.T) {
 		t.Errorf("%v, want %v", codes, want)
 	}
 }
+
+// Whoever fills the kernel's lane, be it with many keys or as a member, keeps no other member's command out.
+func TestNobodyFillsTheKernelsLane(t *testing.T) {
+	for name, flooder := range map[string]func(i int) byte{
+		"strangers": func(i int) byte { return byte(i % 100) },
+		"a member":  func(int) byte { return 201 },
+	} {
+		w := governed(t, nil, nil)
+		var flood []quoin.Transaction
+		for i := range 1_100 {
+			flood = append(flood, w.from(flooder(i), uint64(i), quoin.KernelNamespace, []byte{1}))
+		}
+		command := w.from(200, 1<<30, quoin.KernelNamespace, []byte{1})
+		for i, r := range w.replicas {
+			r.pool.admit(flood, false, 1, 1, r.judge)
+			if a := r.pool.admit([]quoin.Transaction{command}, false, 1, 1, r.judge); a[0].Code != Admitted {
+				t.Errorf("%s: replica %d: %s", name, i, a[0].Code)
+			}
+			s := selection{maxBytes: 1 << 20, maxKernel: 64, height: 1, skip: func(*pendingTx) bool { return false }}
+			if chosen := r.pool.choose(s); len(chosen) != 64 || !slices.ContainsFunc(chosen, func(x quoin.Transaction) bool { return x.Salt == command.Salt }) {
+				t.Errorf("%s: replica %d: not among the %d of the next block", name, i, len(chosen))
+			}
+		}
+	}
+}

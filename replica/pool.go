@@ -12,7 +12,7 @@ type PoolLimits struct {
 	Transactions int   // default 65536
 	Bytes        int64 // default 64 MiB
 	PerSender    int   // transactions of one sender; default a quarter of Transactions. Unsigned ones share no sender and have no such limit
-	Kernel       int   // transactions of the kernel's, beside the others; default 1024
+	Kernel       int   // transactions of the kernel's, beside the others, see kernelShare; default 1024
 }
 
 func (l PoolLimits) withDefaults() PoolLimits {
@@ -35,24 +35,27 @@ func (l PoolLimits) withDefaults() PoolLimits {
 // Senders take turns, each with its oldest first; the kernel's transactions have a lane of their
 // own.
 type pool struct {
-	limits   PoolLimits
-	origin   quoin.OriginID
-	params   quoin.Parameters
-	height   quoin.Height // certified
-	seen     *execution.Seen
-	pending  map[quoin.Hash]*pendingTx
-	bytes    int64
-	kernel   lane
-	kernels  int
-	senders  map[quoin.PublicKey]*lane
-	turns    []*lane // every lane that is not empty
-	turn     int
-	expiring map[quoin.Height][]quoin.Hash
-	grown    bool // something was admitted since takeGrown
-	verify   execution.Verify
-	accepts  accepts // asked last, of what is well signed
-	sequence uint64
-	marks    *mark.Set
+	limits    PoolLimits
+	origin    quoin.OriginID
+	params    quoin.Parameters
+	height    quoin.Height // certified
+	seen      *execution.Seen
+	pending   map[quoin.Hash]*pendingTx
+	bytes     int64
+	kernel    lane
+	kernels   int
+	commands  map[quoin.PublicKey]int // pending transactions of the kernel's by sender, strangers' apart
+	strangers int
+	hears     func(sender quoin.PublicKey) bool // nil: everybody is heard
+	senders   map[quoin.PublicKey]*lane
+	turns     []*lane // every lane that is not empty
+	turn      int
+	expiring  map[quoin.Height][]quoin.Hash
+	grown     bool // something was admitted since takeGrown
+	verify    execution.Verify
+	accepts   accepts // asked last, of what is well signed
+	sequence  uint64
+	marks     *mark.Set
 
 	ranked  bool         // transactions have priorities
 	unasked []*pendingTx // whose priority is still to be asked for, in the order in which to ask
@@ -69,6 +72,7 @@ type pendingTx struct {
 	priority uint64 // 0 until it was asked for
 	local    bool   // submitted here
 	gone     bool
+	stranger bool // of the kernel's lane: governance would not listen to the sender
 }
 
 // lane is one sender's pending transactions, oldest first. Those that are gone are skipped, and
@@ -89,7 +93,7 @@ const acceptFuelMax = 20_000_000
 
 func newPool(limits PoolLimits, origin quoin.OriginID, accepts accepts) *pool {
 	return &pool{limits: limits.withDefaults(), origin: origin, verify: signature.VerifyTransactions, accepts: accepts, pending: map[quoin.Hash]*pendingTx{},
-		senders: map[quoin.PublicKey]*lane{}, expiring: map[quoin.Height][]quoin.Hash{}}
+		senders: map[quoin.PublicKey]*lane{}, commands: map[quoin.PublicKey]int{}, expiring: map[quoin.Height][]quoin.Hash{}}
 }
 
 func (p *pool) configure(params *quoin.Parameters, height quoin.Height, seen *execution.Seen) {
@@ -193,9 +197,7 @@ func (p *pool) check(t *quoin.Transaction, a *Admission) AdmissionCode {
 func (p *pool) room(t *quoin.Transaction, size int) AdmissionCode {
 	switch {
 	case t.Kernel():
-		if p.kernels >= p.limits.Kernel {
-			return RefusedFull
-		}
+		return p.kernelRoom(t)
 	case len(p.pending)-p.kernels >= p.limits.Transactions || p.bytes+int64(size) > p.limits.Bytes:
 		p.marks.Reach(&marks[markPoolFull])
 		return RefusedFull
@@ -214,8 +216,7 @@ func (p *pool) add(t *quoin.Transaction, id quoin.Hash, local bool, at quoin.Vie
 	p.grown = true
 	p.expiring[t.Expiry] = append(p.expiring[t.Expiry], id)
 	if t.Kernel() {
-		p.kernels++
-		p.kernel.txs = append(p.kernel.txs, x)
+		p.addKernel(x)
 		return
 	}
 	p.bytes += int64(x.size)
@@ -242,8 +243,7 @@ func (p *pool) remove(ids []quoin.Hash) {
 		delete(p.pending, id)
 		x.gone = true
 		if x.tx.Kernel() {
-			p.kernels--
-			p.kernel.trim()
+			p.removeKernel(x)
 			continue
 		}
 		p.bytes -= int64(x.size)

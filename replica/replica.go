@@ -118,7 +118,7 @@ func NewFlawed(c Config, log []LogRecord, observer bool, f Flaws) (made *Replica
 	if c.Verify != nil {
 		r.pool.verify = c.Verify
 	}
-	r.pool.marks = c.Marks
+	r.pool.marks, r.pool.hears = c.Marks, r.hears
 	var tip execution.Tip
 	if r.chain, tip, err = openChain(&r.c, f); err != nil {
 		return nil, err

@@ -35,13 +35,11 @@ func (p *pool) choose(s selection) []quoin.Transaction {
 		chosen = append(chosen, x.tx)
 		return true
 	}
-	for _, x := range p.kernel.txs {
+	for _, x := range p.chooseKernel(&s) {
 		if uint64(len(chosen)) >= s.maxKernel {
 			break
 		}
-		if s.eligible(x) {
-			take(x)
-		}
+		take(x)
 	}
 	limit := uint64(len(chosen)) + s.maxTransactions
 	q := p.compete(&s)

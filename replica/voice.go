@@ -16,6 +16,7 @@ type kernelView struct {
 	trial     bool // a trial is
 	releases  []quoin.Hash
 	verdicts  verdicts
+	proposed  quoin.ValidatorSet // that is open
 
 	deprecated []governance.Deprecation
 	warned     map[governance.ProposalNumber]warning
@@ -51,9 +52,13 @@ func (r *Replica) look(out *Output) {
 	maps.DeleteFunc(v.said, func(_ word, expiry quoin.Height) bool { return expiry <= h })
 	open := governance.OpenProposals(k)
 	v.scheduled, v.tried, v.trial = r.returning(k), false, false
+	v.proposed = quoin.ValidatorSet{}
 	out.Timed = []string{}
 	for i := range open {
 		p := &open[i]
+		if p.Subject == governance.SubjectValidators {
+			v.proposed = p.Validators
+		}
 		v.trial = v.trial || p.Status == governance.StatusTrial
 		if p.Binding.Hook != "" {
 			out.Timed = append(out.Timed, p.Slot()) // from now on, so that it is known how it was before
@@ -206,8 +211,10 @@ func (r *Replica) say(w word, c governance.Command, h quoin.Height, out *Output)
 	t := quoin.Transaction{Sender: r.self, Salt: uint64(w.proposal)<<24 | w.round<<8&0xffff00 | uint64(w.kind), Expiry: h + quoin.Height(r.exec.Configuration().Parameters.ExpiryWindowHeights)/2,
 		Namespace: quoin.KernelNamespace, Payload: governance.Encode(c)}
 	t.Signature = r.c.Signer.Sign(quoin.TransactionSigningBytes(t.ID(r.originID)))
+	if a := r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge); a[0].Code == RefusedFull {
+		return // it is said when there is room
+	}
 	r.c.Marks.Reach(&marks[markAttested])
 	r.kernelView.said[w] = t.Expiry
-	r.pool.admit([]quoin.Transaction{t}, true, r.machine.Status().View, r.epoch, r.judge)
 	r.forward([]quoin.Transaction{t}, out)
 }
