@@ -34,6 +34,8 @@ func (g *governed) judge(p *governance.Proposal) (rule, why string) {
 		return "I6", fmt.Sprintf("after it was %v", was)
 	case g.approvedByItsOwn(p):
 		return "I6", "and approved by who made it"
+	case g.belated(p, since):
+		return "I6", fmt.Sprintf("and somebody spoke of another round than the one since height %d", since.height())
 	case p.Status.Open():
 		if g.vetoed(p, since) {
 			return "I6", "although more than f object"
@@ -84,6 +86,34 @@ func (g *governed) since(p *governance.Proposal) place {
 		}
 	}
 	return since
+}
+
+// belated reports whether somebody judged a proposal as it stood before the voices that count, and succeeded.
+func (g *governed) belated(p *governance.Proposal, since place) bool {
+	return slices.ContainsFunc(g.said, func(v voice) bool {
+		n, restarts := p.Number, p.Restarts()
+		switch c := v.command.(type) {
+		case governance.Precheck:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Approve:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Reject:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Attest:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Report:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Schedule:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Ready:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Health:
+			n, restarts = c.Proposal, c.Restarts
+		case governance.Confirm:
+			n, restarts = c.Proposal, c.Restarts
+		}
+		return v.at > since && n == p.Number && restarts != p.Restarts()
+	})
 }
 
 func changesBasis(a, b *quoin.Configuration, slot string) bool {

@@ -12,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/lab/protocol"
+	"quoin.dev/quoin/replica"
 )
 
 var (
@@ -83,6 +86,41 @@ func TestPlantWorlds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHeldBackVoices brings approvals of a proposal's first round into its second, and all are refused.
+func TestHeldBackVoices(t *testing.T) {
+	t.Parallel()
+	o, err := Options{Seed: 1, Hostile: None, Byzantine: None}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWorld(o, heldBack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.play()
+	if v := w.result.Violations; len(v) > 0 {
+		t.Errorf("%s %s: %s", v[0].Invariant, v[0].Observer, v[0].Text)
+	}
+	answers := map[governance.Code]int{}
+	n := w.nodes[0]
+	for h := quoin.Height(1); h <= n.replica.Overview().Tip.Height; h++ {
+		b, results, err := replica.ReadBlock(n.store, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range b.Transactions() {
+			c, err := governance.DecodeCommand(x.Payload)
+			if a, ok := c.(governance.Approve); x.Kernel() && err == nil && ok && a.Restarts == 0 {
+				answers[governance.Code(results[i].Code)]++
+			}
+		}
+	}
+	if answers[governance.StaleVoice] < 2 {
+		t.Errorf("nothing that was held back came: %v", answers)
+	}
+	t.Logf("%v; the proposal is %v in round %d", answers, w.governor.proposal.Status, w.governor.proposal.Round)
 }
 
 // Every rule of KERNEL is violated by some bug, and every room that decides has one.

@@ -263,6 +263,22 @@ func lateAssessment(w *world) {
 	})
 }
 
+// heldBack has somebody who kept the approvals of a proposal's first round bring them into its second, again and
+// again.
+func heldBack(w *world) {
+	governs(change{from: otherPolicies, beside: besidePolicies})(w)
+	scheme := w.schemer()
+	w.everySecond(func() {
+		p := &w.governor.proposal
+		if p.Round < 2 || p.Status != governance.StatusPrechecked {
+			return
+		}
+		for _, k := range w.governor.keys[1:] {
+			scheme(signature.NewSigner(k), governance.Approve{Proposal: p.Number})
+		}
+	})
+}
+
 // emergencies has a responder take back what serves a namespace again and again, while something else is proposed
 // for it.
 func emergencies(w *world) {
