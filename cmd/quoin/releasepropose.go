@@ -123,6 +123,11 @@ func (p *proposeFlags) proposal(t *terminal, c *cobra.Command, a []string) (gove
 		set, err := readValidators(p.validators)
 		return governance.NewValidators(set), nil, err
 	}
+	for _, x := range [...]struct{ flag, text string }{{"hook", p.hook}, {"namespace", p.namespace}, {"label", p.label}, {"builtin", p.builtin}} {
+		if x.text != "" && !quoin.IsName(x.text, quoin.NamespaceMax) {
+			return governance.Propose{}, nil, usage("--"+x.flag+" "+quote(x.text)+" is no name", fmt.Sprintf("a name is 1 to %d of [a-z0-9.-]", quoin.NamespaceMax))
+		}
+	}
 	b := quoin.Binding{Hook: p.hook, Namespace: p.namespace, Builtin: p.builtin, FuelMax: p.fuel, Grants: grantList(p.grants)}
 	var err error
 	if b.Parameters, err = parameterBytes(p.params); err != nil {

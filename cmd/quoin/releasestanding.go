@@ -213,6 +213,10 @@ func nextCommand(p *quoinv1.Proposal) string {
 		}
 	case governance.StatusShadow.String():
 		command = "schedule"
+	case governance.StatusScheduled.String():
+		if command = "confirm"; p.GetPlan().GetTrial() == 0 { // it waits until it is time
+			return ""
+		}
 	case governance.StatusTrial.String():
 		if command = "confirm"; p.GetSlotReturn() != nil {
 			return ""

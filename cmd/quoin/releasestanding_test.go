@@ -73,6 +73,14 @@ func TestNextCommand(t *testing.T) {
 	if got, want := nextCommand(p), "quoin release approve 7 --as ANOTHER-APPROVER"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	p.Status = "scheduled"
+	if got := nextCommand(p); got != "" {
+		t.Errorf("%q, and it takes effect for good by itself", got)
+	}
+	p.Plan = &quoinv1.Plan{Trial: 8}
+	if got, want := nextCommand(p), "quoin release confirm 7"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // TestEscape wants nothing printed that a terminal obeys, and text unchanged.

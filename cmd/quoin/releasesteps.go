@@ -290,7 +290,7 @@ func newReleaseConfirm(t *terminal) *cobra.Command {
 		long: "Confirm a trial. The command first waits, for three minutes or for --timeout, until the trial has begun and\n" +
 			"the policy of the step confirm holds, for example until validators have reported good health.",
 		until: func(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) bool {
-			return left(p, governance.StatusScheduled, governance.StatusTrial) || p.GetStatus() == governance.StatusTrial.String() && (x.GetHolds() || p.GetSlotReturn() != nil)
+			return p.GetPlan().GetTrial() == 0 || left(p, governance.StatusScheduled, governance.StatusTrial) || p.GetStatus() == governance.StatusTrial.String() && (x.GetHolds() || p.GetSlotReturn() != nil)
 		},
 		make: func(p seen, note string) (governance.Command, error) {
 			return governance.Confirm{Proposal: p.number, Note: note, Restarts: p.restarts}, nil
