@@ -218,7 +218,7 @@ func TestAdministratorsFollowTheChain(t *testing.T) {
 	check("an approver", x.w.Second, api.CodeUnauthorized)
 	check("a key of nobody", successor, api.CodeUnauthorized)
 	old, next := signature.PublicOf(x.w.Admin), signature.PublicOf(successor)
-	x.must(x.w.Admin, governance.Rotate{New: next, Signature: signature.Sign(successor, governance.RotationBytes(old, next))})
+	x.must(x.w.Admin, governance.Rotate{New: next, Signature: signature.Sign(successor, governance.RotationBytes(x.w.Genesis.Origin().ID(), old, next))})
 	check("a key that was rotated away", x.w.Admin, api.CodeUnauthorized)
 	check("the key that took over", successor, api.CodeRefused)
 	check("the node's own administrator", own, api.CodeRefused)

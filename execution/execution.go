@@ -125,7 +125,8 @@ func New(c Config, tip Tip) *Executor {
 	if c.Verify == nil {
 		c.Verify = signature.VerifyTransactions
 	}
-	return &Executor{c: c, originID: c.Origin.ID(), tip: tip, leads: map[leadKey]Lead{}, parents: map[quoin.Hash]*Outcome{}}
+	c.Environment.Origin = c.Origin.ID()
+	return &Executor{c: c, originID: c.Environment.Origin, tip: tip, leads: map[leadKey]Lead{}, parents: map[quoin.Hash]*Outcome{}}
 }
 
 // Configuration returns the configuration of the tip's epoch: that of the next block.

@@ -60,7 +60,7 @@ func TestMemberInFollowsRotations(t *testing.T) {
 	if m, ok := MemberIn(s, genesis, key("ann")); !ok || m.Name != "ann" {
 		t.Errorf("%+v, %v", m, ok)
 	}
-	rotate := Rotate{New: key("ann-2"), Signature: sign(key("ann-2"), RotationBytes(key("ann"), key("ann-2")))}
+	rotate := Rotate{New: key("ann-2"), Signature: sign(key("ann-2"), RotationBytes(env.Origin, key("ann"), key("ann-2")))}
 	if x := Apply(env, s, 1, key("ann"), Encode(rotate)); x.Code != 0 {
 		t.Fatal(Code(x.Code))
 	}

@@ -22,6 +22,7 @@ func sign(k quoin.PublicKey, message []byte) quoin.Signature {
 
 func testEnvironment() Environment {
 	return Environment{
+		Origin: quoin.OriginID{1},
 		Hooks: []Hook{
 			{Name: "leader.v1", Class: ClassLiveness, Builtins: []string{"round-robin", "weighted"}, Fallback: "round-robin", FuelMax: 1_000_000},
 			{Name: "machine.v1", Class: ClassDeterministic, Namespaced: true, Stateful: true, Builtins: []string{"kv"}, FuelMax: 1_000_000},

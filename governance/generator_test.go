@@ -49,7 +49,7 @@ func (w *world) command() (quoin.PublicKey, Command) {
 		if w.random.IntN(4) == 0 {
 			next = pick(w, slices.Sorted(o.people())...)
 		}
-		return o.current[person], Rotate{key(next), sign(key(next), RotationBytes(o.current[person], key(next)))}
+		return o.current[person], Rotate{key(next), sign(key(next), RotationBytes(w.env.Origin, o.current[person], key(next)))}
 	case n == 8 && w.random.IntN(8) == 0:
 		return w.signer(pick(w, quoin.RoleResponder, quoin.RoleApprover)), Revoke{o.current[pick(w, slices.Sorted(o.people())...)], ""}
 	}

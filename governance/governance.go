@@ -63,6 +63,7 @@ type Hook struct {
 // Environment is what is constant on a chain, or rather: what may change only with the engine
 // version of its configuration, because results depend on it.
 type Environment struct {
+	Origin         quoin.OriginID // of the chain: what is signed for another counts for nothing
 	Hooks          []Hook
 	ModuleBytesMax uint64
 

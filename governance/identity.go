@@ -16,10 +16,10 @@ import (
 // revocation ends the root, and with it all of them: the person comes back with a key of another
 // root, which is a change of the members.
 
-// RotationBytes returns what a member's new key signs: that it takes over from the old one.
-func RotationBytes(old, new quoin.PublicKey) []byte {
-	b := append([]byte("quoin/rotation/v1\n"), old[:]...)
-	return append(b, new[:]...)
+// RotationBytes returns what a member's new key signs: that it takes over from the old one, on one chain.
+func RotationBytes(origin quoin.OriginID, old, new quoin.PublicKey) []byte {
+	b := append([]byte("quoin/rotation/v1\n"), origin[:]...)
+	return append(append(b, old[:]...), new[:]...)
 }
 
 // memberOf returns the member that holds a key now. Its Key is the configuration's, not the one that
@@ -102,7 +102,7 @@ func (x *execution) rotate(c Rotate) Code {
 	switch {
 	case c.New.IsZero() || c.New == x.signer || revoked || rotated || named || disabled(x.state, c.New):
 		return KeyTaken // a key that was given up never comes back
-	case !x.env.Verify(c.New, RotationBytes(x.signer, c.New), c.Signature):
+	case !x.env.Verify(c.New, RotationBytes(x.env.Origin, x.signer, c.New), c.Signature):
 		return KeySignature
 	}
 	x.state.Put(RevokedKey(x.signer), canonical.AppendUint64(nil, x.height))

@@ -229,7 +229,7 @@ func (s *script) command(who, verb string, w []string) Command {
 	case "lift":
 		return Lift{w[0]}
 	case "rotate":
-		return Rotate{key(w[0]), sign(key(o.word("signed", w[0])), RotationBytes(key(who), key(w[0])))}
+		return Rotate{key(w[0]), sign(key(o.word("signed", w[0])), RotationBytes(s.env.Origin, key(who), key(w[0])))}
 	case "revoke":
 		return Revoke{key(w[0]), note}
 	}

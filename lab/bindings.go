@@ -48,7 +48,9 @@ func (b *bindings) end() {
 			}
 		}
 	}
-	epochs, err := b.w.plant.flaws.Execution.Governance.Fold(b.w.environment, &b.w.genesis.Configuration, blocks, b.w.chain.height())
+	env := b.w.environment
+	env.Origin = b.w.genesis.Origin().ID()
+	epochs, err := b.w.plant.flaws.Execution.Governance.Fold(env, &b.w.genesis.Configuration, blocks, b.w.chain.height())
 	if err != nil {
 		b.w.broken("I6/bindings", "the ledger does not fold: %v", err)
 		return

@@ -31,7 +31,12 @@ func newKeyRotate(t *terminal) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		rotate := governance.Rotate{New: publicOf(next), Signature: signature.Sign(next, governance.RotationBytes(publicOf(old), publicOf(next)))}
+		g, err := trustAnchor("")
+		if err != nil {
+			return err
+		}
+		taken := governance.RotationBytes(g.Origin().ID(), publicOf(old), publicOf(next))
+		rotate := governance.Rotate{New: publicOf(next), Signature: signature.Sign(next, taken)}
 		r, err := t.sendOne(c.Context(), &f, quoin.KernelNamespace, governance.Encode(rotate))
 		if err != nil {
 			return err

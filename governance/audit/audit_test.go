@@ -97,7 +97,9 @@ func TestTheFormatIsAsDocumented(t *testing.T) {
 func TestAReplayHasTheStateOfTheChain(t *testing.T) {
 	c := audittest.New(t, "acme", execution.Environment())
 	c.Grow(400)
-	r := audit.NewReplay(execution.Environment(), &c.Genesis.Configuration, nil)
+	env := execution.Environment()
+	env.Origin = c.Genesis.Origin().ID()
+	r := audit.NewReplay(env, &c.Genesis.Configuration, nil)
 	for n := range c.Events() {
 		b, _ := c.Now().Get(governance.EventKey(n + 1))
 		if _, err := r.Next(b); err != nil {

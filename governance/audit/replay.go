@@ -30,7 +30,7 @@ type Watcher interface {
 }
 
 // NewReplay begins at a genesis whose configuration has passed its Check. env is that of the
-// chain's hooks, see execution.Environment. watch may be nil.
+// chain's hooks, see execution.Environment, with the chain's origin. watch may be nil.
 func NewReplay(env governance.Environment, genesis *quoin.Configuration, watch Watcher) *Replay {
 	r := &Replay{env: env, watch: watch, state: &memory{values: map[string][]byte{}}, status: map[governance.ProposalNumber]governance.Status{}}
 	r.now = *genesis

@@ -143,6 +143,7 @@ func (v *Verifier) header(g *quoin.Genesis) *Fault {
 		return fault(Chain, "the history is of %s, you trust %s", g.Origin(), v.o.Origin)
 	}
 	v.trust = v.o.Trust(g)
+	v.o.Environment.Origin = v.o.Origin.ID()
 	v.replay = NewReplay(v.o.Environment, &g.Configuration, v.o.Watch)
 	return nil
 }

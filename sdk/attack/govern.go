@@ -77,7 +77,7 @@ func Governance() []Attack {
 		{"signature from another chain", []Try{
 			{44, "foreign-transaction", "brings commands that members and a validator signed for another chain", ByAdmission, "bad-signature", foreignTransaction},
 			{44, "foreign-author", "brings an author's signature of another release", ByLedger, "author-signature", inTown(nil, foreignAuthor)},
-			{44, "foreign-rotation", "brings what a new key signed to take over from another one", ByLedger, "key-signature", inTown(nil, foreignRotation)},
+			{44, "foreign-rotation", "brings what a new key signed to take over from another one, or on another chain", ByLedger, "key-signature", inTown(nil, foreignRotation)},
 			{44, "foreign-certificate", "shows a client what was certified on another chain", ByClient, "proof", foreignCertificate},
 		}},
 		{"homoglyph names", []Try{

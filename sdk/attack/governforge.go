@@ -126,11 +126,14 @@ func foreignAuthor(w *town) (string, error) {
 
 func foreignRotation(w *town) (string, error) {
 	next := personKey("next")
-	over := func(old string) governance.Rotate {
-		return governance.Rotate{New: next.public, Signature: signature.Sign(next.private, governance.RotationBytes(personKey(old).public, next.public))}
+	here := w.genesis.Origin().ID()
+	signed := func(by person, origin quoin.OriginID, old string) governance.Rotate {
+		return governance.Rotate{New: next.public, Signature: signature.Sign(by.private, governance.RotationBytes(origin, personKey(old).public, next.public))}
 	}
-	thief := governance.Rotate{New: next.public, Signature: signature.Sign(personKey("thief").private, governance.RotationBytes(personKey("approver").public, next.public))}
-	return w.refusesCommand("approver", over("proposer"), over(townSecond), thief)
+	elsewhere := *w.genesis
+	elsewhere.Network = "elsewhere"
+	return w.refusesCommand("approver", signed(next, here, "proposer"), signed(next, here, townSecond), signed(personKey("thief"), here, "approver"),
+		signed(next, elsewhere.Origin().ID(), "approver"))
 }
 
 func foreignCertificate(s *stage) (string, error) {

@@ -67,6 +67,7 @@ func New(t testing.TB, network string, env governance.Environment) *Chain {
 	if err := g.Check(); err != nil {
 		t.Fatal(err)
 	}
+	c.env.Origin = g.Origin().ID()
 	var err error
 	c.state, err = state.Open(c.store, state.Options{})
 	c.must(err)

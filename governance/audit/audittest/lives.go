@@ -197,7 +197,7 @@ func (c *Chain) members() {
 	c.status(n, governance.StatusActive)
 	rotated := Key(c.Genesis.Network, fmt.Sprint("guest", c.lives, "/new"))
 	old := c.public(fmt.Sprint("guest", c.lives))
-	c.Block(c.By(fmt.Sprint("guest", c.lives), governance.Rotate{New: signature.PublicOf(rotated), Signature: signature.Sign(rotated, governance.RotationBytes(old, signature.PublicOf(rotated)))}))
+	c.Block(c.By(fmt.Sprint("guest", c.lives), governance.Rotate{New: signature.PublicOf(rotated), Signature: signature.Sign(rotated, governance.RotationBytes(c.env.Origin, old, signature.PublicOf(rotated)))}))
 	c.Block(c.By(fmt.Sprint("guest", c.lives, "/new"), governance.Revoke{Key: signature.PublicOf(rotated), Note: "leaves"}))
 }
 
