@@ -86,48 +86,58 @@ func proposalsOfMany(w *town) (string, error) {
 		func() quoin.Transaction { return w.command(townSecond, serving("one-more")) })
 }
 
-// proposalsWithoutFee sends a block's worth of commands many times over, at once. What the node took it
-// works off; the rest leaves no trace, and the bystander is served all along.
-func proposalsWithoutFee(w *town) (string, error) {
-	const flood = 2000
+// flood is more commands than a node keeps for the blocks to come.
+const flood = 2000
+
+// pour sends a flood of a stranger's commands at once, and returns how many the node took.
+func (w *town) pour() (taken int, err error) {
 	var all []quoin.Transaction
 	for range flood {
 		all = append(all, w.command("stranger", proposal()))
 	}
-	before, err := w.records()
-	if err != nil {
-		return "", err
-	}
 	var out replica.Output
 	w.replica.Step(w.now, replica.Submit{Transactions: all}, &out)
-	taken := 0
+	w.finished = append(w.finished, out.Finished...)
 	for _, a := range out.Admissions {
 		switch a.Code {
 		case replica.Admitted:
 			taken++
 		case replica.RefusedFull:
 		default:
-			return a.Code.String(), errors.New("of a transaction of the flood")
+			return taken, fmt.Errorf("a transaction of the flood is %s", a.Code)
 		}
 	}
-	if out.Fatal != nil || taken == 0 || taken == flood {
-		return accepted, errors.Join(out.Fatal, fmt.Errorf("%d of %d were taken", taken, flood))
-	}
-	w.finished = append(w.finished, out.Finished...)
-	if err := w.pass(3); err != nil {
+	return taken, out.Fatal
+}
+
+// proposalsWithoutFee floods a node. What it took it works off, and the rest leaves no trace; the bystander is
+// served all along, and in the next flood so is a member.
+func proposalsWithoutFee(w *town) (string, error) {
+	before, err := w.records()
+	if err != nil {
 		return "", err
 	}
+	taken, err := w.pour()
+	if err != nil || taken == 0 || taken == flood {
+		return accepted, errors.Join(err, fmt.Errorf("%d of %d were taken", taken, flood))
+	}
 	for range 2 * taken {
-		if w.replica.Overview().Pending == 0 {
-			break
-		}
 		if err := w.pass(1); err != nil {
 			return "", err
 		}
+		if w.replica.Overview().Pending == 0 {
+			break
+		}
 	}
 	after, err := w.records()
-	if err == nil && (after != before || w.replica.Overview().Pending > 0) {
-		err = fmt.Errorf("%d are pending; the records of governance have changed: %t", w.replica.Overview().Pending, after != before)
+	if err != nil || after != before || w.replica.Overview().Pending > 0 {
+		return accepted, errors.Join(err, fmt.Errorf("%d are pending; the records of governance have changed: %t", w.replica.Overview().Pending, after != before))
 	}
-	return refusedBy(ByAdmission, replica.RefusedFull.String()), err
+	if _, err := w.pour(); err != nil {
+		return "", err
+	}
+	if observed, err := w.send(w.command("proposer", proposal())); err != nil || observed != accepted {
+		return accepted, errors.Join(err, fmt.Errorf("beside the flood a member's proposal is %s", observed))
+	}
+	return refusedBy(ByAdmission, replica.RefusedFull.String()), nil
 }
