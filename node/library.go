@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -184,6 +185,9 @@ func (l *library) want(digests []quoin.Hash) {
 	clear(l.named)
 	for _, d := range digests {
 		l.named[d] = true
+	}
+	maps.DeleteFunc(l.releases, func(d quoin.Hash, r *ReleaseStatus) bool { return r.State == ReleaseWanted && !l.named[d] })
+	for _, d := range digests {
 		if l.releases[d] == nil {
 			l.releases[d] = &ReleaseStatus{Digest: d, State: ReleaseWanted}
 		}

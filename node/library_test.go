@@ -272,6 +272,21 @@ func TestBadSignatureIsNoVerdict(t *testing.T) {
 	w.await(t, 0, digest, "ready", isReady)
 }
 
+// TestWhatNeverCameIsForgotten: proposals of releases that nobody has leave no room taken behind them.
+func TestWhatNeverCameIsForgotten(t *testing.T) {
+	digest, file := leaderRelease(t)
+	w := newNetwork(t, 1)
+	for i := range libraryMax + 1 {
+		w.nodes[0].library.want([]quoin.Hash{{1, byte(i), byte(i >> 8)}})
+	}
+	if n := len(w.nodes[0].Releases()); n != 1 {
+		t.Errorf("%d releases are wanted, one is named", n)
+	}
+	if got, err := w.nodes[0].AddRelease(file); err != nil || got != digest {
+		t.Error(err)
+	}
+}
+
 func TestDamagedReleaseIsFetchedAgain(t *testing.T) {
 	digest, file := leaderRelease(t)
 	w := bound(t, digest, file, "work", nil)
