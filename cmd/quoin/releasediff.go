@@ -82,7 +82,7 @@ func sides(now *quoin.Configuration, p *governance.Proposal) (before, after []st
 
 func bindingLines(b *quoin.Binding) []string {
 	v := viewBinding(b)
-	lines := []string{b.Slot() + ": " + v.what()}
+	lines := []string{b.Slot() + ": " + v.name()}
 	if v.Parameters != "" {
 		lines = append(lines, "parameters 0x"+v.Parameters)
 	}

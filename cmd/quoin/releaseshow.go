@@ -190,13 +190,26 @@ func viewBinding(b *quoin.Binding) bindingView {
 	return bindingView{b.Slot(), b.Builtin, digestText(b.Release), hex.EncodeToString(b.Parameters), b.FuelMax, orEmpty(b.Grants), nodes}
 }
 
-func (b *bindingView) what() string {
-	text := "nothing"
+// parameterDigitsMax is how much of a binding's parameters is shown to people: JSON has all.
+const parameterDigitsMax = 32
+
+func (b *bindingView) name() string {
 	switch {
 	case b.Builtin != "":
-		text = "built-in " + b.Builtin
+		return "built-in " + b.Builtin
 	case b.Release != "":
-		text = "release " + b.Release
+		return "release " + b.Release
+	}
+	return "nothing"
+}
+
+// what says what is bound, and how, in a line.
+func (b *bindingView) what() string {
+	text := b.name()
+	if digits := b.Parameters; len(digits) > parameterDigitsMax {
+		text += ", parameters 0x" + digits[:parameterDigitsMax] + "…"
+	} else if digits != "" {
+		text += ", parameters 0x" + digits
 	}
 	if len(b.Grants) > 0 {
 		text += ", may use " + strings.Join(b.Grants, ", ")
