@@ -98,7 +98,7 @@ func chainPlants() []Plant {
 		{Bug: "keep-votes", Room: "governance", Says: "what was said of a proposal counts on when what it was judged against has changed",
 			Finds: []string{"I6 governed"}, Seed: 1, Seeds: 3, flaws: govern(governance.Flaws{KeepVotes: true}),
 			world: governs(change{from: otherPolicies, beside: besidePolicies})},
-		{Bug: "stale-voices", Room: "governance", Says: "an approval counts in whatever round it arrives",
+		{Bug: "stale-voices", Room: "governance", Says: "what is said of a proposal counts in whatever round it arrives",
 			Finds: []string{"I6 governed"}, Seed: 1, Seeds: 3, flaws: govern(governance.Flaws{StaleVoices: true}), world: heldBack},
 		{Bug: "activate-unready", Rule: "K8", Room: "governance", Says: "nobody need be ready for what takes effect",
 			Finds: []string{"K8 governed"}, Seed: 1, Seeds: 3, flaws: govern(governance.Flaws{ActivateUnready: true}), world: absentSet},
