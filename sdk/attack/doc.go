@@ -18,6 +18,11 @@
 // That the judges see what they are for is shown by holes, which tests open one at a time: a host with
 // a check switched off must be reported as a miss.
 //
+// # Governance
+//
+// Governance lists the attacks on the life of a release as data: how each is tried, who refuses it with which
+// stable code, and what stays as it was. They are cases of the corpus, too.
+//
 // # Plugins
 //
 // Aim asks a release hostile questions: requests that are valid, as bad as the hooks' limits allow,
