@@ -42,6 +42,10 @@ func (n Native) answer(operation string, request []byte, state *State) (Answer, 
 		a, err := call(&hook.Apply, request, func(q *hook.ApplyRequest) hook.ApplyResponse { return n.Machine.Apply(q, state) })
 		a.Events = state.Events
 		return a, err
+	case operation == hook.Migrate.Name && n.Machine != nil:
+		if m, ok := n.Machine.(hook.Migrator); ok {
+			return call(&hook.Migrate, request, func(q *hook.MigrateRequest) hook.MigrateResponse { return m.Migrate(q, state) })
+		}
 	case operation == hook.Query.Name && n.Machine != nil:
 		return call(&hook.Query, request, func(q *hook.QueryRequest) hook.QueryResponse { return n.Machine.Query(q, readOnly{state}) })
 	case operation == hook.Validate.Name && n.Validation != nil:

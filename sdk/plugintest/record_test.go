@@ -37,6 +37,12 @@ func (notes) Query(r *hook.QueryRequest, state hook.Reader) hook.QueryResponse {
 	return hook.QueryResponse{Output: value}
 }
 
+// Migrate notes the height.
+func (notes) Migrate(r *hook.MigrateRequest, state hook.Access) hook.MigrateResponse {
+	state.Put([]byte("height"), []byte{byte(r.Height)})
+	return hook.MigrateResponse{Code: uint32(len(r.Params))}
+}
+
 func record(t *testing.T) *Record {
 	t.Helper()
 	c := NewRecorder(Native{Machine: notes{}}, []Pair{{[]byte("z"), []byte("old")}, {[]byte("a"), []byte{}}})
@@ -154,6 +160,7 @@ func TestNativeAnswersForEveryHook(t *testing.T) {
 		{hook.Lead.Name, &two, "response 01000000"},
 		{hook.Lead.Name, &one, "fault output"},
 		{hook.Apply.Name, &hook.ApplyRequest{Payload: []byte("k=v")}, "response 00000000, event 6b"},
+		{hook.Migrate.Name, &hook.MigrateRequest{Height: 7, Params: []byte("two")}, "response 03000000"},
 		{hook.Query.Name, &hook.QueryRequest{Payload: []byte("k")}, "response 0000000076"},
 		{hook.Validate.Name, &hook.ValidationRequest{}, "response 02000000"},
 		{hook.Delay.Name, &hook.FinalityRequest{}, "response 4000000060ea0000"},
