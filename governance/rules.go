@@ -221,6 +221,12 @@ func checkGovernable(env *Environment, s State, next *quoin.Configuration, h quo
 	return OK
 }
 
+// Governable reports whether the members of a genesis could ever change anything by its policies. A network
+// whose members cannot runs all the same, and stays for ever as it is.
+func Governable(judge Judge, genesis *quoin.Configuration) bool {
+	return checkGovernable(&Environment{Judge: judge}, memory{}, genesis, genesis.First) == OK
+}
+
 // governable reports whether another change of the members could be approved and activated if the
 // proposer found everybody else's consent.
 func governable(env *Environment, s State, c *quoin.Configuration, h quoin.Height, proposer *quoin.Member) bool {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/plugin"
@@ -216,6 +217,9 @@ func newGenesis(t *terminal) *cobra.Command {
 				return err
 			}
 			v := map[string]any{"origin": g.Origin(), "genesis": filepath.Join(out, anchorFile), "peers": filepath.Join(out, peersFile)}
+			if !governance.Governable(policy.NewJudge(), &g.Configuration) {
+				t.note("warning: nobody could ever change this network: a change needs a proposer, and as many other approvers as the policies ask for")
+			}
 			return t.data(v, func(w io.Writer) {
 				fmt.Fprintf(w, "origin   %s\ngenesis  %s\npeers    %s\n", g.Origin(), filepath.Join(out, anchorFile), filepath.Join(out, peersFile))
 			})
