@@ -159,7 +159,7 @@ func (n *conn) value(ctx context.Context, namespace string, key []byte) (*client
 // netFault gives an error of the network its exit code.
 func netFault(err error) error {
 	var f *fault
-	var e *client.Error
+	e := refusalIn(err)
 	switch {
 	case err == nil:
 		return nil
@@ -169,7 +169,7 @@ func netFault(err error) error {
 		return unverified("the node's answer does not verify", err)
 	case errors.Is(err, client.ErrAnchor):
 		return &fault{exit: exitUsage, code: "anchor", what: "the trust anchor is of no use", cause: err, todo: "pin another with `quoin context use`"}
-	case errors.As(err, &e) && e.Code != "":
+	case e != nil:
 		return &fault{exit: exitOf(e.Code), code: e.Code, what: "the node at " + e.Endpoint + " refused", why: e.Message, todo: e.Hint}
 	case errors.Is(err, context.Canceled):
 		return &fault{exit: exitInterrupted, code: "interrupted", what: "interrupted", cause: err}
@@ -181,6 +181,23 @@ func netFault(err error) error {
 		return &fault{exit: exitUnavailable, code: "unreachable", what: "no node answers", cause: err, todo: "is the network running? Start `quoin dev`, or name a node with --api"}
 	}
 	return failure("the node could not be asked", err, "")
+}
+
+// refusalIn returns the first refusal with a code, nil if there is none. Where several nodes were asked, one that
+// refused says more than one that is away.
+func refusalIn(err error) *client.Error {
+	var e *client.Error
+	if errors.As(err, &e) && e.Code != "" {
+		return e
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range all.Unwrap() {
+			if e := refusalIn(one); e != nil {
+				return e
+			}
+		}
+	}
+	return nil
 }
 
 func exitOf(code string) int {

@@ -114,7 +114,7 @@ func (p *proposeFlags) proposal(t *terminal, c *cobra.Command, a []string) (gove
 		next, err := p.nextParameters(t, c)
 		return governance.NewParameters(next), nil, err
 	case p.members != "":
-		members, err := readRules[quoin.Member](p.members, "members")
+		members, err := p.nextMembers(t, c)
 		return governance.NewMembers(members), nil, err
 	case p.policies != "":
 		policies, err := readPolicies(p.policies)
@@ -174,6 +174,24 @@ func (p *proposeFlags) nextParameters(t *terminal, c *cobra.Command) (quoin.Para
 	}
 	next := now.Parameters
 	return next, assign(&next, values)
+}
+
+// nextMembers reads members, and checks that a configuration may have them.
+func (p *proposeFlags) nextMembers(t *terminal, c *cobra.Command) ([]quoin.Member, error) {
+	members, err := readRules[quoin.Member](p.members, "members")
+	if err != nil {
+		return nil, err
+	}
+	next, err := t.configurationOnce(c)
+	if err != nil {
+		return nil, err
+	}
+	quoin.SortMembers(members)
+	next.Members = members
+	if err := next.Check(); err != nil {
+		return nil, usage(p.members+" has members that cannot be: "+err.Error(), "give each a name, a key, an organisation and roles of its own")
+	}
+	return members, nil
 }
 
 // addNodes gives a binding its label and the keys of its nodes.
