@@ -291,14 +291,21 @@ func putItem(s State, at quoin.Height, it item) {
 }
 
 // enactActivation lets what was proposed serve: on trial, with the trial's end in the schedule, or for
-// good.
+// good. If it replaces what was asked to go at this very height, that has gone: a return brings back what
+// served before it.
 func enactActivation(s State, d *Decision, p *Proposal) {
 	slot, _ := ReadSlot(s, p.Slot())
+	before := slot.Serving
 	if line, ok := ReadServed(s, p.Slot(), slot.Serving); ok && line.Proposal != 0 {
 		q := mustProposal(s, line.Proposal)
-		q.become(EventReplace, StatusSuperseded)
-		q.Ending = Ending{Why: WhyReplaced, Height: d.Height}
-		putProposal(s, &q)
+		if ret := &slot.Return; ret.From == slot.Serving && ret.To != 0 {
+			before = ret.To
+			closeProposal(s, &q, EventLeave, statusAfter(ret.Cause), d.Height)
+		} else {
+			q.become(EventReplace, StatusSuperseded)
+			q.Ending = Ending{Why: WhyReplaced, Height: d.Height}
+			putProposal(s, &q)
+		}
 	}
 	if p.Plan.Trial > 0 {
 		p.become(EventDue, StatusTrial)
@@ -309,7 +316,7 @@ func enactActivation(s State, d *Decision, p *Proposal) {
 	} else {
 		closeProposal(s, p, EventDue, StatusActive, d.Height)
 	}
-	serve(s, p.Slot(), Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal, Proposal: p.Number,
+	serve(s, p.Slot(), Served{Epoch: d.Next.Epoch, First: d.Next.First, Cause: CauseProposal, Proposal: p.Number, Before: before,
 		Bound: p.Subject.binds() || p.Subject == SubjectParameters, Binding: p.Binding, Parameters: p.Parameters})
 }
 
@@ -352,7 +359,7 @@ func serve(s State, slotName string, line Served) {
 		slot.Serving = 1
 	}
 	if line.Cause == CauseProposal {
-		line.Before = slot.Serving
+		line.Before = max(line.Before, 1)
 	} else if line.Proposal != 0 {
 		p := mustProposal(s, line.Proposal)
 		status := StatusActive

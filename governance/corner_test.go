@@ -46,6 +46,31 @@ func TestReturnVoidsWhatIsDueWithIt(t *testing.T) {
 	}
 }
 
+// TestReturnOfWhatIsReplaced: what had to go at the height at which something else took its place has gone, and
+// no return brings it back.
+func TestReturnOfWhatIsReplaced(t *testing.T) {
+	s := newScript(t)
+	s.play(`at 1
+		ann propose fast 1.0.0 1
+		adopt 1 5
+		at 6
+		ann propose fast 1.1.0 2
+		adopt 2 10
+		at 9
+		fault leader.v1
+		fault leader.v1
+		fault leader.v1
+		at 11
+		rex rollback leader.v1 from 3
+		at 12`)
+	bad, _ := ReadProposal(s.state, 1)
+	c := CurrentConfiguration(s.state)
+	serving, _ := c.Binding("leader.v1")
+	if bad.Status != StatusQuarantined || bad.Ending.Why != WhyFaults || serving.Builtin != "weighted" {
+		t.Errorf("what faulted is %s, %+v; %+v serves: %q", bad.Status, bad.Ending, serving, s.answers)
+	}
+}
+
 // TestManyReturnsAtOneHeight: as many as the commands of a block can ask for.
 func TestManyReturnsAtOneHeight(t *testing.T) {
 	s := memory{}

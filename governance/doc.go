@@ -139,6 +139,7 @@
 //     policies and parameters, on which the others rest.
 //   - A return brings back what served before the line that it names, and is void if that does not
 //     serve any more or has no room. A return after a return goes further back, never to and fro.
+//     What is replaced at the height at which it had to go has gone all the same.
 //   - Voices of members are kept under the root of their keys, those of validators under their keys.
 //   - A name belongs to its first author for ever; sequences grow, by at most SequenceIncreaseMax. What a
 //     proposal says of a release is known of it once a quorum has prechecked it.

@@ -213,6 +213,9 @@ func (o *observer) due(trusted func(ProposalNumber) bool) *quoin.Configuration {
 	return &next
 }
 
+// left is what becomes of what went by a return.
+var left = map[Cause]Status{CausePause: StatusPaused, CauseRollback: StatusRolledBack, CauseQuarantine: StatusQuarantined}
+
 func (o *observer) giveBack(next *quoin.Configuration, slot string) bool {
 	r := o.returns[slot]
 	delete(o.returns, slot)
@@ -220,8 +223,7 @@ func (o *observer) giveBack(next *quoin.Configuration, slot string) bool {
 		o.w.seen["void return"]++
 		return false
 	}
-	after := map[Cause]Status{CausePause: StatusPaused, CauseRollback: StatusRolledBack, CauseQuarantine: StatusQuarantined}[r.cause]
-	o.pop(next, slot, after)
+	o.pop(next, slot, left[r.cause])
 	o.w.seen["return: "+r.cause.String()]++
 	return true
 }
@@ -305,8 +307,20 @@ func (o *observer) activate(next *quoin.Configuration, d *dossier, trusted func(
 
 func (o *observer) serve(next *quoin.Configuration, d *dossier) {
 	slot := d.slot()
+	stack := o.stacks[slot]
 	if top := o.top(slot); top.proposal != 0 {
-		o.close(o.dossiers[top.proposal-1], StatusSuperseded)
+		became := StatusSuperseded
+		if r, asked := o.returns[slot]; asked && r.depth == len(stack) {
+			i := len(stack) - 2
+			for i >= 0 && o.dead(stack[i]) {
+				i--
+			}
+			if i >= 0 { // it goes, and does not come back
+				stack, became = stack[:i+1], left[r.cause]
+				o.w.seen["replaced on its way out"]++
+			}
+		}
+		o.close(o.dossiers[top.proposal-1], became)
 	}
 	o.close(d, StatusActive)
 	if d.sent.Plan.Trial > 0 {
@@ -318,7 +332,6 @@ func (o *observer) serve(next *quoin.Configuration, d *dossier) {
 	if !x.serves {
 		x.binding = quoin.Binding{}
 	}
-	stack := o.stacks[slot]
 	if len(stack) == 0 {
 		stack = []layer{{}}
 	}
