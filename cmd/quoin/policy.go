@@ -123,6 +123,24 @@ func checkPolicies(policies []quoin.Policy) error {
 	return nil
 }
 
+// withoutPolicy says which steps of which classes are refused because no policy speaks of them.
+func withoutPolicy(policies []quoin.Policy) []string {
+	all := quoin.Configuration{Policies: policies}
+	var refused []string
+	for _, step := range policy.Steps() {
+		var classes []string
+		for _, class := range "NLDG" {
+			if _, ok := all.Policy(byte(class), step.Name); !ok {
+				classes = append(classes, string(class))
+			}
+		}
+		if len(classes) > 0 && step.Name != policy.StepEmergency && step.Name != policy.StepReject {
+			refused = append(refused, step.Name+" of class "+strings.Join(classes, ", "))
+		}
+	}
+	return refused
+}
+
 func newPolicyTest(t *terminal) *cobra.Command {
 	var facts, step, class string
 	c := &cobra.Command{Use: "test FILE", Short: "Check a file of policies offline, and judge facts by them", Args: args(1, 1),
@@ -136,7 +154,13 @@ func newPolicyTest(t *terminal) *cobra.Command {
 				return err
 			}
 			if facts == "" {
-				return t.data(map[string]any{"policies": len(policies)}, func(w io.Writer) { fmt.Fprintf(w, "%d policies pass their checks\n", len(policies)) })
+				refuses := withoutPolicy(policies)
+				return t.data(map[string]any{"policies": len(policies), "refuses": orEmpty(refuses)}, func(w io.Writer) {
+					fmt.Fprintf(w, "policies that pass their checks: %d\n", len(policies))
+					for _, x := range refuses {
+						fmt.Fprintf(w, "without a policy, and so refused: %s\n", x)
+					}
+				})
 			}
 			var f policy.Facts
 			if err := readJSON(facts, 1<<16, &f, "a JSON object of facts; docs/policy.md has their names"); err != nil {

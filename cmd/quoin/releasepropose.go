@@ -260,7 +260,7 @@ func readValidators(path string) (quoin.ValidatorSet, error) {
 // noteText checks a note.
 func noteText(s string) (string, error) {
 	if !governance.IsNote(s) {
-		return "", usage("the note cannot be part of the ledger", fmt.Sprintf("write one line of at most %d bytes, without control characters", governance.NoteMax))
+		return "", usage("the note cannot be part of the ledger", fmt.Sprintf("write one line of at most %d bytes, without control characters and others that cannot be seen", governance.NoteMax))
 	}
 	return s, nil
 }
