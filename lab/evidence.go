@@ -305,6 +305,9 @@ func (g *governed) began(before, now *quoin.Configuration, proposals []governanc
 		switch x, _ := now.Binding(slot); {
 		case bytes.Equal(serving(before, slot), b):
 		case earned(slot, governance.SubjectParameters) || b == nil && earned(slot, governance.SubjectUnbind):
+			if len(stack) > 1 && gone(slot, now.First-1, proposals) {
+				stack = stack[:len(stack)-1]
+			}
 			stack = append(stack, b)
 		case len(stack) > 1 && bytes.Equal(stack[len(stack)-2], b):
 			stack = stack[:len(stack)-1]
@@ -316,6 +319,15 @@ func (g *governed) began(before, now *quoin.Configuration, proposals []governanc
 		g.stacks[slot] = stack
 	}
 	return ""
+}
+
+// gone reports whether what served a slot had to go with a height: no return brings it back, although
+// something else took its place with the same height.
+func gone(slot string, at quoin.Height, proposals []governance.Proposal) bool {
+	return slices.ContainsFunc(proposals, func(p governance.Proposal) bool {
+		left := p.Status == governance.StatusPaused || p.Status == governance.StatusRolledBack || p.Status == governance.StatusQuarantined
+		return left && p.Slot() == slot && p.Closed == at
+	})
 }
 
 func isFallback(b *quoin.Binding) bool {
