@@ -62,6 +62,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 	before, written, logs := o.overlay.Mark(), o.written, len(o.Logs)
 	namespace := o.Block.Transactions()[i].Namespace
 	x.state = x.machineState(o, w, namespace)
+	x.state.room = written + (x.state.room-written)/2
 	mark, touches := before, x.state.undo.touches()
 	fault, err := x.c.Table.ApplyBatch(binding, len(of), func(k int) *hook.ApplyRequest {
 		mark = o.overlay.Mark()
@@ -80,6 +81,7 @@ func (x *Executor) applyBatch(o *Outcome, kernel *kernelState, w *world, verdict
 		return local(err, o.IDs[of[0]])
 	}
 	x.c.Marks.Reach(&marks[markBatchFallsBack])
+	o.discarded += o.written - written
 	o.written, o.Logs = written, o.Logs[:logs]
 	x.state.undo.forget(touches)
 	clean := true

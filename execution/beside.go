@@ -61,7 +61,7 @@ func (x *Executor) compareMachine(o *Outcome, p *besides, namespace string, w *w
 
 func (x *Executor) newBeside(o *Outcome, overlay *state.Overlay, namespace string, w *world) (*besideMachine, error) {
 	m := &besideMachine{overlay: overlay, namespace: namespace, calls: map[int]*tracedCall{}}
-	m.state = machineState{world: w, overlay: overlay, namespace: namespace, written: &m.written, quota: &x.tip.Configuration.Parameters,
+	m.state = machineState{world: w, overlay: overlay, namespace: namespace, written: &m.written, room: WritesMax, quota: &x.tip.Configuration.Parameters,
 		trace: &m.own, total: &m.total}
 	calls := o.traces[namespace].calls
 	for k := range calls {

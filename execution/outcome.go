@@ -36,6 +36,7 @@ type Outcome struct {
 	// next block on.
 	suspended map[string]bool
 	written   int // by machines, see WritesMax
+	discarded int // by batches that failed
 	delay     plugin.DelayResult
 	traces    map[string]*trace // by namespace: of those that something runs beside
 	undo      undo

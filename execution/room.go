@@ -11,7 +11,9 @@ import (
 // WritesMax bounds what the machines of one block may write, in bytes of keys and values plus
 // writeCost each, overwritten and reverted writes included. It is far below what an overlay holds,
 // so that the kernel's own writes always have room; whoever goes beyond it gets ResultWrites, on
-// every replica alike.
+// every replica alike. What a failed batch wrote is gone and yet takes its room for good, because an
+// overlay never shrinks; so that its transactions find room one by one, a batch gets half of what is
+// left.
 const (
 	WritesMax = 32 << 20
 	writeCost = 64
@@ -45,6 +47,7 @@ type machineState struct {
 	overlay   *state.Overlay
 	namespace string
 	written   *int
+	room      int // the most that written may come to
 	quota     *quoin.Parameters
 	trace     *trace   // nil: nobody compares
 	undo      *undoLog // nil: the namespace is in no trial that may be undone
@@ -55,7 +58,7 @@ func (x *Executor) machineState(o *Outcome, w *world, namespace string) machineS
 	if x.flaws.NamespaceLeak {
 		namespace = o.firstNamespace()
 	}
-	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, quota: &x.tip.Configuration.Parameters,
+	return machineState{world: w, overlay: o.overlay, namespace: namespace, written: &o.written, room: WritesMax - o.discarded, quota: &x.tip.Configuration.Parameters,
 		trace: o.traces[namespace], undo: o.undo.of(namespace)}
 }
 
@@ -71,7 +74,7 @@ func (m *machineState) full() bool {
 }
 
 func (m *machineState) charge(n int) error {
-	if *m.written+n+writeCost > WritesMax {
+	if *m.written+n+writeCost > m.room {
 		return errWrites
 	}
 	if m.total != nil {
