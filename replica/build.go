@@ -35,7 +35,7 @@ func (r *Replica) build(b consensus.Build) consensus.Input {
 		s.overdue = func(x *pendingTx) bool { return x.overdue(r.epoch, b.View, p.ForcedInclusionViews) }
 		answer.Transactions = r.pool.choose(s)
 	}
-	answer.Nothing = len(answer.Transactions) == 0 && !b.Must && !r.heartbeat && !r.kernelView.moves()
+	answer.Nothing = len(answer.Transactions) == 0 && !b.Must && !r.heartbeat && !r.kernelView.scheduled
 	r.c.Marks.Sometimes(&marks[markEmptyBlock], !answer.Nothing && !b.Tail && len(answer.Transactions) == 0)
 	if !answer.Nothing {
 		r.splits.proposed()

@@ -100,10 +100,26 @@ func (w *network) command(member byte, c governance.Command) quoin.Result {
 	return quoin.Result{}
 }
 
-// steps delivers so many inputs; where nothing moves, time-outs pass.
+// pace lets the heartbeats pass that keep an idle chain going as long as something is tried, and reports
+// whether there were any.
+func (w *network) pace() (passed bool) {
+	for i := range w.replicas {
+		if timer := w.timers[i][HeartbeatTimer]; timer.ID > 0 && timer.AfterMS <= triedPaceMS {
+			w.timers[i][HeartbeatTimer] = Timer{}
+			w.step(i, TimerFired{timer.Kind, timer.ID, timer.Epoch})
+			passed = true
+		}
+	}
+	return passed
+}
+
+// steps delivers so many inputs; where nothing moves, first such heartbeats pass and then time-outs.
 func (w *network) steps(n int) {
 	w.t.Helper()
 	for range n {
+		if len(w.queue) == 0 {
+			w.pace()
+		}
 		if len(w.queue) == 0 {
 			w.timeouts()
 		}
@@ -142,9 +158,11 @@ func (w *network) propose(p governance.Propose) governance.ProposalNumber {
 	return governance.ProposalNumber(binary.BigEndian.Uint64(r.Output))
 }
 
-// settle lets everything that replicas say by themselves be certified.
+// settle lets everything that replicas say by themselves be certified, and what is tried end.
 func (w *network) settle() {
-	w.run()
+	for w.run(); w.pace(); {
+		w.run()
+	}
 	for range 4 {
 		w.fire()
 	}

@@ -303,7 +303,7 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 
 // want tells the machine whether there is a reason to make blocks.
 func (r *Replica) want(now quoin.Time, out *Output) {
-	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.moves()
+	wanted := r.pool.len() > 0 || r.heartbeat || r.kernelView.scheduled
 	if wanted != r.wanted || wanted && r.pool.takeGrown() {
 		r.wanted = wanted
 		r.feed(now, consensus.Wanted{Wanted: wanted}, out)
@@ -330,7 +330,11 @@ func (r *Replica) timer(now quoin.Time, in TimerFired, out *Output) {
 // beat starts the heartbeat timer anew.
 func (r *Replica) beat(out *Output) {
 	r.heartbeat = false
-	if ms := r.exec.Configuration().Parameters.HeartbeatMS; ms > 0 {
+	ms := r.exec.Configuration().Parameters.HeartbeatMS
+	if r.kernelView.tried && (ms == 0 || ms > triedPaceMS) {
+		ms = triedPaceMS
+	}
+	if ms > 0 {
 		r.beats++
 		out.Timers = append(out.Timers, Timer{Kind: HeartbeatTimer, ID: r.beats, AfterMS: ms})
 	}

@@ -32,8 +32,9 @@ type word struct {
 	through  quoin.Height // of reports
 }
 
-// moves reports whether heights have to come, also on an idle chain.
-func (v *kernelView) moves() bool { return v.scheduled || v.tried }
+// triedPaceMS is how often an idle chain makes a block as long as something is tried: heights have to come,
+// or no trial would end, and not faster than people and reports can follow.
+const triedPaceMS = 100
 
 // again forgets that readiness was said: for a validator set it has to be in every epoch.
 func (v *kernelView) again() {
@@ -51,6 +52,7 @@ func (r *Replica) look(out *Output) {
 	}
 	maps.DeleteFunc(v.said, func(_ word, expiry quoin.Height) bool { return expiry <= h })
 	open := governance.OpenProposals(k)
+	before := v.tried
 	v.scheduled, v.tried, v.trial = r.returning(k), false, false
 	v.proposed = quoin.ValidatorSet{}
 	out.Timed = []string{}
@@ -65,6 +67,9 @@ func (r *Replica) look(out *Output) {
 		}
 		v.scheduled = v.scheduled || p.Status == governance.StatusScheduled
 		v.tried = v.tried || r.runs(p, h)
+	}
+	if v.tried && !before {
+		r.beat(out)
 	}
 	active := r.active(k, h)
 	for i := range active {
