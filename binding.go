@@ -3,6 +3,7 @@ package quoin
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"quoin.dev/quoin/canonical"
 )
@@ -29,6 +30,12 @@ func (b *Binding) Slot() string {
 		return b.Hook
 	}
 	return b.Hook + "/" + b.Namespace
+}
+
+// SplitSlot returns the hook and the namespace of what Slot returned.
+func SplitSlot(slot string) (hook, namespace string) {
+	hook, namespace, _ = strings.Cut(slot, "/")
+	return hook, namespace
 }
 
 // bindingBytesMin is what the shortest binding takes: a name of one character and empty lists.

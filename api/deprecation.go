@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
@@ -16,7 +15,7 @@ import (
 func (s *Server) warnings(namespaces []string) []string {
 	var lines []string
 	for _, d := range s.node.Status().Deprecations {
-		name, namespace, _ := strings.Cut(d.Slot, "/")
+		name, namespace := quoin.SplitSlot(d.Slot)
 		if h, ok := hook.Find(name); ok && h.Namespaced && slices.Contains(namespaces, namespace) {
 			lines = append(lines, warning(&d))
 		}

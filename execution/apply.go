@@ -32,12 +32,6 @@ func (x *Executor) machine(namespace string) (*quoin.Binding, bool) {
 	return x.served.binding, x.served.binding != nil
 }
 
-// splitSlot returns the hook and the namespace of a slot.
-func splitSlot(slot string) (hookName, namespace string) {
-	hookName, namespace, _ = strings.Cut(slot, "/")
-	return hookName, namespace
-}
-
 // Serves reports whether a machine serves a namespace in the tip's epoch.
 func (x *Executor) Serves(namespace string) bool {
 	_, ok := x.machine(namespace)

@@ -126,7 +126,7 @@ func (x *Executor) ask(o *Outcome, p *besides, slot string, w *world, verdicts j
 	if p.serving == nil && p.other == nil {
 		return nil
 	}
-	switch name, namespace := splitSlot(slot); name {
+	switch name, namespace := quoin.SplitSlot(slot); name {
 	case hook.Leader.Name:
 		return x.compareLeader(o, p)
 	case hook.Finality.Name:

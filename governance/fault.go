@@ -2,7 +2,6 @@ package governance
 
 import (
 	"slices"
-	"strings"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
@@ -81,7 +80,7 @@ func checkReturn(env *Environment, s State, slotName string, cause Cause, from H
 	}
 	ret := Return{Cause: cause, From: from, To: beforeRetired(s, slotName, line.Before), Requested: h, At: h + RiskReducingNotice}
 	if ret.To == 0 {
-		hookName, label := splitSlot(slotName)
+		hookName, label := quoin.SplitSlot(slotName)
 		hook, ok := env.Hook(hookName)
 		if !ok || hook.Fallback == "" || label != "" && !hook.Namespaced { // a label without nodes would serve nobody
 			return Return{}, NothingBefore
@@ -168,7 +167,7 @@ func returned(s State, slotName string, ret *Return) Served {
 	if ret.To != 0 {
 		return mustServed(s, slotName, ret.To)
 	}
-	hook, namespace, _ := strings.Cut(slotName, "/")
+	hook, namespace := quoin.SplitSlot(slotName)
 	fuel := mustServed(s, slotName, ret.From).Binding.FuelMax
 	return Served{Bound: true, Binding: quoin.Binding{Hook: hook, Namespace: namespace, Builtin: ret.Fallback, FuelMax: fuel}}
 }

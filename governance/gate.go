@@ -61,7 +61,7 @@ func facts(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, step st
 		Patch: isPatch(s, h, p), Diverges: p.Plan.Diverges, ShadowHeights: int64(p.Plan.Shadow), TrialHeights: int64(p.Plan.Trial),
 		Weight: int64(c.Validators.Total())}
 	if p.Binding.Hook != "" {
-		f.Hook, f.Namespace = splitSlot(slot)
+		f.Hook, f.Namespace = quoin.SplitSlot(slot)
 	}
 	x, _ := ReadSlot(s, slot)
 	if line, ok := ReadServed(s, slot, x.Serving); ok {
@@ -99,7 +99,7 @@ type reviews struct {
 func countReviews(s State, c *quoin.Configuration, p *Proposal, flaws Flaws) reviews {
 	var r reviews
 	active(s, c, quoin.RoleApprover, func(m *quoin.Member) {
-		if isOwn(s, p, m) && !flaws.AuthorApproves {
+		if IsOwn(s, p, m) && !flaws.AuthorApproves {
 			return
 		}
 		v, ok := ReadReview(s, p, m)
@@ -120,8 +120,9 @@ func countReviews(s State, c *quoin.Configuration, p *Proposal, flaws Flaws) rev
 	return r
 }
 
-// isOwn reports whether a member is a proposal's proposer or its release's author, under whatever key.
-func isOwn(s State, p *Proposal, m *quoin.Member) bool {
+// IsOwn reports whether a member is a proposal's proposer or its release's author, under whatever key: its
+// reviews do not count.
+func IsOwn(s State, p *Proposal, m *quoin.Member) bool {
 	return isProposer(s, p, m) || p.Subject == SubjectRelease && rootOf(s, m.Key) == rootOf(s, p.Release.Author)
 }
 
@@ -133,7 +134,7 @@ func isProposer(s State, p *Proposal, m *quoin.Member) bool {
 
 func countEvidence(s State, c *quoin.Configuration, h quoin.Height, p *Proposal, f *policy.Facts) {
 	active(s, c, quoin.RoleAssessor, func(m *quoin.Member) {
-		if isOwn(s, p, m) {
+		if IsOwn(s, p, m) {
 			return
 		}
 		if e, ok := ReadEvidence(s, p, EvidenceSecurity, m); ok {

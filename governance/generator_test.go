@@ -238,7 +238,7 @@ func (w *world) proposal() Command {
 		return NewPolicies(w.policies(slices.Clone(c.Policies)))
 	}
 	b := quoin.Binding{FuelMax: 1000, Parameters: []byte{byte(w.random.IntN(250))}}
-	b.Hook, b.Namespace = splitSlot(pick(w, slots...))
+	b.Hook, b.Namespace = quoin.SplitSlot(pick(w, slots...))
 	if b.Hook == "pacemaker.v1" {
 		b.Nodes = []quoin.PublicKey{key(pick(w, "v1", "v2"))}
 	}

@@ -213,7 +213,7 @@ func readPropose(r *canonical.Reader) Propose {
 	case SubjectPolicies:
 		p.Policies = quoin.ReadPolicies(r)
 	case SubjectUnbind:
-		p.Binding.Hook, p.Binding.Namespace = splitSlot(readSlotName(r))
+		p.Binding.Hook, p.Binding.Namespace = quoin.SplitSlot(readSlotName(r))
 	case SubjectRelease:
 		p.Binding = quoin.ReadBinding(r)
 		p.Release = readFacts(r, p.Binding.Release)

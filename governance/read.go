@@ -147,7 +147,7 @@ func Watched(s State, h quoin.Height) []Watch {
 // long as the proposal is open and this is false, a validator that is ready should say so.
 func Attested(s State, p *Proposal, validator quoin.PublicKey) bool {
 	c := CurrentConfiguration(s)
-	return isReady(s, &c, p, validator)
+	return IsReady(s, &c, p, validator)
 }
 
 // ReleaseRecord is a release with the newest proposal that was made of it.

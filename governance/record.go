@@ -373,8 +373,3 @@ func readSlotName(r *canonical.Reader) string {
 	}
 	return slot
 }
-
-func splitSlot(slot string) (hook, namespace string) {
-	hook, namespace, _ = strings.Cut(slot, "/")
-	return hook, namespace
-}

@@ -264,7 +264,7 @@ func (s *script) proposal(o options) Propose {
 	case "policies":
 		return NewPolicies(s.policies(w[1], w[2], strings.Join(w[3:], " ")))
 	case "unbind":
-		p = NewUnbind(splitSlot(w[1]))
+		p = NewUnbind(quoin.SplitSlot(w[1]))
 	default:
 		p = s.binding(o)
 	}
@@ -276,7 +276,7 @@ func (s *script) proposal(o options) Propose {
 func (s *script) binding(o options) Propose {
 	w := o.words
 	b := quoin.Binding{FuelMax: o.number("fuel", "1000")}
-	b.Hook, b.Namespace = splitSlot(o.word("for", "leader.v1"))
+	b.Hook, b.Namespace = quoin.SplitSlot(o.word("for", "leader.v1"))
 	if with := o.word("with", ""); with != "" {
 		b.Parameters = []byte(with)
 	}

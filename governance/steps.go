@@ -88,7 +88,7 @@ func (x *execution) review(n ProposalNumber, restarts uint64, k Kind, note strin
 	if code != OK {
 		return code
 	}
-	if isOwn(x.state, &p, m) && !x.flaws.AuthorApproves {
+	if IsOwn(x.state, &p, m) && !x.flaws.AuthorApproves {
 		return OwnProposal
 	}
 	v := Review{Approves: k == KindApprove, At: x.height, Note: note}
@@ -123,7 +123,7 @@ func (x *execution) attest(c Attest) Code {
 	switch {
 	case code != OK:
 		return code
-	case isOwn(x.state, &p, m):
+	case IsOwn(x.state, &p, m):
 		return OwnProposal
 	case c.Until < x.height:
 		return EvidenceExpired

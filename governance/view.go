@@ -16,12 +16,6 @@ func ReadReady(s State, p *Proposal, validator quoin.PublicKey) (quoin.Height, b
 	return load(s, ReadyKey(p, validator), readHeight)
 }
 
-// IsReady reports whether a validator's readiness for a proposal counts by a configuration, which is the
-// newest; see Attested.
-func IsReady(s State, c *quoin.Configuration, p *Proposal, validator quoin.PublicKey) bool {
-	return isReady(s, c, p, validator)
-}
-
 // ReadVeto returns the height at which a validator objected to a proposal in this round.
 func ReadVeto(s State, p *Proposal, validator quoin.PublicKey) (quoin.Height, bool) {
 	return load(s, VetoKey(p, validator), readHeight)
@@ -114,7 +108,3 @@ func Deprecations(s State) []Deprecation {
 func Newest(s State) ProposalNumber {
 	return loadCounters(s).proposals
 }
-
-// IsOwn reports whether a member is a proposal's proposer or its release's author, under whatever key: its
-// reviews do not count.
-func IsOwn(s State, p *Proposal, m *quoin.Member) bool { return isOwn(s, p, m) }

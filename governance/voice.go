@@ -110,10 +110,12 @@ func (f Flaws) vetoed(s State, set *quoin.ValidatorSet, p *Proposal) bool {
 // ready. For a validator set, only what was said in this epoch counts: earlier words could not speak
 // for the releases that it brought into use.
 func readyWeight(s State, now *quoin.Configuration, set *quoin.ValidatorSet, p *Proposal) uint64 {
-	return voices(s, set, func(k quoin.PublicKey) (bool, bool) { return isReady(s, now, p, k), true })
+	return voices(s, set, func(k quoin.PublicKey) (bool, bool) { return IsReady(s, now, p, k), true })
 }
 
-func isReady(s State, now *quoin.Configuration, p *Proposal, validator quoin.PublicKey) bool {
+// IsReady reports whether a validator's readiness for a proposal counts by a configuration, which is the
+// newest; see Attested.
+func IsReady(s State, now *quoin.Configuration, p *Proposal, validator quoin.PublicKey) bool {
 	at, ok := load(s, ReadyKey(p, validator), readHeight)
 	return ok && p.Scheduled != 0 && at >= p.Scheduled && (p.Subject != SubjectValidators || at >= now.First)
 }

@@ -85,13 +85,18 @@ func spoofedManifest(w *town) (string, error) {
 	return observed, nil
 }
 
+// newTowns returns two chains with the same people.
+func (s *stage) newTowns() (here, there *town, err error) {
+	if here, err = s.newTown("attack", nil); err != nil {
+		return nil, nil, err
+	}
+	there, err = s.newTown("elsewhere", nil)
+	return here, there, err
+}
+
 // foreignTransaction has two chains with the same people.
 func foreignTransaction(s *stage) (string, error) {
-	here, err := s.newTown("attack", nil)
-	if err != nil {
-		return "", err
-	}
-	there, err := s.newTown("elsewhere", nil)
+	here, there, err := s.newTowns()
 	if err != nil {
 		return "", err
 	}
@@ -137,11 +142,7 @@ func foreignRotation(w *town) (string, error) {
 }
 
 func foreignCertificate(s *stage) (string, error) {
-	here, err := s.newTown("attack", nil)
-	if err != nil {
-		return "", err
-	}
-	there, err := s.newTown("elsewhere", nil)
+	here, there, err := s.newTowns()
 	if err != nil {
 		return "", err
 	}
