@@ -30,6 +30,7 @@ type Parameters struct {
 	ReportHeights            uint64 // validators report on what they compare every so many heights
 	ShadowMaxFuel            uint64 // that the comparisons of one block may use
 	UndoMaxKeys              uint64 // keys whose value from before a trial is kept
+	FaultInjectionFlag       uint64 // 1: administrators may inject faults into running nodes; the genesis' value is what counts
 }
 
 // DefaultParameters returns the parameters of a new chain.
@@ -61,6 +62,10 @@ func DefaultParameters() Parameters {
 // UnsignedTransactions reports whether transactions without a sender are allowed.
 func (p *Parameters) UnsignedTransactions() bool { return p.UnsignedTransactionsFlag == 1 }
 
+// FaultInjection reports whether administrators may inject faults into running nodes: on networks for
+// development and tests.
+func (p *Parameters) FaultInjection() bool { return p.FaultInjectionFlag == 1 }
+
 type parameter struct {
 	name     string
 	class    byte // of a change of it
@@ -71,7 +76,7 @@ type parameter struct {
 // fields lists every parameter in the order of the canonical bytes, with its class and its bounds.
 // Of class L is what makes a network fast or slow, of class D what a block or a transaction means.
 // The expiry window is fixed: while it shrinks, what was executed within the old one could be
-// executed again.
+// executed again. So is fault injection: nobody can turn it on on a network that lives.
 func (p *Parameters) fields() []parameter {
 	return []parameter{
 		{"block_max_bytes", 'D', &p.BlockMaxBytes, 1 << 10, BlockBodyBytesMax},
@@ -95,6 +100,7 @@ func (p *Parameters) fields() []parameter {
 		{"report_heights", 'L', &p.ReportHeights, 4, 1 << 16},
 		{"shadow_max_fuel", 'D', &p.ShadowMaxFuel, 0, 1 << 40},
 		{"undo_max_keys", 'D', &p.UndoMaxKeys, 0, 1 << 24},
+		{"fault_injection", 'F', &p.FaultInjectionFlag, 0, 1},
 	}
 }
 

@@ -245,7 +245,10 @@ var refusals = map[Code]map[string]string{
 		"trial of nothing":       `ann propose unbind machine.v1/kv trial 9`,
 	},
 	BadNodes:        {"label without nodes": `ann propose builtin steady for pacemaker.v1/canary`},
-	FixedParameter:  {"expiry window": `ann propose parameters expiry_window_heights 16`},
+	FixedParameter: {
+		"expiry window":   `ann propose parameters expiry_window_heights 16`,
+		"fault injection": `ann propose parameters fault_injection 1`,
+	},
 	EvidenceExpired: {"yesterday": proposed + "at 2\n sam attest 1 security passed until 1"},
 	BadInterval: {
 		"not yet":                      shadowed + "at 5\n v1 report 1 through 8",

@@ -118,12 +118,9 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 // devNetwork makes a network's folder, or reads one that is there.
 func devNetwork(dir string, o *devOptions, nodesGiven bool) (*quoin.Genesis, []member, error) {
 	if _, err := os.Stat(filepath.Join(dir, anchorFile)); errors.Is(err, fs.ErrNotExist) {
-		values, err := parseParameters(o.parameters)
+		values, err := trialParameters(o.parameters, o.unsigned)
 		if err != nil {
 			return nil, nil, err
-		}
-		if o.unsigned {
-			values["unsigned_transactions"] = 1
 		}
 		nodes := make([]nodeSettings, max(0, o.nodes))
 		for i := range nodes {

@@ -45,12 +45,9 @@ func newTestnet(t *terminal) *cobra.Command {
 			if dir == "" {
 				return usage("--dir is needed", "use: quoin testnet --nodes 4 --dir FOLDER")
 			}
-			values, err := parseParameters(parameters)
+			values, err := trialParameters(parameters, unsigned)
 			if err != nil {
 				return err
-			}
-			if unsigned {
-				values["unsigned_transactions"] = 1
 			}
 			nodes := make([]nodeSettings, n)
 			for i := range nodes {
@@ -99,6 +96,22 @@ func newTestnet(t *terminal) *cobra.Command {
 	f.BoolVar(&unsigned, "unsigned", false, "allow transactions without a sender")
 	f.StringArrayVar(&parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER; may be repeated")
 	return c
+}
+
+// trialParameters are the parameters of a network to try things out on: faults may be injected into it,
+// unless the texts, NAME=NUMBER each, say otherwise.
+func trialParameters(texts []string, unsigned bool) (map[string]uint64, error) {
+	values, err := parseParameters(texts)
+	if err != nil {
+		return nil, err
+	}
+	if _, given := values["fault_injection"]; !given {
+		values["fault_injection"] = 1
+	}
+	if unsigned {
+		values["unsigned_transactions"] = 1
+	}
+	return values, nil
 }
 
 func validatorName(i int) string { return "validator-" + strconv.Itoa(i+1) }
