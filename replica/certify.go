@@ -35,13 +35,15 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		if o.Tail() {
 			continue
 		}
+		waited := r.pool.waited(o.IDs, r.now)
 		r.pool.remove(o.IDs)
 		r.pool.advance(o.Checkpoint.Height)
-		r.unsynced = append(r.unsynced, Finished{Block: o.Block, IDs: o.IDs, Results: o.Results, Checkpoint: o.Checkpoint, Certificate: &certificate, Delay: o.Delay})
+		r.unsynced = append(r.unsynced, Finished{Block: o.Block, IDs: o.IDs, Results: o.Results, Checkpoint: o.Checkpoint, Certificate: &certificate, Delay: o.Delay, Waited: waited})
 		r.stats.Blocks++
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
 		r.pulse.certified(o, r.now, r.kernelView.trial)
+		r.progress(o, out)
 		r.compare(o, heights, epoch)
 		if o.Suspended != "" {
 			r.c.Marks.Reach(&marks[markSuspended])

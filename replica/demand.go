@@ -93,15 +93,16 @@ type Output struct {
 	DryCalls   []DryCall    // 8. if not nil: those that are owed, all of them; answer each with DryCalled once
 	Timed      []string     // 9. if not nil: the slots whose slow calls should be told, all of them; see SlowCalls
 	Events     []Event      // 10. for metrics, logs and tests
-	Prune      bool         // 11. replace the log by Snapshot: append and sync it, then drop what is older
-	More       bool         // 12. step on with Continue when the above is met
+	Progress   []Progress   // 11. for metrics and traces
+	Prune      bool         // 12. replace the log by Snapshot: append and sync it, then drop what is older
+	More       bool         // 13. step on with Continue when the above is met
 	Fatal      error        // stop: the vote log contradicts the chain
 }
 
 // Reset empties o for reuse.
 func (o *Output) Reset() {
 	*o = Output{Log: o.Log[:0], Send: o.Send[:0], Timers: o.Timers[:0], Admissions: o.Admissions[:0],
-		Finished: o.Finished[:0], Events: o.Events[:0]}
+		Finished: o.Finished[:0], Events: o.Events[:0], Progress: o.Progress[:0]}
 }
 
 // LogRecord is one record of the vote log: epoch (8), then a record of the machine of that epoch.
@@ -177,6 +178,9 @@ const (
 	RefusedNamespace // no machine serves the namespace, or it is suspended
 	RefusedInvalid   // the namespace's validation refuses it as the state is now
 	RefusedMalformed // not well formed
+
+	// AdmissionCodes is how many there are.
+	AdmissionCodes = iota
 )
 
 // String returns the stable name.
@@ -199,7 +203,13 @@ type Finished struct {
 	// Delay is how long to wait before the block is reported as final to those who ask for that, as
 	// the chain's finality.v1 wants it.
 	Delay hook.FinalityResponse
+	// Waited is how long, in milliseconds, each transaction was in this replica's pool before the block
+	// was certified here; WaitedUnknown for one that was not.
+	Waited []uint32
 }
+
+// WaitedUnknown stands in Finished.Waited for a transaction that was not in the pool.
+const WaitedUnknown = ^uint32(0)
 
 // Event tells of something that happened. Nothing depends on events.
 type Event struct {
@@ -261,4 +271,7 @@ type Stats struct {
 	PriorityFaults  uint64 // pending transactions that got no priority
 	Diverged        uint64
 	Splits          uint64
+	Gaps            uint64                 // views without a block, before certified ones
+	Rescues         uint64                 // certified blocks of rescue views
+	Admissions      [AdmissionCodes]uint64 // of clients' and forwarded transactions, by code
 }

@@ -95,6 +95,7 @@ func (r *Replica) consensusMessage(now quoin.Time, from quoin.PublicKey, body []
 	if err != nil {
 		return err
 	}
+	r.heard(i, m, out)
 	o := &r.scratch
 	o.Reset()
 	fresh := r.machine.Fresh(i, m, o)
@@ -121,6 +122,8 @@ func (r *Replica) sendConsensus(e consensus.Envelope, out *Output) {
 	s := Send{Class: ClassConsensus, Bytes: e.Message.AppendBinary(b)}
 	if e.To != consensus.All {
 		s.To = r.set.At(e.To).Key
+	} else if r.index >= 0 {
+		r.heard(r.index, e.Message, out)
 	}
 	out.Send = append(out.Send, s)
 }
@@ -135,13 +138,14 @@ func (r *Replica) transactions(body []byte, out *Output) error {
 	if err := rd.Done(); err != nil {
 		return err
 	}
-	r.pool.admit(txs, false, r.machine.Status().View, r.epoch, r.judge)
+	r.admitted(r.pool.admit(txs, false, r.machine.Status().View, r.epoch, r.judge))
 	return nil
 }
 
 // submit takes transactions of this node's clients and forwards what was admitted to all.
 func (r *Replica) submit(in Submit, out *Output) {
 	admissions := r.pool.admit(in.Transactions, true, r.machine.Status().View, r.epoch, r.judge)
+	r.admitted(admissions)
 	var admitted []quoin.Transaction
 	for i := range admissions {
 		if admissions[i].Code == Admitted {
@@ -150,6 +154,13 @@ func (r *Replica) submit(in Submit, out *Output) {
 	}
 	out.Admissions = append(out.Admissions, admissions...)
 	r.forward(admitted, out)
+}
+
+// admitted counts what became of transactions.
+func (r *Replica) admitted(admissions []Admission) {
+	for i := range admissions {
+		r.stats.Admissions[admissions[i].Code]++
+	}
 }
 
 // forward sends transactions to all validators, in messages of limited size.

@@ -39,6 +39,7 @@ type pool struct {
 	origin    quoin.OriginID
 	params    quoin.Parameters
 	height    quoin.Height // certified
+	now       quoin.Time   // of the present step
 	seen      *execution.Seen
 	pending   map[quoin.Hash]*pendingTx
 	bytes     int64
@@ -69,8 +70,9 @@ type pendingTx struct {
 	since    quoin.View // at which it was admitted
 	epoch    quoin.Epoch
 	sequence uint64
-	priority uint64 // 0 until it was asked for
-	local    bool   // submitted here
+	entered  quoin.Time // by this node's clock
+	priority uint64     // 0 until it was asked for
+	local    bool       // submitted here
 	gone     bool
 	stranger bool // of the kernel's lane: governance would not listen to the sender
 }
@@ -211,7 +213,7 @@ func (p *pool) room(t *quoin.Transaction, size int) AdmissionCode {
 
 func (p *pool) add(t *quoin.Transaction, id quoin.Hash, local bool, at quoin.View, epoch quoin.Epoch) {
 	p.sequence++
-	x := &pendingTx{tx: *t, id: id, size: t.Size(), since: at, epoch: epoch, sequence: p.sequence, local: local}
+	x := &pendingTx{tx: *t, id: id, size: t.Size(), since: at, epoch: epoch, sequence: p.sequence, local: local, entered: p.now}
 	p.pending[id] = x
 	p.grown = true
 	p.expiring[t.Expiry] = append(p.expiring[t.Expiry], id)
@@ -252,6 +254,18 @@ func (p *pool) remove(ids []quoin.Hash) {
 		l.trim()
 	}
 	p.tidy()
+}
+
+// waited returns for how long transactions have been pending, see Finished.Waited.
+func (p *pool) waited(ids []quoin.Hash, now quoin.Time) []uint32 {
+	waited := make([]uint32, len(ids))
+	for i, id := range ids {
+		waited[i] = WaitedUnknown
+		if x := p.pending[id]; x != nil {
+			waited[i] = uint32(min(max(now, x.entered)-x.entered, quoin.Time(WaitedUnknown-1)))
+		}
+	}
+	return waited
 }
 
 // removeSuspensions forgets pending evidence that is of no use any more.

@@ -73,6 +73,7 @@ type Replica struct {
 	intervals  []interval            // that are over, and were not examined yet
 	patients   map[trying]*patient
 	priority   hook.PriorityRequest
+	heardOf    []hearing // by validator's index in set
 	stats      Stats
 }
 
@@ -148,6 +149,7 @@ func (r *Replica) begin() error {
 		return err
 	}
 	r.epoch, r.set, r.index = c.Epoch, c.Validators, -1
+	r.heardOf = make([]hearing, r.set.Len())
 	if i, ok := r.set.Index(r.self); ok && !r.observer {
 		r.index = i
 	}
@@ -187,7 +189,7 @@ func (l leaders) Leader(v quoin.View, parent quoin.Hash) (int, bool) {
 // Step takes one input and appends what it demands to out. now is the local clock.
 func (r *Replica) Step(now quoin.Time, in Input, out *Output) {
 	defer catch(&out.Fatal)
-	r.now = now
+	r.now, r.pool.now = now, now
 	switch in := in.(type) {
 	case Start:
 		r.feed(now, consensus.Started{}, out)
@@ -298,6 +300,9 @@ func (r *Replica) execute(now quoin.Time, out *Output) {
 		answer.Verdict = consensus.Abstain
 		out.Events = append(out.Events, Event{Kind: Abstained, View: b.Header().View, Block: b.ID(), Reason: err.Error()})
 	}
+	h := b.Header()
+	out.Progress = append(out.Progress, Progress{Kind: ProgressExecuted, Epoch: r.epoch, View: h.View, Height: h.Height, Block: b.ID(),
+		Transactions: len(b.Transactions()), Proposer: int(h.Proposer), Verdict: answer.Verdict})
 	r.feed(now, answer, out)
 }
 

@@ -60,7 +60,10 @@ type Overview struct {
 	Certificate   *quoin.Certificate
 	Pending       int
 	Seen          int
-	Self          int // index; -1 if this node does not vote
+	PoolBytes     int64        // of the pending transactions, without the kernel's
+	Self          int          // index; -1 if this node does not vote
+	Heard         []quoin.View // newest view that each validator was heard of, by index
+	Newest        quoin.Height // that this node has heard of: what it lacks of that it has to catch up
 	// Deprecations are of what this node uses, in the order of the slots.
 	Deprecations []governance.Deprecation
 }
@@ -68,7 +71,11 @@ type Overview struct {
 // Overview returns the replica's present state. The configuration's slices are shared: do not
 // modify them.
 func (r *Replica) Overview() Overview {
-	return Overview{Origin: r.origin, Consensus: r.machine.Status(), Tip: *r.exec.Tip(), Configuration: *r.exec.Configuration(),
+	heard := make([]quoin.View, len(r.heardOf))
+	for i := range heard {
+		heard[i] = r.heardOf[i].view
+	}
+	return Overview{PoolBytes: r.pool.bytes, Heard: heard, Newest: r.newest(), Origin: r.origin, Consensus: r.machine.Status(), Tip: *r.exec.Tip(), Configuration: *r.exec.Configuration(),
 		Certificate: r.chain.certificate, Pending: r.pool.len(), Seen: r.exec.Seen().Len(), Self: r.index, Deprecations: r.kernelView.deprecated}
 }
 
