@@ -42,8 +42,8 @@ func (r *Replica) certified(c consensus.Certified, out *Output) {
 		r.stats.Blocks++
 		r.stats.Transactions += uint64(len(o.IDs))
 		kernel = r.note(o, out) || kernel
-		r.pulse.certified(o, r.now, r.kernelView.trial)
-		r.progress(o, out)
+		waitMS := r.pulse.certified(o, r.now, r.kernelView.trial)
+		r.progress(o, waitMS, out)
 		r.compare(o, heights, epoch)
 		if o.Suspended != "" {
 			r.c.Marks.Reach(&marks[markSuspended])

@@ -36,6 +36,7 @@ type Progress struct {
 	Proposer     int          // of an executed or certified block, by index
 	Gaps         uint64       // views without a block before a certified one
 	Rescue       bool         // a certified block's view is a rescue view
+	WaitMS       uint32       // from when this replica waited for a certified block to its certificate, as its health words have it; 0: it did not wait
 	Verdict      consensus.Verdict
 	Faults       []execution.SlotFault  // of a certified block
 	Comparisons  []execution.Comparison // of a certified block: what runs beside what serves
@@ -89,12 +90,12 @@ func (r *Replica) newest() quoin.Height {
 }
 
 // progress tells of a certified block, and counts what its header shows.
-func (r *Replica) progress(o *execution.Outcome, out *Output) {
+func (r *Replica) progress(o *execution.Outcome, waitMS uint32, out *Output) {
 	h := o.Block.Header()
 	r.stats.Gaps += h.Gap()
 	if o.Leader.Rescue {
 		r.stats.Rescues++
 	}
 	out.Progress = append(out.Progress, Progress{Kind: ProgressCertified, Epoch: h.Epoch, View: h.View, Height: h.Height, Block: o.Block.ID(),
-		Transactions: len(o.IDs), Proposer: int(h.Proposer), Gaps: h.Gap(), Rescue: o.Leader.Rescue, Faults: o.Faults, Comparisons: o.Comparisons})
+		Transactions: len(o.IDs), Proposer: int(h.Proposer), Gaps: h.Gap(), Rescue: o.Leader.Rescue, WaitMS: waitMS, Faults: o.Faults, Comparisons: o.Comparisons})
 }

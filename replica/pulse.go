@@ -50,8 +50,8 @@ func (u *pulse) begin(v quoin.View, now quoin.Time, anew bool) {
 	u.begun[v] = now
 }
 
-// certified notes a certified block.
-func (u *pulse) certified(o *execution.Outcome, now quoin.Time, trial bool) {
+// certified notes a certified block, and returns for how many milliseconds this node waited for it.
+func (u *pulse) certified(o *execution.Outcome, now quoin.Time, trial bool) (waitMS uint32) {
 	h := o.Block.Header()
 	b := beat{height: h.Height, gaps: h.Gap(), trial: trial}
 	if since, ok := u.begun[h.View]; ok && now > since {
@@ -65,6 +65,7 @@ func (u *pulse) certified(o *execution.Outcome, now quoin.Time, trial bool) {
 			delete(u.begun, v)
 		}
 	}
+	return b.ms
 }
 
 // endEpoch forgets the views of an epoch that is over.
