@@ -64,6 +64,10 @@ type Overview struct {
 	Self          int          // index; -1 if this node does not vote
 	Heard         []quoin.View // newest view that each validator was heard of, by index
 	Newest        quoin.Height // that this node has heard of: what it lacks of that it has to catch up
+	// Open are the open proposals and those on trial, the oldest first, and Serving is what serves: both as
+	// of the newest change, or at most 64 blocks ago. They are shared: do not modify them.
+	Open    []governance.Proposal
+	Serving []Standing
 	// Deprecations are of what this node uses, in the order of the slots.
 	Deprecations []governance.Deprecation
 }
@@ -76,7 +80,7 @@ func (r *Replica) Overview() Overview {
 		heard[i] = r.heardOf[i].view
 	}
 	return Overview{PoolBytes: r.pool.bytes, Heard: heard, Newest: r.newest(), Origin: r.origin, Consensus: r.machine.Status(), Tip: *r.exec.Tip(), Configuration: *r.exec.Configuration(),
-		Certificate: r.chain.certificate, Pending: r.pool.len(), Seen: r.exec.Seen().Len(), Self: r.index, Deprecations: r.kernelView.deprecated}
+		Certificate: r.chain.certificate, Pending: r.pool.len(), Seen: r.exec.Seen().Len(), Self: r.index, Open: r.kernelView.open, Serving: r.kernelView.serving, Deprecations: r.kernelView.deprecated}
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

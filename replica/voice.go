@@ -18,6 +18,8 @@ type kernelView struct {
 	verdicts  verdicts
 	proposed  quoin.ValidatorSet // that is open
 
+	open       []governance.Proposal
+	serving    []Standing
 	deprecated []governance.Deprecation
 	warned     map[governance.ProposalNumber]warning
 
@@ -52,6 +54,7 @@ func (r *Replica) look(out *Output) {
 	}
 	maps.DeleteFunc(v.said, func(_ word, expiry quoin.Height) bool { return expiry <= h })
 	open := governance.OpenProposals(k)
+	v.open, v.serving = open, r.standing(k)
 	before := v.tried
 	v.scheduled, v.tried, v.trial = r.returning(k), false, false
 	v.proposed = quoin.ValidatorSet{}
