@@ -82,6 +82,9 @@ func (l *library) prepare(ctx context.Context, digest quoin.Hash) {
 	}
 	start := time.Now()
 	r, err := l.cache.Prepare(ctx, digest, file)
+	if l.n.c.Observer != nil && ctx.Err() == nil {
+		l.n.c.Observer.Compiled(digest, time.Since(start), err)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			l.n.log.Warn("a release does not compile", "release", digest, "error", err)

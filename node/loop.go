@@ -159,13 +159,43 @@ func (l *loop) step(t task) {
 		}
 		t.input = answer
 	}
-	before := len(l.out.Admissions)
+	before, progress := len(l.out.Admissions), len(l.out.Progress)
+	began := l.began()
 	l.r.Step(l.now(), t.input, &l.out)
+	l.observe(began, l.out.Admissions[before:], l.out.Progress[progress:])
 	for _, slow := range l.n.sampler.slow.take() {
 		l.r.Step(l.now(), slow, &l.out)
 	}
 	if t.admissions != nil {
 		t.admissions <- append([]replica.Admission(nil), l.out.Admissions[before:]...)
+	}
+}
+
+// began is the time at which a step begins, if anybody looks on.
+func (l *loop) began() time.Time {
+	if l.n.c.Observer == nil {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+// observe tells the observer of a step that has ended.
+func (l *loop) observe(began time.Time, admissions []replica.Admission, progress []replica.Progress) {
+	o := l.n.c.Observer
+	if o == nil {
+		return
+	}
+	kept := l.n.sampler.told.take()
+	now := time.Now()
+	if len(admissions) > 0 {
+		o.Admitted(now, admissions)
+	}
+	for i := range progress {
+		p := &progress[i]
+		o.Progressed(now, *p)
+		if p.Kind == replica.ProgressExecuted {
+			o.Executed(Execution{Progress: *p, Began: began, Took: now.Sub(began), Calls: kept})
+		}
 	}
 }
 
@@ -195,23 +225,27 @@ func (l *loop) meet() bool {
 		}
 		l.sync <- o.Sync
 	}
+	if len(o.Finished) > 0 || time.Since(l.shown) > 100*time.Millisecond {
+		l.publish() // before who hears of a block asks how the node is
+	}
 	for i := range o.Finished {
+		if l.n.c.Observer != nil {
+			f := o.Finished[i] // the loop reuses its output
+			l.n.c.Observer.Finished(time.Now(), &f)
+		}
 		l.n.feed.publish(Item{Finished: &o.Finished[i]})
 	}
 	if o.Releases != nil {
 		l.n.library.want(o.Releases)
 	}
 	if o.Timed != nil {
-		l.n.sampler.slow.watch(l.n.table, o.Timed)
+		l.n.sampler.time(l.n.table, o.Timed)
 	}
 	if o.DryCalls != nil {
 		l.n.library.owe(o.DryCalls)
 	}
 	for i := range o.Events {
 		l.event(&o.Events[i])
-	}
-	if len(o.Finished) > 0 || time.Since(l.shown) > 100*time.Millisecond {
-		l.publish()
 	}
 	return true
 }
@@ -255,7 +289,7 @@ func (l *loop) stopTimers() {
 }
 
 func (l *loop) event(e *replica.Event) {
-	l.n.feed.publish(Item{Event: e})
+	l.n.tell(e)
 	if e.Kind == replica.HasDiverged {
 		wake(l.n.library.doubt)
 	}
@@ -278,11 +312,13 @@ func (l *loop) syncStore(ctx context.Context) {
 		case h := <-l.sync:
 			if !l.n.c.NoSync {
 				var nothing store.Batch
+				began := time.Now()
 				l.n.c.Lab.beforeSync()
 				if err := l.n.store.Apply(&nothing, true); err != nil {
 					l.n.fail(err)
 					return
 				}
+				l.n.synced(FileStore, began)
 			}
 			if l.post(ctx, l.own, task{input: replica.Synced{Height: h}}) != nil {
 				return

@@ -74,6 +74,7 @@ type Config struct {
 	Health     replica.HealthLimits // when this validator calls something bad that was activated
 	CacheBytes int64                // for the state's trie; 0 is its default
 	Logger     *slog.Logger
+	Observer   Observer // looks on; nil: nobody
 	// NewMachine plants another machine in tests; nil is the protocol.
 	Replica func(*replica.Config)
 	Lab     Lab
@@ -167,6 +168,7 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	}
 	n.sampler = newSampler(n)
 	n.table.Observe(n.sampler)
+	n.sampler.meter(n.table)
 	rc := replica.Config{Genesis: n.c.Genesis, Signer: signer, Store: n.store, State: state.Options{CacheBytes: n.c.CacheBytes},
 		Table: n.table, Environment: execution.Environment(n.c.Builtins...), Pool: n.c.Pool, DryCalls: true, Health: n.c.Health}
 	if n.c.Replica != nil {
@@ -383,6 +385,28 @@ func (n *Node) Compatibility() plugin.Compatibility {
 	return plugin.Compatible(append(plugin.Builtins(), n.c.Builtins...))
 }
 
+// tell publishes an event.
+func (n *Node) tell(e *replica.Event) {
+	n.feed.publish(Item{Event: e})
+	if n.c.Observer != nil {
+		c := *e // the loop reuses its output
+		n.c.Observer.Happened(time.Now(), &c)
+	}
+}
+
+// Announce publishes an event of the world around this node, such as a fault that somebody injects. reason is
+// a sentence for people.
+func (n *Node) Announce(kind replica.EventKind, reason string) {
+	n.tell(&replica.Event{Kind: kind, Height: n.Status().Tip.Height, View: n.Status().Consensus.View, Reason: reason})
+}
+
+// synced tells of an fsync.
+func (n *Node) synced(f File, began time.Time) {
+	if n.c.Observer != nil {
+		n.c.Observer.Synced(f, time.Since(began))
+	}
+}
+
 // Status returns the latest snapshot: at most some milliseconds old on a busy node.
 func (n *Node) Status() Status { return *n.status.Load() }
 
@@ -390,6 +414,9 @@ func (n *Node) describe(r *replica.Replica, synced quoin.Height) {
 	s := &Status{Overview: r.Overview(), Stats: r.Stats(), Samples: n.sampler.stats(), Key: n.key, Observer: n.observer, Synced: synced, At: time.Now()}
 	s.Fsyncs = n.fs.Syncs() + n.store.Syncs()
 	n.status.Store(s)
+	if n.c.Observer != nil {
+		n.c.Observer.Described(s)
+	}
 }
 
 func (n *Node) String() string { return fmt.Sprintf("node %s of %s", n.key, n.origin) }

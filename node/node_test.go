@@ -24,6 +24,7 @@ type network struct {
 	health  replica.HealthLimits
 	lab     Lab
 	logger  *slog.Logger
+	watch   []Observer // of each node; nil: nobody
 }
 
 func newNetwork(t testing.TB, n int) *network {
@@ -65,7 +66,11 @@ func newNetworkOf(t testing.TB, n int, prepare func(w *network)) *network {
 
 func (w *network) start(t testing.TB, i int) {
 	t.Helper()
-	n, err := Open(Config{Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Health: w.health, Lab: w.lab, Logger: w.logger})
+	var o Observer
+	if w.watch != nil {
+		o = w.watch[i]
+	}
+	n, err := Open(Config{Observer: o, Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Health: w.health, Lab: w.lab, Logger: w.logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,13 +45,10 @@ const (
 
 // Execution is one execution of a block.
 type Execution struct {
-	Block        quoin.Hash
-	View         quoin.View
-	Height       quoin.Height
-	Transactions int
-	Began        time.Time
-	Took         time.Duration
-	Calls        []Call // the first callsKept of guests that it took, in order
+	replica.Progress
+	Began time.Time
+	Took  time.Duration
+	Calls []Call // the first callsKept of guests that it took, in order
 }
 
 // callsKept bounds Execution.Calls.
@@ -60,8 +57,8 @@ const callsKept = 64
 // Call is one question to a binding. A batch operation's guest is called once for many requests.
 type Call struct {
 	Binding   quoin.Binding
-	Operation string     // of guests, such as "machine.v1.apply"; empty for built-ins
-	Began     time.Time  // zero for built-ins
+	Operation string        // of guests, such as "machine.v1.apply"; empty for built-ins
+	Began     time.Time     // zero for built-ins
 	Took      time.Duration // zero for built-ins
 	Requests  int
 	Fuel      uint64

@@ -41,6 +41,7 @@ type sampler struct {
 	queue chan *plugin.Recording
 	watch watchdog
 	slow  stopwatch
+	told  calls
 
 	chosen                                                     bool         // the call that runs is recorded
 	sampled                                                    time.Time    // when the call that runs began, if it is timed
@@ -53,7 +54,7 @@ type sampler struct {
 var _ plugin.Observer = (*sampler)(nil)
 
 func newSampler(n *Node) *sampler {
-	s := &sampler{n: n, every: n.c.Plugins.SampleEvery, queue: make(chan *plugin.Recording, sampleQueue), slow: newStopwatch(&n.c.Plugins)}
+	s := &sampler{n: n, every: n.c.Plugins.SampleEvery, queue: make(chan *plugin.Recording, sampleQueue), slow: newStopwatch(&n.c.Plugins), told: calls{observer: n.c.Observer}}
 	s.watch.slow = n.c.Plugins.SlowCall
 	if s.watch.slow == 0 {
 		s.watch.slow = slowCallDefault
@@ -69,12 +70,14 @@ func (s *sampler) Begin(release quoin.Hash, operation string) bool {
 		s.sampled = time.Now()
 	}
 	s.slow.begin()
+	s.told.begin(operation)
 	return s.chosen
 }
 
 // End implements plugin.Observer.
-func (s *sampler) End(r *plugin.Recording) {
+func (s *sampler) End(r *plugin.Recording, memory uint64) {
 	s.slow.end()
+	s.told.end(memory)
 	s.watch.end()
 	if !s.sampled.IsZero() {
 		s.callTime.Add(callTimeEvery * time.Since(s.sampled).Nanoseconds())
@@ -93,6 +96,29 @@ func (s *sampler) End(r *plugin.Recording) {
 		default:
 			s.dropped.Add(1)
 		}
+	}
+}
+
+// time has the calls for these slots timed for the replica, and no others.
+func (s *sampler) time(table *plugin.Table, slots []string) {
+	s.slow.watch(slots)
+	s.meter(table)
+}
+
+// meter has the table tell what questions cost, if anybody wants to know.
+func (s *sampler) meter(table *plugin.Table) {
+	switch {
+	case s.told.observer == nil && s.slow.slots == nil:
+		table.Meter(nil)
+	case s.told.observer == nil:
+		table.Meter(s.slow.metered)
+	default:
+		table.Meter(func(b quoin.Binding, o plugin.Outcome) {
+			if s.slow.slots != nil {
+				s.slow.metered(b, o)
+			}
+			s.told.metered(b, o)
+		})
 	}
 }
 
@@ -141,8 +167,8 @@ func (s *sampler) replay(r *plugin.Recording, ready *interpreted) {
 	digest := r.RequestDigest()
 	s.n.log.Error("a call differs on the interpreter: the compiler, the interpreter or this machine is wrong",
 		"release", r.Release, "operation", r.Operation, "request", digest, "difference", difference)
-	s.n.feed.publish(Item{Event: &replica.Event{Kind: SampleDiffered,
-		Reason: r.Operation + " of release " + r.Release.String() + ", request " + digest.String() + ": " + difference}})
+	s.n.tell(&replica.Event{Kind: SampleDiffered,
+		Reason: r.Operation + " of release " + r.Release.String() + ", request " + digest.String() + ": " + difference})
 }
 
 // interpreted keeps the releases that were needed last ready for the interpreter, on a host of its own:

@@ -101,9 +101,9 @@ func TestSamplesAreChosenByNumberAndBounded(t *testing.T) {
 		if record := s.Begin(quoin.Hash{1}, "leader.v1"); record != (i%10 == 0) {
 			t.Fatalf("call %d: %v", i, record)
 		} else if record {
-			s.End(&plugin.Recording{})
+			s.End(&plugin.Recording{}, 0)
 		} else {
-			s.End(nil)
+			s.End(nil, 0)
 		}
 	}
 	got := s.stats()
@@ -116,7 +116,7 @@ func TestSamplesAreChosenByNumberAndBounded(t *testing.T) {
 	}
 	s.Begin(quoin.Hash{1}, "leader.v1")
 	s.chosen = true
-	s.End(nil)
+	s.End(nil, 0)
 	if s.stats().Unrecorded != 1 {
 		t.Errorf("%+v", s.stats())
 	}

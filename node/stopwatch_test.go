@@ -13,10 +13,6 @@ import (
 
 // A call is slow for its fuel, whether it answers one question or a batch of them.
 func TestStopwatch(t *testing.T) {
-	table, err := plugin.NewTable(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var now time.Time
 	s := newStopwatch(&PluginOptions{CallTime: time.Millisecond, CallTimePerFuel: time.Microsecond})
 	s.now = func() time.Time { return now }
@@ -59,7 +55,7 @@ func TestStopwatch(t *testing.T) {
 			}
 		}, 1},
 	} {
-		s.watch(table, []string{hook.Leader.Name})
+		s.watch([]string{hook.Leader.Name})
 		c.do()
 		got := uint64(0)
 		for _, x := range s.take() {

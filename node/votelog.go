@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"quoin.dev/quoin/replica"
 )
@@ -127,6 +128,9 @@ func (v *voteLog) sync() error {
 	if v.n.c.NoSync {
 		return nil
 	}
+	began := time.Now()
 	v.n.c.Lab.beforeSync()
-	return v.n.votes.Sync()
+	err := v.n.votes.Sync()
+	v.n.synced(FileVotes, began)
+	return err
 }

@@ -16,7 +16,8 @@ type Observer interface {
 	Begin(release quoin.Hash, operation string) (record bool)
 	// End comes after it. r is nil for a call that was not recorded, that failed on this host only
 	// or by a panic of the state, or that took more than RecordingBytesMax; else it is the observer's from here on.
-	End(r *Recording)
+	// memory is how many bytes of memory the guest had by then.
+	End(r *Recording, memory uint64)
 }
 
 // Observe makes the table's guests be looked on at; nil ends it.
@@ -106,7 +107,7 @@ func (t *Table) observed(i *instance) {
 			r = nil
 		}
 	}
-	t.observer.End(r)
+	t.observer.End(r, uint64(len(i.paged.bytes)))
 }
 
 func (r *Recording) full() bool { return r.bytes > RecordingBytesMax }

@@ -39,7 +39,7 @@ func (p *replays) Begin(quoin.Hash, string) bool {
 	return true
 }
 
-func (p *replays) End(r *Recording) {
+func (p *replays) End(r *Recording, _ uint64) {
 	if !p.open {
 		p.t.Error("a call ends that did not begin")
 	}
