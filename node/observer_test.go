@@ -1,6 +1,7 @@
 package node
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -107,6 +108,9 @@ func TestObserverSeesABlocksTrip(t *testing.T) {
 		t.Error("nobody was told of the admission")
 	}
 	status := w.nodes[0].Status()
+	if p := w.nodes[0].Links().Peers[0]; runtime.GOOS == "linux" && p.RoundTrip <= 0 {
+		t.Errorf("the link's round trip is not known: %+v", p)
+	}
 	if len(status.Heard) != 4 || status.Newest < status.Tip.Height {
 		t.Errorf("heard %v, newest %d", status.Heard, status.Newest)
 	}

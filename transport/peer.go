@@ -35,6 +35,7 @@ type peer struct {
 	redial, moved chan struct{}
 
 	up        atomic.Bool
+	conn      atomic.Pointer[net.Conn] // below the newest link to the peer; nil: there was none
 	connects  atomic.Uint64
 	failures  atomic.Uint64
 	lastError atomic.Pointer[string]
@@ -238,6 +239,7 @@ func (p *peer) dial(ctx context.Context) (*outbound, error) {
 		return nil, err
 	}
 	tuneTCP(raw)
+	p.conn.Store(&raw)
 	secure := tls.Client(raw, wire.Config(p.t.identity.certificate, p.t.identity.protocol, func(key Key) error {
 		if key != p.key {
 			return fmt.Errorf("%w: %s answered", errWrongIdentity, name(key))

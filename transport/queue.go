@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync"
+	"time"
 
 	"quoin.dev/quoin/transport/internal/wire"
 )
@@ -15,13 +16,20 @@ type queue struct {
 	ready chan struct{}
 
 	mu       sync.Mutex
-	ring     [][]byte // length a power of two, or nil
+	ring     []queued // length a power of two, or nil
 	head     int      // index of the oldest
 	messages int
 	bytes    int
 	sent     Traffic
 	dropped  [DropCount]uint64
+	waited   Waits // of what was taken
 	closed   bool
+}
+
+// queued is a message that waits.
+type queued struct {
+	message []byte
+	since   time.Time
 }
 
 func newQueue(class Class, limits ClassLimits) *queue {
@@ -53,7 +61,7 @@ func (q *queue) put(message []byte) bool {
 	if q.messages == len(q.ring) {
 		q.grow()
 	}
-	q.ring[(q.head+q.messages)&(len(q.ring)-1)] = message
+	q.ring[(q.head+q.messages)&(len(q.ring)-1)] = queued{message, time.Now()}
 	q.messages++
 	q.bytes += len(message)
 	q.mu.Unlock()
@@ -69,11 +77,16 @@ func (q *queue) take(batch [][]byte) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	total := 0
+	var now time.Time
+	if q.messages > 0 {
+		now = time.Now()
+	}
 	for q.messages > 0 && len(batch) < wire.BatchMessagesMax {
-		total += wire.PrefixBytes + len(q.ring[q.head])
+		total += wire.PrefixBytes + len(q.ring[q.head].message)
 		if len(batch) > 0 && total > wire.BatchBytesMax {
 			break
 		}
+		q.waited.add(now.Sub(q.ring[q.head].since))
 		batch = append(batch, q.pop())
 	}
 	return batch
@@ -104,8 +117,8 @@ func (q *queue) settle(batch [][]byte, lost bool) {
 }
 
 func (q *queue) pop() []byte {
-	message := q.ring[q.head]
-	q.ring[q.head] = nil
+	message := q.ring[q.head].message
+	q.ring[q.head] = queued{}
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.messages--
 	q.bytes -= len(message)
@@ -113,7 +126,7 @@ func (q *queue) pop() []byte {
 }
 
 func (q *queue) grow() {
-	ring := make([][]byte, max(16, 2*len(q.ring)))
+	ring := make([]queued, max(16, 2*len(q.ring)))
 	n := copy(ring, q.ring[q.head:])
 	copy(ring[n:], q.ring[:q.head])
 	q.ring, q.head = ring, 0

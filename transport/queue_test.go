@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"quoin.dev/quoin/transport/internal/wire"
 )
@@ -119,5 +120,23 @@ func BenchmarkQueue(b *testing.B) {
 		if i%256 == 255 {
 			batch = q.take(batch[:0])
 		}
+	}
+}
+
+// How long messages waited is counted when they are taken.
+func TestQueueCountsWaits(t *testing.T) {
+	q := newQueue(Consensus, defaultLimits[Consensus])
+	for range 5 {
+		q.put([]byte("x"))
+	}
+	q.ring[q.head].since = q.ring[q.head].since.Add(-2 * time.Second)
+	q.take(nil)
+	w := q.stats().Waited
+	total := uint64(0)
+	for _, n := range w.Buckets {
+		total += n
+	}
+	if total != 5 || w.Buckets[len(WaitBounds)-1] != 1 || w.Sum < 2*time.Second {
+		t.Errorf("%+v", w)
 	}
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // Stats is a snapshot of what a Transport has done since New. Counters only grow, except that a
@@ -37,6 +38,9 @@ type PeerStats struct {
 	Connects  uint64
 	Failures  uint64
 	LastError string
+	// RoundTrip is the smoothed round trip of the link to the peer as the kernel measures it; 0 where
+	// it does not tell, or there is no link.
+	RoundTrip time.Duration
 	Classes   [ClassCount]ClassStats
 	// Refused counts what was refused from a party that proved to be this peer, or (wrong
 	// identity, wrong network) at its address.
@@ -51,6 +55,27 @@ type ClassStats struct {
 	Dropped [DropCount]uint64
 	// Queued is what waits now.
 	QueuedMessages, QueuedBytes int
+	// Waited is how long messages that were taken from the queue had waited in it.
+	Waited Waits
+}
+
+// WaitBounds are the upper bounds of the buckets of Waits; the last bucket has none.
+var WaitBounds = [...]time.Duration{100 * time.Microsecond, 300 * time.Microsecond, time.Millisecond, 3 * time.Millisecond, 10 * time.Millisecond,
+	30 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second}
+
+// Waits counts waits, by how long they were.
+type Waits struct {
+	Buckets [len(WaitBounds) + 1]uint64
+	Sum     time.Duration
+}
+
+func (w *Waits) add(d time.Duration) {
+	i := 0
+	for i < len(WaitBounds) && d > WaitBounds[i] {
+		i++
+	}
+	w.Buckets[i]++
+	w.Sum += d
 }
 
 // Traffic counts messages, their bytes, and the frames that they travelled in.
@@ -181,6 +206,9 @@ func (p *peer) stats() PeerStats {
 		Failures:  p.failures.Load(),
 		LastError: *p.lastError.Load(),
 	}
+	if conn := p.conn.Load(); conn != nil && stats.Up {
+		stats.RoundTrip = roundTrip(*conn)
+	}
 	for reason := range stats.Refused {
 		stats.Refused[reason] = p.refused[reason].Load()
 	}
@@ -194,7 +222,7 @@ func (p *peer) stats() PeerStats {
 func (q *queue) stats() ClassStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return ClassStats{Sent: q.sent, Dropped: q.dropped, QueuedMessages: q.messages, QueuedBytes: q.bytes}
+	return ClassStats{Sent: q.sent, Dropped: q.dropped, QueuedMessages: q.messages, QueuedBytes: q.bytes, Waited: q.waited}
 }
 
 // traffic is Traffic that one goroutine counts and others read.

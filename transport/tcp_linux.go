@@ -4,6 +4,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -31,4 +33,23 @@ func tuneTCP(conn net.Conn) {
 			syscall.SetsockoptInt(int(descriptor), syscall.IPPROTO_TCP, tcpUserTimeout, int(pingTimeout/time.Millisecond))
 		})
 	}
+}
+
+// roundTrip returns the kernel's smoothed round trip of a connection, 0 if it does not tell.
+func roundTrip(conn net.Conn) (d time.Duration) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return 0
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	// A connection that was closed meanwhile has none.
+	_ = raw.Control(func(descriptor uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(descriptor), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			d = time.Duration(info.Rtt) * time.Microsecond
+		}
+	})
+	return d
 }

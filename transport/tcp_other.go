@@ -2,7 +2,10 @@
 
 package transport
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // tuneTCP sets how dead connections are found.
 func tuneTCP(conn net.Conn) {
@@ -10,3 +13,6 @@ func tuneTCP(conn net.Conn) {
 		tcp.SetKeepAliveConfig(tcpKeepalive)
 	}
 }
+
+// roundTrip is not told by this system's kernel.
+func roundTrip(net.Conn) time.Duration { return 0 }
