@@ -11,8 +11,16 @@ import (
 // rescueEvery is the distance between rescue views, whose leaders are the validators in turn (K5).
 const rescueEvery = 4
 
+// IsRescue reports whether a view is a rescue view.
+func IsRescue(v quoin.View) bool { return v%rescueEvery == 0 }
+
+// Rescuer returns the leader of a rescue view among so many validators.
+func Rescuer(v quoin.View, validators int) int {
+	return int(uint64(v/rescueEvery) % uint64(validators))
+}
+
 func (m *Simplex) rescuer(v quoin.View) (int, bool) {
-	return int(uint64(v/rescueEvery) % uint64(m.c.Validators.Len())), v%rescueEvery == 0 && !m.c.Rules.NoRescue
+	return Rescuer(v, m.c.Validators.Len()), IsRescue(v) && !m.c.Rules.NoRescue
 }
 
 // leader returns the leader of a view on a parent. calls, if not nil, counts the calls that reached
