@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"quoin.dev/quoin"
@@ -40,6 +41,10 @@ const (
 	FaultInjected replica.EventKind = "fault-injected"
 	FaultLifted   replica.EventKind = "fault-lifted"
 )
+
+// Told is the kind of an event by which somebody who plays with a network explains what happens: its reason is
+// a title, a full stop, and what that means.
+const Told replica.EventKind = "told"
 
 // Kinds of marks that are no event's kind.
 const (
@@ -109,6 +114,7 @@ var happening = map[replica.EventKind]struct {
 }{
 	FaultInjected: {ToneFault, "Fault injected", "Somebody breaks something on purpose, to see how the network takes it."},
 	FaultLifted:   {ToneFault, "Fault lifted", "What was broken on purpose works again."},
+	Told:          {tone: ToneChange},
 
 	replica.EpochBegan:       {ToneNote, "New epoch", "Heights from here on run under a new frozen configuration. Whatever changes, changes at such a boundary, on all nodes alike."},
 	replica.Equivocated:      {ToneBad, "A validator contradicts itself", "It signed two different votes of one kind in one view. Its votes cannot make two histories final, but it is faulty or its key is used twice."},
@@ -152,6 +158,9 @@ func (t *Timeline) markEvent(at time.Time, e *replica.Event) {
 		if e.Reason != "" {
 			m.Title += ": " + e.Reason
 		}
+	case Told:
+		m.Title, m.Text, _ = strings.Cut(e.Reason, ". ")
+		subject = ""
 	case replica.EpochBegan:
 		m.Title = fmt.Sprintf("Epoch %d begins", e.Epoch)
 		subject = ""

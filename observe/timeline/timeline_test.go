@@ -281,3 +281,13 @@ func BenchmarkTimeline(b *testing.B) {
 		x.Finished(at(i*10+3), &replica.Finished{Block: block, IDs: make([]quoin.Hash, 1)})
 	}
 }
+
+func TestWhatIsToldIsAMarkWithATitleAndAText(t *testing.T) {
+	x := started(t, Limits{})
+	x.Happened(at(10), &replica.Event{Kind: Told, Reason: "A candidate runs in the shadow. Nothing of it counts. Wait."})
+	x.Happened(at(20), &replica.Event{Kind: Told, Reason: "It serves"})
+	marks := x.Since(0, at(30)).Marks
+	if len(marks) != 2 || marks[0].Title != "A candidate runs in the shadow" || marks[0].Text != "Nothing of it counts. Wait." || marks[1].Title != "It serves" || marks[1].Text != "" {
+		t.Errorf("the marks are %+v", marks)
+	}
+}
