@@ -241,6 +241,9 @@ func (s *Server) URL() string {
 	return "https://" + s.Addr().String()
 }
 
+// Handler returns what serves the requests, within the server's limits, for a listener of another package.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
 // Refused returns how many requests were refused, by code.
 func (s *Server) Refused() map[ErrorCode]uint64 { return s.admission.refused() }
 

@@ -36,42 +36,51 @@ func (s releaseService) Explain(ctx context.Context, r *connect.Request[quoinv1.
 	if step != "" && !policy.IsStep(step) {
 		return nil, refuse(CodeInvalid, "the steps are "+strings.Join(policy.StepNames(), ", "), "there is no step %.40q", step)
 	}
-	answer := &quoinv1.ExplainResponse{CostLimit: policy.CostLimit}
-	known := false
+	var answer *quoinv1.ExplainResponse
 	var facts policy.Facts
 	err := s.node.Do(ctx, func(v *replica.Replica) {
-		next := v.Overview().Tip.Height + 1
-		answer.Height = uint64(next)
-		var p governance.Proposal
-		if p, known = governance.ReadProposal(v.Kernel(), governance.ProposalNumber(r.Msg.Proposal)); !known {
-			return
+		if p, known := governance.ReadProposal(v.Kernel(), governance.ProposalNumber(r.Msg.Proposal)); known {
+			answer, facts = newExplanation(v, &p, step)
 		}
-		if step == "" {
-			step = nextStep(p.Status)
-		}
-		answer.Class = string(quoin.PolicyEveryClass)
-		c := governance.CurrentConfiguration(v.Kernel())
-		for i := range c.Policies {
-			if c.Policies[i].Class == byte(p.Class) && c.Policies[i].Step == step {
-				answer.Class = string(rune(p.Class))
-			}
-		}
-		answer.Expression, facts, _ = governance.Gate(v.Kernel(), &p, step, next)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if !known {
+	if answer == nil {
 		return nil, noProposal(r.Msg.Proposal)
 	}
-	answer.Step = step
+	s.judge.judged(answer, &facts)
+	return connect.NewResponse(answer), nil
+}
+
+// newExplanation begins the explanation of a step of a proposal, empty for the next of its road: with its
+// policy, and what that may know.
+func newExplanation(v *replica.Replica, p *governance.Proposal, step string) (*quoinv1.ExplainResponse, policy.Facts) {
+	next := v.Overview().Tip.Height + 1
+	if step == "" {
+		step = nextStep(p.Status)
+	}
+	x := &quoinv1.ExplainResponse{CostLimit: policy.CostLimit, Height: uint64(next), Step: step, Class: string(quoin.PolicyEveryClass)}
+	c := governance.CurrentConfiguration(v.Kernel())
+	for i := range c.Policies {
+		if c.Policies[i].Class == byte(p.Class) && c.Policies[i].Step == step {
+			x.Class = string(rune(p.Class))
+		}
+	}
+	var facts policy.Facts
+	x.Expression, facts, _ = governance.Gate(v.Kernel(), p, step, next)
+	return x, facts
+}
+
+// judged ends an explanation with how the policy comes out, and why.
+func (j *judge) judged(answer *quoinv1.ExplainResponse, facts *policy.Facts) {
 	answer.AllFacts = toFacts(facts.List())
 	if answer.Expression == "" {
 		answer.Class = ""
-		answer.Holds = step == policy.StepEmergency // the only step that is free without a policy
-		return connect.NewResponse(answer), nil
+		answer.Holds = answer.Step == policy.StepEmergency // the only step that is free without a policy
+		return
 	}
-	x := s.judge.explain(answer.Expression, &facts)
+	x := j.explain(answer.Expression, facts)
 	answer.Holds, answer.Error, answer.Cost, answer.Facts = x.Holds, x.Error, x.Cost, toFacts(x.Facts)
 	for _, p := range x.Parts {
 		answer.Parts = append(answer.Parts, &quoinv1.Part{Depth: uint32(p.Depth), Text: p.Text, Value: p.Value})
@@ -79,7 +88,6 @@ func (s releaseService) Explain(ctx context.Context, r *connect.Request[quoinv1.
 	for _, m := range x.Missing {
 		answer.Missing = append(answer.Missing, &quoinv1.Condition{Text: m.Text, Value: m.Value, Facts: toFacts(m.Facts)})
 	}
-	return connect.NewResponse(answer), nil
 }
 
 // nextStep returns the step that a proposal of a status is to be judged by next; empty for none.

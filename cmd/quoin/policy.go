@@ -10,6 +10,7 @@ import (
 
 	"quoin.dev/quoin"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/standing"
 	"quoin.dev/quoin/governance/policy"
 )
 
@@ -269,7 +270,7 @@ func writeExplanation(w io.Writer, p *quoinv1.Proposal, x *quoinv1.ExplainRespon
 		local.Facts = append(local.Facts, policy.Fact{Name: f.GetName(), Value: f.GetValue()})
 	}
 	fmt.Fprint(w, local.String())
-	for _, line := range conditions(x.GetMissing()) {
+	for _, line := range standing.Conditions(x.GetMissing()) {
 		fmt.Fprintf(w, "needs %s\n", line)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"quoin.dev/quoin"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/standing"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/governance/policy"
 )
@@ -114,18 +115,18 @@ func (t *terminal) aboutProposal(ctx context.Context, f *txFlags, c governance.C
 	if err != nil {
 		return err
 	}
-	needs := missing(p, x)
+	needs := standing.Missing(p, x)
 	v := map[string]any{"proposal": number, "status": p.GetStatus(), "missing": orEmpty(needs), "transaction": r.view()}
 	if p.GetActivationHeight() > 0 {
 		v["activation_height"] = p.GetActivationHeight()
 	}
 	return t.data(v, func(w io.Writer) {
 		fmt.Fprintf(w, "%s (height %d, entry %d)\n", done, r.height, r.entry)
-		fmt.Fprintf(w, "it is %s\n", stands(p, height))
+		fmt.Fprintf(w, "it is %s\n", standing.Text(p, height))
 		for _, line := range needs {
 			fmt.Fprintf(w, "needs %s\n", line)
 		}
-		if todo := nextCommand(p); todo != "" {
+		if todo := standing.Next(p); todo != "" {
 			fmt.Fprintf(w, "next: %s\n", todo)
 		}
 	})
@@ -166,7 +167,7 @@ func (t *terminal) awaitStep(ctx context.Context, number, round uint64, s *stepC
 		if p.GetRound() != round || s.until(p, x) {
 			return nil
 		}
-		needs := strings.Join(missing(p, x), "; ")
+		needs := strings.Join(standing.Missing(p, x), "; ")
 		if needs != told {
 			t.note("waiting: proposal %d needs %s", number, needs)
 			told = needs

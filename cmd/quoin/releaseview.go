@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/standing"
 	"quoin.dev/quoin/governance"
 )
 
@@ -64,16 +65,16 @@ func (t *terminal) showProposal(ctx context.Context, n *conn, number uint64) err
 }
 
 func (t *terminal) writeProposal(p *quoinv1.Proposal, x *quoinv1.ExplainResponse, height uint64) error {
-	needs := missing(p, x)
+	needs := standing.Missing(p, x)
 	v := viewProposal(p)
-	v["height"], v["missing"], v["next"] = height, orEmpty(needs), nextCommand(p)
+	v["height"], v["missing"], v["next"] = height, orEmpty(needs), standing.Next(p)
 	return t.data(v, func(w io.Writer) {
 		table(w, func(row func(...any)) {
 			showStanding(row, p, height)
 			for i, line := range needs {
 				row(firstOnly(i, "needs"), line)
 			}
-			if todo := nextCommand(p); todo != "" {
+			if todo := standing.Next(p); todo != "" {
 				row("next", todo)
 			}
 			showCourse(row, p)
@@ -94,7 +95,7 @@ func firstOnly(i int, name string) string {
 
 func showStanding(row func(...any), p *quoinv1.Proposal, height uint64) {
 	row("proposal", p.GetNumber())
-	row("status", stands(p, height))
+	row("status", standing.Text(p, height))
 	if e := p.GetEnding(); e.GetWhy() != "" {
 		row("because", fmt.Sprintf("%s (%s)%s", e.GetMeaning(), e.GetWhy(), atHeight(e.GetHeight())))
 	}

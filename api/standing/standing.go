@@ -1,4 +1,5 @@
-package main
+// Package standing says in words where a proposal stands and what it needs to go on.
+package standing
 
 import (
 	"fmt"
@@ -11,10 +12,8 @@ import (
 	"quoin.dev/quoin/governance/policy"
 )
 
-// Where a proposal stands, and what it needs to go on, in words.
-
-// stands says where a proposal stands at a height.
-func stands(p *quoinv1.Proposal, height uint64) string {
+// Text says where a proposal stands at a height.
+func Text(p *quoinv1.Proposal, height uint64) string {
 	text := p.GetStatus()
 	switch p.GetStatus() {
 	case governance.StatusShadow.String():
@@ -42,9 +41,9 @@ func times(n uint64) string {
 	return strconv.FormatUint(n, 10) + " times"
 }
 
-// missing says what a proposal needs to take its next step: the kernel's own floors, and the conditions of
+// Missing says what a proposal needs to take its next step: the kernel's own floors, and the conditions of
 // the policy that do not hold.
-func missing(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) []string {
+func Missing(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) []string {
 	var needs []string
 	add := func(format string, a ...any) { needs = append(needs, fmt.Sprintf(format, a...)) }
 	t := p.GetTally()
@@ -75,15 +74,15 @@ func missing(p *quoinv1.Proposal, x *quoinv1.ExplainResponse) []string {
 	if x.GetStep() != "" && x.GetExpression() == "" && !x.GetHolds() {
 		add("a policy for the step %s of class %s: without one it is refused", x.GetStep(), p.GetClass())
 	}
-	needs = append(needs, conditions(x.GetMissing())...)
+	needs = append(needs, Conditions(x.GetMissing())...)
 	if p.GetStatus() == governance.StatusPrechecked.String() && t.GetApprovals() == 0 && len(needs) == 0 {
 		add("an approval by somebody who is neither its proposer nor its author")
 	}
 	return needs
 }
 
-// conditions says in words what the conditions of a policy lack.
-func conditions(list []*quoinv1.Condition) []string {
+// Conditions says in words what the conditions of a policy lack.
+func Conditions(list []*quoinv1.Condition) []string {
 	var needs []string
 	approvals, elsewhere := -1, int64(0)
 	for _, c := range list {
@@ -199,8 +198,8 @@ func (l limit) words(c *quoinv1.Condition) string {
 	return text
 }
 
-// nextCommand says how a proposal goes on; empty if nobody has to do anything.
-func nextCommand(p *quoinv1.Proposal) string {
+// Next says how a proposal goes on; empty if nobody has to do anything.
+func Next(p *quoinv1.Proposal) string {
 	command, as := "", ""
 	switch p.GetStatus() {
 	case governance.StatusProposed.String(), governance.StatusPrechecked.String():

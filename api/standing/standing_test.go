@@ -1,8 +1,7 @@
-package main
+package standing
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
@@ -53,11 +52,11 @@ func TestMissingInWords(t *testing.T) {
 		{"active", nil, "false", policy.Facts{}, nil},
 	} {
 		p := &quoinv1.Proposal{Status: test.status, Plan: test.plan, Tally: tally}
-		if got := missing(p, explained(test.expression, &test.facts)); !slices.Equal(got, test.want) {
+		if got := Missing(p, explained(test.expression, &test.facts)); !slices.Equal(got, test.want) {
 			t.Errorf("%s, %s: %q, want %q", test.status, test.expression, got, test.want)
 		}
 	}
-	without := missing(&quoinv1.Proposal{Status: "trial", Class: "L", Tally: tally}, &quoinv1.ExplainResponse{Step: "confirm"})
+	without := Missing(&quoinv1.Proposal{Status: "trial", Class: "L", Tally: tally}, &quoinv1.ExplainResponse{Step: "confirm"})
 	if want := []string{"a policy for the step confirm of class L: without one it is refused"}; !slices.Equal(without, want) {
 		t.Errorf("%q, want %q", without, want)
 	}
@@ -66,57 +65,19 @@ func TestMissingInWords(t *testing.T) {
 // TestNextCommand wants nobody told to say again what was counted.
 func TestNextCommand(t *testing.T) {
 	p := &quoinv1.Proposal{Number: 7, Status: "prechecked"}
-	if got, want := nextCommand(p), "quoin release approve 7"; got != want {
+	if got, want := Next(p), "quoin release approve 7"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	p.Reviews = []*quoinv1.Review{{Member: "approver-1", Approves: true}}
-	if got, want := nextCommand(p), "quoin release approve 7 --as ANOTHER-APPROVER"; got != want {
+	if got, want := Next(p), "quoin release approve 7 --as ANOTHER-APPROVER"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	p.Status = "scheduled"
-	if got := nextCommand(p); got != "" {
+	if got := Next(p); got != "" {
 		t.Errorf("%q, and it takes effect for good by itself", got)
 	}
 	p.Plan = &quoinv1.Plan{Trial: 8}
-	if got, want := nextCommand(p), "quoin release confirm 7"; got != want {
+	if got, want := Next(p), "quoin release confirm 7"; got != want {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-// TestEscape wants nothing printed that a terminal obeys, and text unchanged.
-func TestEscape(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain text,\n\twith lines and → arrows": "plain text,\n\twith lines and → arrows",
-		"\x1b[2Jgone":                       `\x1b[2Jgone`,
-		"over\rwritten":                     `over\rwritten`,
-		"bell\a and delete\x7f":             `bell\a and delete\x7f`,
-		"\u009b31m and \u202eright to left": `\u009b31m and \u202eright to left`,
-		"not \xff UTF-8, and \ufffd":        `not \xff UTF-8, and \ufffd`,
-	} {
-		var b strings.Builder
-		if n, err := (printable{&b}).Write([]byte(in)); n != len(in) || err != nil || b.String() != want {
-			t.Errorf("%q is written as %q, want %q (%d, %v)", in, b.String(), want, n, err)
-		}
-	}
-}
-
-// TestShowOfAHostileNode wants that whatever a node answers is shown, without a panic and without control
-// characters.
-func TestShowOfAHostileNode(t *testing.T) {
-	evil := "\x1b[31m\u202e"
-	p := &quoinv1.Proposal{Status: "trial" + evil, Binding: &quoinv1.Binding{Release: []byte{1}}, Ending: &quoinv1.Ending{Why: evil, Note: evil},
-		Reviews: []*quoinv1.Review{nil, {Member: evil}}, Evidence: []*quoinv1.Evidence{nil, {Note: evil}}, Validators: []*quoinv1.ValidatorWord{nil, {Name: evil, Health: evil}},
-		Parameters: []*quoinv1.ParameterChange{nil}, Members: []*quoinv1.Member{nil}, Policies: []*quoinv1.Policy{nil}, ValidatorSet: []*quoinv1.Validator{nil}, SlotReturn: &quoinv1.Return{}}
-	var b strings.Builder
-	terminal := &terminal{out: &b, err: &b}
-	if err := terminal.writeProposal(p, &quoinv1.ExplainResponse{Missing: []*quoinv1.Condition{nil, {Text: evil, Facts: []*quoinv1.Fact{nil}}}}, 7); err != nil {
-		t.Fatal(err)
-	}
-	if strings.ContainsAny(b.String(), "\x1b\u202e") {
-		t.Errorf("control characters: %q", b.String())
-	}
-	terminal.format = formatJSON
-	if err := terminal.writeProposal(p, &quoinv1.ExplainResponse{}, 7); err != nil {
-		t.Fatal(err)
 	}
 }
