@@ -45,6 +45,9 @@ type Config struct {
 	// are refused. Default 200.
 	HandshakesPerSecond int
 
+	// Impair makes links worse than they are, on networks for tests; nil: nothing does.
+	Impair Impairment
+
 	// Backoff spaces the attempts to dial a peer.
 	Backoff Backoff
 

@@ -31,6 +31,7 @@ const (
 type inbound struct {
 	peer     *peer
 	received [ClassCount]traffic
+	handle   [ClassCount]*impaired // before the handler
 	// turns hold one token each, which whoever calls the handler for that class holds, so
 	// that a new connection's messages never overtake or overlap the old one's.
 	turns [ClassCount]chan struct{}
@@ -45,6 +46,10 @@ func newInbound(p *peer) *inbound {
 	in := &inbound{peer: p, reconnects: newAllowance(reconnectsPerSecond, reconnectsBurst)}
 	for class := range in.turns {
 		in.turns[class] = make(chan struct{}, 1)
+		in.handle[class] = newImpaired(p, Class(class), func(message []byte) bool {
+			p.t.handler(p.key, Class(class), message)
+			return true
+		})
 	}
 	return in
 }
@@ -90,6 +95,9 @@ func (in *inbound) close() {
 	in.closed = true
 	current := in.current
 	in.mu.Unlock()
+	for _, h := range in.handle {
+		h.close()
+	}
 	if current != nil {
 		current.shut()
 	}
@@ -240,7 +248,7 @@ func (t *Transport) receive(class Class, stream grpc.ServerStream) error {
 			received.messages.Add(1)
 			received.bytes.Add(uint64(len(message)))
 			frame.Messages[i] = nil
-			t.handler(c.peer.key, class, message)
+			in.handle[class].put(message)
 		}
 	}
 }

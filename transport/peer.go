@@ -26,6 +26,7 @@ type peer struct {
 	key     Key
 	address atomic.Pointer[string]
 	queues  [ClassCount]*queue
+	out     [ClassCount]*impaired // before the queues
 	inbound *inbound
 
 	ctx    context.Context // of the link to the peer
@@ -52,6 +53,7 @@ func newPeer(t *Transport, key Key) *peer {
 	p.inbound = newInbound(p)
 	for class := range p.queues {
 		p.queues[class] = newQueue(Class(class), t.config.Classes[class])
+		p.out[class] = newImpaired(p, Class(class), p.queues[class].put)
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.lastError.Store(new(string))
@@ -62,7 +64,8 @@ func newPeer(t *Transport, key Key) *peer {
 func (p *peer) stop() {
 	p.cancel()
 	p.inbound.close()
-	for _, q := range p.queues {
+	for class, q := range p.queues {
+		p.out[class].close()
 		q.close()
 	}
 }

@@ -51,7 +51,8 @@ type PeerStats struct {
 type ClassStats struct {
 	// Sent is what was handed to a live link, Received what was handed to the Handler.
 	Sent, Received Traffic
-	// Dropped counts messages for the peer that were not sent.
+	// Dropped counts messages for the peer that were not sent, and of DroppedFault also messages
+	// from it.
 	Dropped [DropCount]uint64
 	// Queued is what waits now.
 	QueuedMessages, QueuedBytes int
@@ -93,12 +94,14 @@ const (
 	DroppedUnfit
 	// DroppedLink: the link broke while it was being sent, or the transport was closed.
 	DroppedLink
+	// DroppedFault: an injected fault took it, on its way to the peer or from it.
+	DroppedFault
 
 	// DropCount is the number of reasons.
-	DropCount = 4
+	DropCount = 5
 )
 
-var dropNames = [DropCount]string{"oldest", "full", "unfit", "link"}
+var dropNames = [DropCount]string{"oldest", "full", "unfit", "link", "fault"}
 
 // String returns the name of the reason, fit for a metric's label.
 func (d Drop) String() string {
@@ -215,6 +218,7 @@ func (p *peer) stats() PeerStats {
 	for class := range stats.Classes {
 		stats.Classes[class] = p.queues[class].stats()
 		stats.Classes[class].Received = p.inbound.received[class].load()
+		stats.Classes[class].Dropped[DroppedFault] = p.out[class].lost.Load() + p.inbound.handle[class].lost.Load()
 	}
 	return stats
 }

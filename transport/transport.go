@@ -109,6 +109,7 @@ type Transport struct {
 	mu     sync.Mutex
 	closed bool
 	links  sync.WaitGroup
+	late   sync.WaitGroup // passes delayed messages on, see Impairment
 	serve  sync.WaitGroup
 }
 
@@ -175,7 +176,7 @@ func (t *Transport) Send(to Key, class Class, message []byte) bool {
 		t.counters.misaddressed.Add(1)
 		return false
 	}
-	return p.queues[class].put(message)
+	return p.out[class].put(message)
 }
 
 // Broadcast queues one message for every peer, as Send does. The bytes are shared by all.
@@ -185,7 +186,7 @@ func (t *Transport) Broadcast(class Class, message []byte) {
 		return
 	}
 	for _, p := range t.roster.Load().list {
-		p.queues[class].put(message)
+		p.out[class].put(message)
 	}
 }
 
@@ -249,6 +250,7 @@ func (t *Transport) Close() error {
 	}
 	t.links.Wait()
 	t.serve.Wait()
+	t.late.Wait()
 	return nil
 }
 
