@@ -33,6 +33,16 @@ func ReadHealth(s State, p *Proposal, validator quoin.PublicKey) (HealthWord, bo
 	return HealthWord{x.Through, x.Reason}, ok
 }
 
+// ReadReport returns what a validator reported of an interval of a shadow's heights.
+func ReadReport(s State, p *Proposal, through, interval quoin.Height, validator quoin.PublicKey) (Comparison, bool) {
+	for _, r := range loadReports(s, ReportKey(p, through, interval)) {
+		if r.validator == validator {
+			return r.Comparison, true
+		}
+	}
+	return Comparison{}, false
+}
+
 // MemberOf returns the member that holds a key now, by the newest configuration and what was rotated and
 // revoked since. Its Key is the configuration's.
 func MemberOf(s State, key quoin.PublicKey) (quoin.Member, bool) {

@@ -1,0 +1,120 @@
+package health
+
+import (
+	"time"
+)
+
+// Verdict sums up.
+type Verdict string
+
+// The verdicts.
+const (
+	Healthy  Verdict = "healthy"
+	Degraded Verdict = "degraded" // something should be looked at
+	Failing  Verdict = "failing"  // users see it, or this node takes no part
+	Unknown  Verdict = "unknown"  // no data
+)
+
+// Report is how a node and its network do at some time.
+type Report struct {
+	At      time.Time
+	Began   time.Time     // since when this node remembers: its start; zero if it has seen nothing
+	Window  time.Duration // of the budgets
+	Verdict Verdict
+	// Reasons are what holds now, the gravest first; empty if all is well or nothing is known.
+	Reasons    []Reason
+	Objectives []Objective
+	Indicators Indicators
+	ClockBack  int // how often the clock went back since the start
+}
+
+// Alerts returns the names of the alerts that hold, each once, in the order of the reasons.
+func (r *Report) Alerts() []string {
+	names := []string{}
+	for i := range r.Reasons {
+		names = append(names, r.Reasons[i].Alert)
+	}
+	return names
+}
+
+// Quantiles are of the durations in a window.
+type Quantiles struct {
+	Count    uint64 // 0: no data, and the others mean nothing
+	P50, P99 time.Duration
+}
+
+func (h *histogram) quantiles() Quantiles {
+	q := Quantiles{Count: h.count}
+	q.P50, _ = h.quantile(0.5)
+	q.P99, _ = h.quantile(0.99)
+	return q
+}
+
+// Indicators are over the long window of the fast burn rate (an hour of 28 days), but for those that say otherwise.
+type Indicators struct {
+	Over          time.Duration // that window
+	Observed      time.Duration // of it
+	Blocks        uint64        // certified
+	BlockAge      time.Duration // since this node saw one certified, or since its start
+	Waiting       bool          // transactions wait
+	Certification Quantiles     // of blocks that this node waited for
+	Timely        float64       // the share of those within the target; if Certification.Count > 0
+	Recovery      Quantiles     // over the last 1/112 of the window
+	RecoveryLast  time.Duration // the newest since the start; 0: none
+	RecoveryWorst time.Duration // the longest since the start
+	Gaps          float64       // the share of views without a block; if Blocks > 0
+	Defects       uint64        // of all kinds
+	DefectsOf     map[string]uint64
+	DefectRate    float64   // per 1,000 blocks; if Blocks > 0
+	Plugin        Quantiles // time in calls of guests, for each block
+	PluginShare   float64   // of the certification latency; if Certification.Count > 0
+	Behind        uint64    // heights, now
+	Fsync         Quantiles // of the vote log and the store
+	FreeKnown     bool
+	Free, Size    uint64 // bytes of the disk, now
+}
+
+// Report says how things are at a time, which must not be before what was seen.
+func (m *Model) Report(now time.Time) Report {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := Report{At: now, Began: m.began, Window: m.fine.width * fineInWindow, Verdict: Unknown}
+	if !m.known {
+		return r
+	}
+	at := m.enter(now)
+	t := m.goals()
+	r.ClockBack = m.clock.back
+	r.Objectives = m.objectives(at, &t)
+	r.Indicators = m.indicators(at)
+	x := examination{m: m, t: &t, now: at, r: &r, recent: m.fineOver(at, burnWindows[0].short*m.fine.width), hour: m.fineOver(at, burnWindows[0].long*m.fine.width)}
+	x.look()
+	return r
+}
+
+func (m *Model) indicators(now time.Duration) Indicators {
+	over := burnWindows[0].long * m.fine.width
+	s := m.fineOver(now, over)
+	i := Indicators{Over: over, Observed: s.observed, Blocks: s.blocks, BlockAge: now - m.lastCert, Waiting: m.waiting,
+		Certification: s.latency.quantiles(), Recovery: m.fineOver(now, fineKept*m.fine.width).recovery.quantiles(),
+		RecoveryLast: m.recovery[0], RecoveryWorst: m.recovery[1], DefectsOf: map[string]uint64{}, Plugin: s.guests.quantiles(),
+		Behind: m.seen.behind, Fsync: s.fsync.quantiles()}
+	for kind, n := range s.defects {
+		i.Defects += n
+		i.DefectsOf[Defect(kind).String()] = n
+	}
+	if s.timed > 0 {
+		i.Timely = 1 - float64(s.slow)/float64(s.timed)
+		i.PluginShare = float64(s.guest) / float64(max(s.late, s.guest))
+	}
+	if s.blocks > 0 {
+		i.Gaps = float64(s.gaps) / float64(s.gaps+s.blocks)
+		i.DefectRate = 1000 * float64(i.Defects) / float64(s.blocks)
+	}
+	if m.surroundings.Space != nil {
+		if free, size, err := m.surroundings.Space(); err == nil && size > 0 {
+			i.FreeKnown, i.Free, i.Size = true, free, size
+		}
+	}
+	return i
+}
