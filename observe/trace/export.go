@@ -1,0 +1,75 @@
+package trace
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// tracesPath is where OTLP/HTTP receivers take traces, unless they are told otherwise.
+const tracesPath = "/v1/traces"
+
+// Limits of an exporter, against collectors that are slow or hostile.
+const (
+	requestBytesMax = 8 << 20
+	answerBytesMax  = 64 << 10
+	headerBytesMax  = 16 << 10
+	dialTimeout     = 2 * time.Second
+	exportTimeout   = 5 * time.Second
+)
+
+// CheckEndpoint reports what is wrong with the address of a collector, or nil.
+func CheckEndpoint(endpoint string) error {
+	_, err := parseEndpoint(endpoint)
+	return err
+}
+
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	refuse := func(why string) (*url.URL, error) {
+		return nil, fmt.Errorf("trace: the collector's address %s: write one such as http://127.0.0.1:4318 or https://collector.example", why)
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return refuse("is no URL") // the error would show what stands in it
+	case u.User != nil:
+		return refuse("has a password in it, which would be shown in logs; give it in the environment variable OTEL_EXPORTER_OTLP_HEADERS")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return refuse(fmt.Sprintf("%q does not begin with http:// or https://", endpoint))
+	case u.Hostname() == "":
+		return refuse(fmt.Sprintf("%q names no host", endpoint))
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return refuse(fmt.Sprintf("%q has more than a path", endpoint))
+	case u.Port() == "0":
+		return refuse(fmt.Sprintf("%q has port 0", endpoint))
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = tracesPath
+	}
+	return u, nil
+}
+
+// newExporter returns an exporter that tries each batch once. It follows no redirect: spans go to where the
+// operator said and nowhere else.
+func newExporter(endpoint string) (sdk.SpanExporter, error) {
+	u, err := parseEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{
+		Timeout:       exportTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSHandshakeTimeout: dialTimeout,
+			MaxConnsPerHost: 1, MaxIdleConns: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headerBytesMax},
+	}
+	return otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(u.String()), otlptracehttp.WithHTTPClient(client),
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}), otlptracehttp.WithTimeout(exportTimeout),
+		otlptracehttp.WithCompression(otlptracehttp.GzipCompression), otlptracehttp.WithMaxRequestSize(requestBytesMax),
+		otlptracehttp.WithMaxResponseSize(answerBytesMax))
+}

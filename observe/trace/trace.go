@@ -1,0 +1,157 @@
+// Package trace tells OpenTelemetry of the trips of transactions and releases, as spans.
+//
+// # One trace without a context
+//
+// Nodes pass one another no trace context: nothing of the protocol knows of traces, and no peer is trusted
+// about them. Instead everything that has to agree is a function of what all nodes know. The trace of a
+// transaction is named by a hash of the transaction's id, its root span by the same hash, and whether it is
+// traced at all is a threshold on that hash. So all nodes trace the same transactions, and a backend that gets
+// their spans finds one tree. The trace of a release's trip is named by the chain's origin and the
+// proposal's number.
+//
+//	SHA-256("quoin/trace/v1\ntransaction\n" | transaction id (32))             bytes 0-15: trace, 16-23: root span
+//	SHA-256("quoin/trace/v1\nrelease\n" | proposal number (8) | origin)        the same
+//
+// # Sampling
+//
+// A Share of transactions is traced, by the rule of OpenTelemetry's consistent probability sampling: the last
+// 56 bits of the trace's name, as a number, must reach the threshold 2^56 (1 - share). The threshold stands
+// in the tracestate (ot=th:...), so that collectors can sample further, and count right. Nodes that are
+// configured with different shares still agree on all that the smaller one takes. Whoever makes a
+// transaction can make its id such that it is traced: so of a block the first BlockTraces alone are,
+// which all nodes agree on too. Releases are rare and are all traced.
+//
+// # Nothing waits
+//
+// Observer's methods note times in bounded rings, and hand certified blocks to a goroutine of the tracer's
+// own. What goes to the collector waits in a bounded queue. Wherever something is full, or the collector is
+// down, slow or hostile, spans are dropped and counted; see Stats.
+//
+// Spans carry names, numbers, digests and times: never a payload, a key or value of the state, a plugin's
+// parameters, or a note. All times are of the clock of the node that noted them.
+//
+// Sources: https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/,
+// https://opentelemetry.io/docs/specs/otlp/.
+package trace
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	otel "go.opentelemetry.io/otel/trace"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/replica"
+)
+
+// Limits of a tracer. They bound its memory, whatever peers and clients do.
+const (
+	BlockTraces  = 32          // transactions of one block that are traced
+	blocksQueue  = 64          // certified blocks that wait for the tracer's goroutine
+	tripsMax     = 256         // blocks on their way
+	heardMax     = 48          // newest messages of each validator
+	admittedMax  = 4096        // traced transactions of this node's clients on their way
+	callsMax     = 16          // calls of guests shown of one execution
+	spansQueue   = 4096        // spans that wait for the collector
+	staleAfter   = time.Minute // a block that is older when it gets here is no longer news: it is not traced
+	valueMax     = 256         // characters of an attribute
+	closeTimeout = 3 * time.Second
+)
+
+// Config is what a tracer is made of.
+type Config struct {
+	// Endpoint is the address of an OTLP/HTTP receiver, such as "http://127.0.0.1:4318": spans are posted to
+	// /v1/traces below it, or to its own path if it has one. TLS with the system's roots if it begins with https.
+	Endpoint string
+	Share    Share  // of transactions; the zero Share is none
+	Node     string // the node's name, for people
+	Origin   quoin.Origin
+	Logger   *slog.Logger // nil: none
+	// Exporter takes the spans instead of an Endpoint, in tests.
+	Exporter sdk.SpanExporter
+}
+
+// Tracer makes spans of what a node does. It is safe for use by several goroutines.
+type Tracer struct {
+	share    threshold
+	provider *sdk.TracerProvider
+	tracer   otel.Tracer
+	queue    *queue
+	origin   quoin.Origin
+	counts   counts
+
+	mu       sync.Mutex // what follows
+	heard    [2]hearing // of the present epoch and the one before
+	trips    trips
+	admitted admitted
+
+	blocks   chan finished
+	releases *releases
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+}
+
+var _ node.Observer = (*Tracer)(nil)
+
+// New returns a tracer that exports until it is closed. Nothing is sent before there are spans, and
+// whether anybody listens at the endpoint is not tried.
+func New(c Config) (*Tracer, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	share, err := c.Share.threshold()
+	if err != nil {
+		return nil, err
+	}
+	if c.Exporter == nil {
+		if c.Exporter, err = newExporter(c.Endpoint); err != nil {
+			return nil, err
+		}
+	}
+	t := &Tracer{share: share, origin: c.Origin, blocks: make(chan finished, blocksQueue), trips: newTrips(), admitted: newAdmitted()}
+	t.queue = newQueue(c.Exporter, c.Logger)
+	limits := sdk.NewSpanLimits()
+	limits.AttributeValueLengthLimit = valueMax
+	t.provider = sdk.NewTracerProvider(sdk.WithSampler(share), sdk.WithIDGenerator(ids{}), sdk.WithRawSpanLimits(limits), sdk.WithSpanProcessor(t.queue),
+		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "quoin"), attribute.String("service.instance.id", c.Node),
+			Origin.String(string(c.Origin)))))
+	t.tracer = t.provider.Tracer("quoin.dev/quoin/observe/trace")
+	t.releases = newReleases(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.stop = cancel
+	t.running.Add(2)
+	go t.run(ctx)
+	go t.releases.run(ctx)
+	return t, nil
+}
+
+// Source is what a tracer asks a node: a *node.Node is one.
+type Source interface {
+	// Do runs f on the node's loop and waits for it.
+	Do(ctx context.Context, f func(*replica.Replica)) error
+	// Releases says what the node has of which release.
+	Releases() []node.ReleaseStatus
+}
+
+// Attach gives the tracer its node, once. Before that, and without it, releases are not traced.
+func (t *Tracer) Attach(s Source) { t.releases.attach(s) }
+
+// Close sends what waits, for three seconds at most, and ends the tracer. Nothing may be observed
+// meanwhile: the node is closed first.
+func (t *Tracer) Close() error {
+	t.stop()
+	t.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
