@@ -44,6 +44,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/disk"
 	"quoin.dev/quoin/execution"
+	"quoin.dev/quoin/fault"
 	"quoin.dev/quoin/node/osdisk"
 	"quoin.dev/quoin/node/pebblestore"
 	"quoin.dev/quoin/plugin"
@@ -78,6 +79,10 @@ type Config struct {
 	// NewMachine plants another machine in tests; nil is the protocol.
 	Replica func(*replica.Config)
 	Lab     Lab
+	// Faults are injected into this node, and marked in its feed as FaultInjected and FaultLifted. The set is
+	// the node's, which closes it. Open fails with ErrFaultsNotAllowed if there is one and the genesis does not
+	// allow it. nil: no fault can be injected.
+	Faults *fault.Set
 }
 
 // PluginOptions say how a node runs releases. None of them changes a result. The zero options are
@@ -137,6 +142,9 @@ func Open(c Config) (*Node, error) {
 	if err := c.Genesis.Check(); err != nil {
 		return nil, err
 	}
+	if err := c.installFaults(); err != nil {
+		return nil, err
+	}
 	signer := signature.NewSigner(c.Identity)
 	n := &Node{c: c, origin: c.Genesis.Origin(), key: signer.Public(), log: c.Logger, feed: newFeed(), done: make(chan struct{})}
 	if err := n.open(signer); err != nil {
@@ -182,11 +190,14 @@ func (n *Node) open(signer signature.Signer) (err error) {
 	n.loop = newLoop(n, r)
 	n.loop.publish()
 	link, err := transport.New(transport.Config{Identity: n.c.Identity, Network: string(n.origin), Listen: n.c.Listen, Peers: n.c.Peers,
-		Classes: classLimits(), Logger: n.c.Logger}, n.receive)
+		Classes: classLimits(), Impair: n.c.impairment(), Logger: n.c.Logger}, n.receive)
 	if err != nil {
 		return err
 	}
 	n.link.Store(link)
+	if n.c.Faults != nil {
+		n.c.Faults.Watch(n.mark)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
 	n.running.Add(7)
@@ -242,6 +253,9 @@ func (n *Node) openLog() ([]replica.LogRecord, error) {
 
 // Close stops the node and waits until everything of it has ended.
 func (n *Node) Close() error {
+	if n.c.Faults != nil {
+		n.c.Faults.Close() // nobody waits for a slow disk or plugin any more
+	}
 	if n.stop != nil {
 		n.stop()
 	}

@@ -63,14 +63,17 @@ func newSampler(n *Node) *sampler {
 }
 
 // Begin implements plugin.Observer. Which calls are chosen depends on nothing but their number.
-func (s *sampler) Begin(release quoin.Hash, operation string) bool {
-	n := s.watch.begin(release, operation)
+func (s *sampler) Begin(b *quoin.Binding, operation string) bool {
+	n := s.watch.begin(b.Release, operation)
 	s.chosen = s.every > 0 && n%s.every == 0
 	if n%callTimeEvery == 0 {
 		s.sampled = time.Now()
 	}
 	s.slow.begin()
 	s.told.begin(operation)
+	if call := s.n.c.Lab.Call; call != nil {
+		call(b)
+	}
 	return s.chosen
 }
 
