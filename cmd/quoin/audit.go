@@ -27,7 +27,7 @@ func newAudit(t *terminal) *cobra.Command {
 
 // auditOptions trust a chain.
 func auditOptions(origin quoin.Origin, watch audit.Watcher) audit.Options {
-	return audit.Options{Origin: origin, Environment: execution.Environment(), Trust: client.AuditTrust, Watch: watch}
+	return audit.Options{Origin: origin, Environment: execution.Environment(extraBuiltins()...), Trust: client.AuditTrust, Watch: watch}
 }
 
 // history reads the whole history from the network, verified from the genesis on, and writes it to w.
