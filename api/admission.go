@@ -162,6 +162,12 @@ func (w *stallingWriter) Flush() {
 // Unwrap is for http.ResponseController.
 func (w *stallingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// LimitConnections returns a listener that keeps at most so many connections: what comes while they are open
+// is closed at once.
+func LimitConnections(l net.Listener, most int) net.Listener {
+	return &limitedListener{Listener: l, slots: make(chan struct{}, most)}
+}
+
 // limitedListener accepts a connection when there is room for one.
 type limitedListener struct {
 	net.Listener

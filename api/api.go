@@ -137,7 +137,7 @@ func Listen(c Config) (*Server, error) {
 		s.stop()
 		return nil, fmt.Errorf("api: listen on %s: %w", c.Listen, err)
 	}
-	if c.Plaintext && !isLoopback(listener.Addr()) {
+	if c.Plaintext && !IsLoopback(listener.Addr()) {
 		s.stop()
 		return nil, errors.Join(fmt.Errorf("api: plain text on %s, which is no loopback address; use TLS there", listener.Addr()), listener.Close())
 	}
@@ -145,7 +145,7 @@ func Listen(c Config) (*Server, error) {
 		s.stop()
 		return nil, errors.Join(err, listener.Close())
 	}
-	s.listener = &limitedListener{Listener: listener, slots: make(chan struct{}, s.limits.Connections)}
+	s.listener = LimitConnections(listener, s.limits.Connections)
 	sub := s.settle.subscribe(s.newest)
 	s.running.Add(2)
 	go func() {

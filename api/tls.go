@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// isLoopback reports whether only this machine can reach the address.
-func isLoopback(a net.Addr) bool {
+// IsLoopback reports whether only this machine can reach the address.
+func IsLoopback(a net.Addr) bool {
 	t, ok := a.(*net.TCPAddr)
 	return ok && t.IP.IsLoopback()
 }
