@@ -138,3 +138,13 @@ func BenchmarkLogAppendSync(b *testing.B) {
 		})
 	}
 }
+
+func TestSpace(t *testing.T) {
+	free, size, err := Space(t.TempDir())
+	if err != nil || size == 0 || free > size {
+		t.Errorf("%d of %d bytes are free, %v", free, size, err)
+	}
+	if _, _, err := Space(filepath.Join(t.TempDir(), "absent")); err == nil {
+		t.Error("a folder that is not there has space")
+	}
+}
