@@ -21,7 +21,8 @@
 // Quoin-Admin-Key (hexadecimal), Quoin-Admin-Time (milliseconds since 1970, within five minutes of
 // the node's clock) and Quoin-Admin-Signature (base64), over quoinv1.AdminBytes: the chain's origin, the
 // node's key, the procedure, the time and SHA-256 of the file. Such a signature does one thing on one
-// node, and doing it again changes nothing, so no challenge needs to be kept.
+// node, and doing it again changes nothing, so no challenge needs to be kept. Inject and Lift take the same
+// over a fault instead of a file: while the fault lasts, another with its number changes nothing.
 //
 // # Limits
 //
@@ -63,6 +64,7 @@ type Config struct {
 	Key       ed25519.PrivateKey // of the TLS certificate; clients pin its public half
 	Plaintext bool               // no TLS; refused unless Listen is a loopback address
 	Admins    []quoin.PublicKey  // may upload releases, beside the chain's proposers
+	Faults    Faults             // where the genesis allows them; nil refuses them all
 	Limits    Limits
 	Logger    *slog.Logger
 	// Ready says whether the node takes part; nil is always.
@@ -218,6 +220,7 @@ func (s *Server) handler() http.Handler {
 	mux.Handle(quoinv1connect.NewAuditServiceHandler(auditService{s}, options...))
 	mux.Handle(quoinv1connect.NewStatusServiceHandler(statusService{s}, options...))
 	mux.Handle(quoinv1connect.NewFeedServiceHandler(feedService{s}, options...))
+	mux.Handle(quoinv1connect.NewFaultServiceHandler(faultService{s}, options...))
 	mux.HandleFunc("GET /log/{path...}", s.log)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)

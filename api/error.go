@@ -20,20 +20,21 @@ type ErrorCode string
 
 // The codes. New ones may be added.
 const (
-	CodeInvalid      ErrorCode = "invalid-request"   // the request is not well formed
-	CodeTooLarge     ErrorCode = "too-large"         // more bytes or items than a request may have
-	CodeBusy         ErrorCode = "busy"              // the node has as much to do as it takes
-	CodeRate         ErrorCode = "rate-limit"        // this connection asks too often
-	CodeNotFound     ErrorCode = "not-found"         // nothing here has this name, number or id
-	CodePruned       ErrorCode = "pruned"            // this node's log begins later
-	CodeNotYet       ErrorCode = "not-yet"           // nothing that could answer is certified yet
-	CodeTimeout      ErrorCode = "timeout"           // the request's time is over
-	CodeNoMachine    ErrorCode = "no-machine"        // no machine serves the namespace
-	CodeUnauthorized ErrorCode = "not-administrator" // the call needs an administrator's signature
-	CodeRefused      ErrorCode = "release-refused"   // no node can accept the release
-	CodeSlowConsumer ErrorCode = "slow-consumer"     // the stream was not read fast enough
-	CodeStopped      ErrorCode = "stopped"           // the node stops
-	CodeInternal     ErrorCode = "internal"          // the node's fault
+	CodeInvalid      ErrorCode = "invalid-request"    // the request is not well formed
+	CodeTooLarge     ErrorCode = "too-large"          // more bytes or items than a request may have
+	CodeBusy         ErrorCode = "busy"               // the node has as much to do as it takes
+	CodeRate         ErrorCode = "rate-limit"         // this connection asks too often
+	CodeNotFound     ErrorCode = "not-found"          // nothing here has this name, number or id
+	CodePruned       ErrorCode = "pruned"             // this node's log begins later
+	CodeNotYet       ErrorCode = "not-yet"            // nothing that could answer is certified yet
+	CodeTimeout      ErrorCode = "timeout"            // the request's time is over
+	CodeNoMachine    ErrorCode = "no-machine"         // no machine serves the namespace
+	CodeUnauthorized ErrorCode = "not-administrator"  // the call needs an administrator's signature
+	CodeRefused      ErrorCode = "release-refused"    // no node can accept the release
+	CodeNoFaults     ErrorCode = "faults-not-allowed" // the chain's genesis does not allow that faults are injected
+	CodeSlowConsumer ErrorCode = "slow-consumer"      // the stream was not read fast enough
+	CodeStopped      ErrorCode = "stopped"            // the node stops
+	CodeInternal     ErrorCode = "internal"           // the node's fault
 )
 
 // status maps codes to those of Connect.
@@ -42,7 +43,7 @@ var status = map[ErrorCode]connect.Code{
 	CodeRate: connect.CodeResourceExhausted, CodeNotFound: connect.CodeNotFound, CodePruned: connect.CodeOutOfRange,
 	CodeNotYet: connect.CodeUnavailable, CodeTimeout: connect.CodeDeadlineExceeded, CodeNoMachine: connect.CodeFailedPrecondition,
 	CodeUnauthorized: connect.CodePermissionDenied, CodeRefused: connect.CodeInvalidArgument, CodeSlowConsumer: connect.CodeAborted,
-	CodeStopped: connect.CodeUnavailable, CodeInternal: connect.CodeInternal,
+	CodeNoFaults: connect.CodePermissionDenied, CodeStopped: connect.CodeUnavailable, CodeInternal: connect.CodeInternal,
 }
 
 // refuse makes an error: what happened and why, and what to do.

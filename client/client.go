@@ -80,6 +80,7 @@ type endpoint struct {
 	ledger   quoinv1connect.LedgerServiceClient
 	state    quoinv1connect.StateServiceClient
 	releases quoinv1connect.ReleaseServiceClient
+	faults   quoinv1connect.FaultServiceClient
 	audit    quoinv1connect.AuditServiceClient
 	status   quoinv1connect.StatusServiceClient
 	feed     quoinv1connect.FeedServiceClient
@@ -139,6 +140,7 @@ func newEndpoint(e Endpoint, answerBytes int, more ...connect.ClientOption) (*en
 		ledger:   quoinv1connect.NewLedgerServiceClient(h, url, options),
 		state:    quoinv1connect.NewStateServiceClient(h, url, options),
 		releases: quoinv1connect.NewReleaseServiceClient(h, url, options),
+		faults:   quoinv1connect.NewFaultServiceClient(h, url, options),
 		audit:    quoinv1connect.NewAuditServiceClient(h, url, options),
 		status:   quoinv1connect.NewStatusServiceClient(h, url, options),
 		feed:     quoinv1connect.NewFeedServiceClient(h, url, options)}, nil

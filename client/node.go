@@ -112,20 +112,28 @@ const uploadWithin = 30 * time.Second
 func (c *Client) uploadTo(ctx context.Context, e *endpoint, file []byte, admin ed25519.PrivateKey) (quoin.Hash, error) {
 	ctx, cancel := context.WithTimeout(ctx, uploadWithin)
 	defer cancel()
-	status, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
-	if err != nil {
+	r := connect.NewRequest(&quoinv1.UploadRequest{File: file})
+	if err := c.sign(ctx, e, r, admin, quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(file)); err != nil {
 		return quoin.Hash{}, err
 	}
-	if len(status.Msg.Node) != len(quoin.PublicKey{}) {
-		return quoin.Hash{}, errors.New("the node does not say who it is")
-	}
-	r := connect.NewRequest(&quoinv1.UploadRequest{File: file})
-	quoinv1.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), quoinv1connect.ReleaseServiceUploadProcedure, time.Now(), sha256.Sum256(file))
 	answer, err := e.releases.Upload(ctx, r)
 	if err != nil {
 		return quoin.Hash{}, err
 	}
 	return toDigest(answer.Msg.Digest, file)
+}
+
+// sign signs a call of an administrator's for the node that answers at an endpoint.
+func (c *Client) sign(ctx context.Context, e *endpoint, r connect.AnyRequest, admin ed25519.PrivateKey, procedure string, content quoin.Hash) error {
+	status, err := e.status.GetStatus(ctx, connect.NewRequest(&quoinv1.GetStatusRequest{}))
+	if err != nil {
+		return err
+	}
+	if len(status.Msg.Node) != len(quoin.PublicKey{}) {
+		return errors.New("the node does not say who it is")
+	}
+	quoinv1.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), procedure, time.Now(), content)
+	return nil
 }
 
 // wrap names the endpoint in a stream's errors.
