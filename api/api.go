@@ -52,6 +52,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe/health"
 )
 
 // Version is the version of the API.
@@ -69,6 +70,12 @@ type Config struct {
 	Logger    *slog.Logger
 	// Ready says whether the node takes part; nil is always.
 	Ready func() error
+	// Health says how the node and its network do; nil: unknown.
+	Health func() health.Report
+	// What the node's status tells beside: the version of the program, the node's name, and where it serves a
+	// dashboard, if it does. All may be empty.
+	Program, Name string
+	Dashboard     func() string
 }
 
 // Limits bound what clients may cost. Zero values mean the defaults.

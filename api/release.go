@@ -10,7 +10,6 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
-	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 
@@ -171,54 +170,4 @@ func toServed(k governance.State, slot string, x *governance.Served) *quoinv1.Se
 		line.Binding = toBinding(&x.Binding)
 	}
 	return line
-}
-
-type statusService struct{ *Server }
-
-var _ quoinv1connect.StatusServiceHandler = statusService{}
-
-// GetStatus implements quoinv1connect.StatusServiceHandler.
-func (s statusService) GetStatus(ctx context.Context, _ *connect.Request[quoinv1.GetStatusRequest]) (*connect.Response[quoinv1.Status], error) {
-	x := s.node.Status()
-	m := describeNode(&x)
-	err := s.node.Do(ctx, func(v *replica.Replica) {
-		m.Deprecations = toDeprecations(governance.Deprecations(v.Kernel()))
-		for i := range x.Configuration.Bindings {
-			b := &x.Configuration.Bindings[i]
-			if b.Namespace == "" {
-				continue
-			}
-			if _, ok := governance.Suspended(v.Kernel(), b.Namespace); ok {
-				m.Suspended = append(m.Suspended, b.Namespace)
-			}
-		}
-	})
-	return connect.NewResponse(m), err
-}
-
-func describeNode(x *node.Status) *quoinv1.Status {
-	c, t := &x.Configuration, &x.Tip
-	m := &quoinv1.Status{Version: Version, Origin: string(x.Origin), Node: x.Key[:], Observer: x.Observer,
-		Epoch: uint64(c.Epoch), View: uint64(x.Consensus.View), CertifiedView: uint64(x.Consensus.CertifiedView),
-		Height: uint64(t.Height), LedgerSize: t.Size, TimeMs: uint64(t.Time), Leader: int32(x.Consensus.Leader),
-		Pending: uint32(x.Pending), Uncertified: uint32(x.Consensus.Uncertified), Blocks: x.Stats.Blocks, Transactions: x.Stats.Transactions,
-		Timeouts: x.Stats.Timeouts, Nullified: x.Stats.Nullified, LeaderFaults: x.Stats.LeaderFaults, MachineFaults: x.Stats.MachineFaults,
-		FinalityFaults: x.Stats.FinalityFaults, BatchFaults: x.Stats.BatchFaults,
-		PacemakerFaults: x.Stats.PacemakerFaults, PriorityFaults: x.Stats.PriorityFaults,
-		GuestCalls: x.Samples.Calls, GuestCallsSlow: x.Samples.Slow, SamplesReplayed: x.Samples.Replayed, SamplesDiffered: x.Samples.Differed,
-		SamplesDropped: x.Samples.Dropped + x.Samples.Unrecorded + x.Samples.Failed,
-		Diverged:       x.Stats.Diverged, Splits: x.Stats.Splits, MessagesRefused: x.Stats.Refused, Fsyncs: x.Fsyncs, Diverges: x.Consensus.Diverged,
-		StateRoot: t.State[:], ExpiryWindow: c.Parameters.ExpiryWindowHeights, UnsignedTransactions: c.Parameters.UnsignedTransactions()}
-	for _, v := range c.Validators.All() {
-		m.Validators = append(m.Validators, &quoinv1.Validator{Name: v.Name, Key: v.Key[:], Weight: v.Weight})
-	}
-	if x.Self >= 0 && x.Self < c.Validators.Len() {
-		m.Validator = c.Validators.At(x.Self).Name
-	}
-	if b, ok := c.Binding("leader.v1"); ok {
-		if m.LeaderRelease = b.Release.String(); b.Builtin != "" {
-			m.LeaderRelease = "builtin:" + b.Builtin
-		}
-	}
-	return m
 }

@@ -100,6 +100,16 @@ type Status struct {
 	SamplesDiffered      uint64                 `protobuf:"varint,39,opt,name=samples_differed,json=samplesDiffered,proto3" json:"samples_differed,omitempty"` // of these: the compiler, the interpreter or the machine is wrong
 	SamplesDropped       uint64                 `protobuf:"varint,40,opt,name=samples_dropped,json=samplesDropped,proto3" json:"samples_dropped,omitempty"`    // chosen, but not replayed
 	Deprecations         []*Deprecation         `protobuf:"bytes,41,rep,name=deprecations,proto3" json:"deprecations,omitempty"`                               // of what serves
+	Program              string                 `protobuf:"bytes,42,opt,name=program,proto3" json:"program,omitempty"`                                         // version of the node's program
+	Name                 string                 `protobuf:"bytes,43,opt,name=name,proto3" json:"name,omitempty"`                                               // of the node, as its operator calls it
+	ClockMs              uint64                 `protobuf:"varint,44,opt,name=clock_ms,json=clockMs,proto3" json:"clock_ms,omitempty"`                         // the node's clock when it answered
+	Behind               uint64                 `protobuf:"varint,45,opt,name=behind,proto3" json:"behind,omitempty"`                                          // heights that it has heard of and does not have
+	PoolBytes            uint64                 `protobuf:"varint,46,opt,name=pool_bytes,json=poolBytes,proto3" json:"pool_bytes,omitempty"`                   // of the pending transactions
+	Dashboard            string                 `protobuf:"bytes,47,opt,name=dashboard,proto3" json:"dashboard,omitempty"`                                     // where the node serves one, if it does
+	Serving              []*Serving             `protobuf:"bytes,48,rep,name=serving,proto3" json:"serving,omitempty"`                                         // in the order of the slots
+	Gaps                 uint64                 `protobuf:"varint,49,opt,name=gaps,proto3" json:"gaps,omitempty"`                                              // views without a block, since the node started
+	Rescues              uint64                 `protobuf:"varint,50,opt,name=rescues,proto3" json:"rescues,omitempty"`                                        // certified blocks of rescue views, since then
+	Genesis              []byte                 `protobuf:"bytes,51,opt,name=genesis,proto3" json:"genesis,omitempty"`                                         // its hash
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -421,6 +431,177 @@ func (x *Status) GetDeprecations() []*Deprecation {
 	return nil
 }
 
+func (x *Status) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+func (x *Status) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Status) GetClockMs() uint64 {
+	if x != nil {
+		return x.ClockMs
+	}
+	return 0
+}
+
+func (x *Status) GetBehind() uint64 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *Status) GetPoolBytes() uint64 {
+	if x != nil {
+		return x.PoolBytes
+	}
+	return 0
+}
+
+func (x *Status) GetDashboard() string {
+	if x != nil {
+		return x.Dashboard
+	}
+	return ""
+}
+
+func (x *Status) GetServing() []*Serving {
+	if x != nil {
+		return x.Serving
+	}
+	return nil
+}
+
+func (x *Status) GetGaps() uint64 {
+	if x != nil {
+		return x.Gaps
+	}
+	return 0
+}
+
+func (x *Status) GetRescues() uint64 {
+	if x != nil {
+		return x.Rescues
+	}
+	return 0
+}
+
+func (x *Status) GetGenesis() []byte {
+	if x != nil {
+		return x.Genesis
+	}
+	return nil
+}
+
+// Serving is what serves a slot.
+type Serving struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slot          string                 `protobuf:"bytes,1,opt,name=slot,proto3" json:"slot,omitempty"`
+	Builtin       string                 `protobuf:"bytes,2,opt,name=builtin,proto3" json:"builtin,omitempty"` // name; empty for a release
+	Release       []byte                 `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"`
+	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"` // of the release
+	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	Proposal      uint64                 `protobuf:"varint,6,opt,name=proposal,proto3" json:"proposal,omitempty"` // that brought it; 0: the genesis
+	Status        string                 `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`      // of that proposal
+	Since         uint64                 `protobuf:"varint,8,opt,name=since,proto3" json:"since,omitempty"`       // height from which on it serves
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Serving) Reset() {
+	*x = Serving{}
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Serving) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Serving) ProtoMessage() {}
+
+func (x *Serving) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Serving.ProtoReflect.Descriptor instead.
+func (*Serving) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Serving) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *Serving) GetBuiltin() string {
+	if x != nil {
+		return x.Builtin
+	}
+	return ""
+}
+
+func (x *Serving) GetRelease() []byte {
+	if x != nil {
+		return x.Release
+	}
+	return nil
+}
+
+func (x *Serving) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Serving) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Serving) GetProposal() uint64 {
+	if x != nil {
+		return x.Proposal
+	}
+	return 0
+}
+
+func (x *Serving) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Serving) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
 // Deprecation is something that serves and should not be used any more.
 type Deprecation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -436,7 +617,7 @@ type Deprecation struct {
 
 func (x *Deprecation) Reset() {
 	*x = Deprecation{}
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +629,7 @@ func (x *Deprecation) String() string {
 func (*Deprecation) ProtoMessage() {}
 
 func (x *Deprecation) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +642,7 @@ func (x *Deprecation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deprecation.ProtoReflect.Descriptor instead.
 func (*Deprecation) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Deprecation) GetSlot() string {
@@ -506,6 +687,773 @@ func (x *Deprecation) GetNote() string {
 	return ""
 }
 
+type GetHealthRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHealthRequest) Reset() {
+	*x = GetHealthRequest{}
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHealthRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHealthRequest) ProtoMessage() {}
+
+func (x *GetHealthRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHealthRequest.ProtoReflect.Descriptor instead.
+func (*GetHealthRequest) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+}
+
+// Health is a report on what the node has seen since it started. What there is no data of is absent.
+type Health struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Verdict       string                 `protobuf:"bytes,1,opt,name=verdict,proto3" json:"verdict,omitempty"` // healthy, degraded, failing or unknown
+	Reasons       []*HealthReason        `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"` // the gravest first
+	Objectives    []*Objective           `protobuf:"bytes,3,rep,name=objectives,proto3" json:"objectives,omitempty"`
+	Indicators    *HealthIndicators      `protobuf:"bytes,4,opt,name=indicators,proto3" json:"indicators,omitempty"` // absent: the node has seen nothing
+	Said          []*SignedWord          `protobuf:"bytes,5,rep,name=said,proto3" json:"said,omitempty"`
+	AtMs          uint64                 `protobuf:"varint,6,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	BeganMs       uint64                 `protobuf:"varint,7,opt,name=began_ms,json=beganMs,proto3" json:"began_ms,omitempty"`       // since when the node remembers; 0: it has seen nothing
+	WindowMs      uint64                 `protobuf:"varint,8,opt,name=window_ms,json=windowMs,proto3" json:"window_ms,omitempty"`    // of the error budgets
+	ClockBack     uint32                 `protobuf:"varint,9,opt,name=clock_back,json=clockBack,proto3" json:"clock_back,omitempty"` // how often the node's clock went back
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Health) Reset() {
+	*x = Health{}
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Health) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Health) ProtoMessage() {}
+
+func (x *Health) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Health.ProtoReflect.Descriptor instead.
+func (*Health) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Health) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Health) GetReasons() []*HealthReason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *Health) GetObjectives() []*Objective {
+	if x != nil {
+		return x.Objectives
+	}
+	return nil
+}
+
+func (x *Health) GetIndicators() *HealthIndicators {
+	if x != nil {
+		return x.Indicators
+	}
+	return nil
+}
+
+func (x *Health) GetSaid() []*SignedWord {
+	if x != nil {
+		return x.Said
+	}
+	return nil
+}
+
+func (x *Health) GetAtMs() uint64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Health) GetBeganMs() uint64 {
+	if x != nil {
+		return x.BeganMs
+	}
+	return 0
+}
+
+func (x *Health) GetWindowMs() uint64 {
+	if x != nil {
+		return x.WindowMs
+	}
+	return 0
+}
+
+func (x *Health) GetClockBack() uint32 {
+	if x != nil {
+		return x.ClockBack
+	}
+	return 0
+}
+
+// HealthReason is something that holds now.
+type HealthReason struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Alert         string                 `protobuf:"bytes,1,opt,name=alert,proto3" json:"alert,omitempty"`       // stable name
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`         // the same for programs: small letters and hyphens
+	Severity      string                 `protobuf:"bytes,3,opt,name=severity,proto3" json:"severity,omitempty"` // grave, warning or notice
+	Sentence      string                 `protobuf:"bytes,4,opt,name=sentence,proto3" json:"sentence,omitempty"`
+	Playbook      string                 `protobuf:"bytes,5,opt,name=playbook,proto3" json:"playbook,omitempty"` // place in the documentation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HealthReason) Reset() {
+	*x = HealthReason{}
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthReason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthReason) ProtoMessage() {}
+
+func (x *HealthReason) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthReason.ProtoReflect.Descriptor instead.
+func (*HealthReason) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HealthReason) GetAlert() string {
+	if x != nil {
+		return x.Alert
+	}
+	return ""
+}
+
+func (x *HealthReason) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *HealthReason) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *HealthReason) GetSentence() string {
+	if x != nil {
+		return x.Sentence
+	}
+	return ""
+}
+
+func (x *HealthReason) GetPlaybook() string {
+	if x != nil {
+		return x.Playbook
+	}
+	return ""
+}
+
+// Objective is a share of time or blocks that should be good, and its error budget.
+type Objective struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // availability, certification or clean
+	Unit          string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"` // of bad and total: ms or blocks
+	Target        float64                `protobuf:"fixed64,3,opt,name=target,proto3" json:"target,omitempty"`
+	Bad           float64                `protobuf:"fixed64,4,opt,name=bad,proto3" json:"bad,omitempty"` // over the window
+	Total         float64                `protobuf:"fixed64,5,opt,name=total,proto3" json:"total,omitempty"`
+	Good          *float64               `protobuf:"fixed64,6,opt,name=good,proto3,oneof" json:"good,omitempty"` // share
+	Left          *float64               `protobuf:"fixed64,7,opt,name=left,proto3,oneof" json:"left,omitempty"` // share of the error budget; below 0: overdrawn
+	Burns         []*Burn                `protobuf:"bytes,8,rep,name=burns,proto3" json:"burns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Objective) Reset() {
+	*x = Objective{}
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Objective) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Objective) ProtoMessage() {}
+
+func (x *Objective) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Objective.ProtoReflect.Descriptor instead.
+func (*Objective) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Objective) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Objective) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Objective) GetTarget() float64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Objective) GetBad() float64 {
+	if x != nil {
+		return x.Bad
+	}
+	return 0
+}
+
+func (x *Objective) GetTotal() float64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *Objective) GetGood() float64 {
+	if x != nil && x.Good != nil {
+		return *x.Good
+	}
+	return 0
+}
+
+func (x *Objective) GetLeft() float64 {
+	if x != nil && x.Left != nil {
+		return *x.Left
+	}
+	return 0
+}
+
+func (x *Objective) GetBurns() []*Burn {
+	if x != nil {
+		return x.Burns
+	}
+	return nil
+}
+
+// Burn is how fast an error budget is used up, over two windows.
+type Burn struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // fast, medium or slow
+	LongMs        uint64                 `protobuf:"varint,2,opt,name=long_ms,json=longMs,proto3" json:"long_ms,omitempty"`
+	ShortMs       uint64                 `protobuf:"varint,3,opt,name=short_ms,json=shortMs,proto3" json:"short_ms,omitempty"`
+	Threshold     float64                `protobuf:"fixed64,4,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	LongRate      *float64               `protobuf:"fixed64,5,opt,name=long_rate,json=longRate,proto3,oneof" json:"long_rate,omitempty"`
+	ShortRate     *float64               `protobuf:"fixed64,6,opt,name=short_rate,json=shortRate,proto3,oneof" json:"short_rate,omitempty"`
+	Burning       bool                   `protobuf:"varint,7,opt,name=burning,proto3" json:"burning,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Burn) Reset() {
+	*x = Burn{}
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Burn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Burn) ProtoMessage() {}
+
+func (x *Burn) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Burn.ProtoReflect.Descriptor instead.
+func (*Burn) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Burn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Burn) GetLongMs() uint64 {
+	if x != nil {
+		return x.LongMs
+	}
+	return 0
+}
+
+func (x *Burn) GetShortMs() uint64 {
+	if x != nil {
+		return x.ShortMs
+	}
+	return 0
+}
+
+func (x *Burn) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *Burn) GetLongRate() float64 {
+	if x != nil && x.LongRate != nil {
+		return *x.LongRate
+	}
+	return 0
+}
+
+func (x *Burn) GetShortRate() float64 {
+	if x != nil && x.ShortRate != nil {
+		return *x.ShortRate
+	}
+	return 0
+}
+
+func (x *Burn) GetBurning() bool {
+	if x != nil {
+		return x.Burning
+	}
+	return false
+}
+
+// Quantiles are of durations.
+type Quantiles struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	P50Us         uint64                 `protobuf:"varint,2,opt,name=p50_us,json=p50Us,proto3" json:"p50_us,omitempty"`
+	P99Us         uint64                 `protobuf:"varint,3,opt,name=p99_us,json=p99Us,proto3" json:"p99_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quantiles) Reset() {
+	*x = Quantiles{}
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quantiles) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quantiles) ProtoMessage() {}
+
+func (x *Quantiles) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quantiles.ProtoReflect.Descriptor instead.
+func (*Quantiles) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Quantiles) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Quantiles) GetP50Us() uint64 {
+	if x != nil {
+		return x.P50Us
+	}
+	return 0
+}
+
+func (x *Quantiles) GetP99Us() uint64 {
+	if x != nil {
+		return x.P99Us
+	}
+	return 0
+}
+
+// HealthIndicators are over the long window of the fast burn rate, but for those that say otherwise.
+type HealthIndicators struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	OverMs          uint64                 `protobuf:"varint,1,opt,name=over_ms,json=overMs,proto3" json:"over_ms,omitempty"`
+	ObservedMs      uint64                 `protobuf:"varint,2,opt,name=observed_ms,json=observedMs,proto3" json:"observed_ms,omitempty"`                                                    // of it
+	Blocks          uint64                 `protobuf:"varint,3,opt,name=blocks,proto3" json:"blocks,omitempty"`                                                                              // certified
+	BlockAgeMs      uint64                 `protobuf:"varint,4,opt,name=block_age_ms,json=blockAgeMs,proto3" json:"block_age_ms,omitempty"`                                                  // since the node saw one certified
+	Waiting         bool                   `protobuf:"varint,5,opt,name=waiting,proto3" json:"waiting,omitempty"`                                                                            // transactions wait
+	Certification   *Quantiles             `protobuf:"bytes,6,opt,name=certification,proto3" json:"certification,omitempty"`                                                                 // of a block, from when the node waited for it
+	Timely          *float64               `protobuf:"fixed64,7,opt,name=timely,proto3,oneof" json:"timely,omitempty"`                                                                       // share of these within the target
+	Recovery        *Quantiles             `protobuf:"bytes,8,opt,name=recovery,proto3" json:"recovery,omitempty"`                                                                           // from the last block before a view was given up until the next; over 1/112 of the window
+	RecoveryLastUs  uint64                 `protobuf:"varint,9,opt,name=recovery_last_us,json=recoveryLastUs,proto3" json:"recovery_last_us,omitempty"`                                      // since the start; 0: none
+	RecoveryWorstUs uint64                 `protobuf:"varint,10,opt,name=recovery_worst_us,json=recoveryWorstUs,proto3" json:"recovery_worst_us,omitempty"`                                  // since the start
+	Gaps            *float64               `protobuf:"fixed64,11,opt,name=gaps,proto3,oneof" json:"gaps,omitempty"`                                                                          // share of views without a block
+	Defects         map[string]uint64      `protobuf:"bytes,12,rep,name=defects,proto3" json:"defects,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // by kind
+	DefectRate      *float64               `protobuf:"fixed64,13,opt,name=defect_rate,json=defectRate,proto3,oneof" json:"defect_rate,omitempty"`                                            // per 1,000 blocks
+	Plugin          *Quantiles             `protobuf:"bytes,14,opt,name=plugin,proto3" json:"plugin,omitempty"`                                                                              // in calls of plugins, for each block
+	PluginShare     *float64               `protobuf:"fixed64,15,opt,name=plugin_share,json=pluginShare,proto3,oneof" json:"plugin_share,omitempty"`                                         // of the certification latency
+	Behind          uint64                 `protobuf:"varint,16,opt,name=behind,proto3" json:"behind,omitempty"`                                                                             // heights, now
+	Fsync           *Quantiles             `protobuf:"bytes,17,opt,name=fsync,proto3" json:"fsync,omitempty"`
+	DiskFree        uint64                 `protobuf:"varint,18,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"` // bytes, now
+	DiskSize        uint64                 `protobuf:"varint,19,opt,name=disk_size,json=diskSize,proto3" json:"disk_size,omitempty"` // 0: unknown
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *HealthIndicators) Reset() {
+	*x = HealthIndicators{}
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthIndicators) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthIndicators) ProtoMessage() {}
+
+func (x *HealthIndicators) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthIndicators.ProtoReflect.Descriptor instead.
+func (*HealthIndicators) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HealthIndicators) GetOverMs() uint64 {
+	if x != nil {
+		return x.OverMs
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetObservedMs() uint64 {
+	if x != nil {
+		return x.ObservedMs
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetBlocks() uint64 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetBlockAgeMs() uint64 {
+	if x != nil {
+		return x.BlockAgeMs
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetWaiting() bool {
+	if x != nil {
+		return x.Waiting
+	}
+	return false
+}
+
+func (x *HealthIndicators) GetCertification() *Quantiles {
+	if x != nil {
+		return x.Certification
+	}
+	return nil
+}
+
+func (x *HealthIndicators) GetTimely() float64 {
+	if x != nil && x.Timely != nil {
+		return *x.Timely
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetRecovery() *Quantiles {
+	if x != nil {
+		return x.Recovery
+	}
+	return nil
+}
+
+func (x *HealthIndicators) GetRecoveryLastUs() uint64 {
+	if x != nil {
+		return x.RecoveryLastUs
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetRecoveryWorstUs() uint64 {
+	if x != nil {
+		return x.RecoveryWorstUs
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetGaps() float64 {
+	if x != nil && x.Gaps != nil {
+		return *x.Gaps
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetDefects() map[string]uint64 {
+	if x != nil {
+		return x.Defects
+	}
+	return nil
+}
+
+func (x *HealthIndicators) GetDefectRate() float64 {
+	if x != nil && x.DefectRate != nil {
+		return *x.DefectRate
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetPlugin() *Quantiles {
+	if x != nil {
+		return x.Plugin
+	}
+	return nil
+}
+
+func (x *HealthIndicators) GetPluginShare() float64 {
+	if x != nil && x.PluginShare != nil {
+		return *x.PluginShare
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetBehind() uint64 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetFsync() *Quantiles {
+	if x != nil {
+		return x.Fsync
+	}
+	return nil
+}
+
+func (x *HealthIndicators) GetDiskFree() uint64 {
+	if x != nil {
+		return x.DiskFree
+	}
+	return 0
+}
+
+func (x *HealthIndicators) GetDiskSize() uint64 {
+	if x != nil {
+		return x.DiskSize
+	}
+	return 0
+}
+
+// SignedWord is what the node's validator last said on the ledger of something that is tried or serves.
+type SignedWord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Proposal      uint64                 `protobuf:"varint,1,opt,name=proposal,proto3" json:"proposal,omitempty"`
+	Slot          string                 `protobuf:"bytes,2,opt,name=slot,proto3" json:"slot,omitempty"`
+	Status        string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`    // of the proposal
+	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`        // health or report
+	Through       uint64                 `protobuf:"varint,5,opt,name=through,proto3" json:"through,omitempty"` // the last height that it speaks of; 0: nothing was said yet
+	Bad           bool                   `protobuf:"varint,6,opt,name=bad,proto3" json:"bad,omitempty"`
+	Code          string                 `protobuf:"bytes,7,opt,name=code,proto3" json:"code,omitempty"`
+	Sentence      string                 `protobuf:"bytes,8,opt,name=sentence,proto3" json:"sentence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedWord) Reset() {
+	*x = SignedWord{}
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedWord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedWord) ProtoMessage() {}
+
+func (x *SignedWord) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedWord.ProtoReflect.Descriptor instead.
+func (*SignedWord) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SignedWord) GetProposal() uint64 {
+	if x != nil {
+		return x.Proposal
+	}
+	return 0
+}
+
+func (x *SignedWord) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *SignedWord) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *SignedWord) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SignedWord) GetThrough() uint64 {
+	if x != nil {
+		return x.Through
+	}
+	return 0
+}
+
+func (x *SignedWord) GetBad() bool {
+	if x != nil {
+		return x.Bad
+	}
+	return false
+}
+
+func (x *SignedWord) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *SignedWord) GetSentence() string {
+	if x != nil {
+		return x.Sentence
+	}
+	return ""
+}
+
 type GetCompatibilityRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -514,7 +1462,7 @@ type GetCompatibilityRequest struct {
 
 func (x *GetCompatibilityRequest) Reset() {
 	*x = GetCompatibilityRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +1474,7 @@ func (x *GetCompatibilityRequest) String() string {
 func (*GetCompatibilityRequest) ProtoMessage() {}
 
 func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +1487,7 @@ func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCompatibilityRequest.ProtoReflect.Descriptor instead.
 func (*GetCompatibilityRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
 }
 
 // Compatibility is the matrix of hooks, versions and limits.
@@ -558,7 +1506,7 @@ type Compatibility struct {
 
 func (x *Compatibility) Reset() {
 	*x = Compatibility{}
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +1518,7 @@ func (x *Compatibility) String() string {
 func (*Compatibility) ProtoMessage() {}
 
 func (x *Compatibility) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +1531,7 @@ func (x *Compatibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compatibility.ProtoReflect.Descriptor instead.
 func (*Compatibility) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Compatibility) GetNodeVersion() uint32 {
@@ -653,7 +1601,7 @@ type HookSupport struct {
 
 func (x *HookSupport) Reset() {
 	*x = HookSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +1613,7 @@ func (x *HookSupport) String() string {
 func (*HookSupport) ProtoMessage() {}
 
 func (x *HookSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +1626,7 @@ func (x *HookSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookSupport.ProtoReflect.Descriptor instead.
 func (*HookSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HookSupport) GetName() string {
@@ -764,7 +1712,7 @@ type OperationSupport struct {
 
 func (x *OperationSupport) Reset() {
 	*x = OperationSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +1724,7 @@ func (x *OperationSupport) String() string {
 func (*OperationSupport) ProtoMessage() {}
 
 func (x *OperationSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +1737,7 @@ func (x *OperationSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationSupport.ProtoReflect.Descriptor instead.
 func (*OperationSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OperationSupport) GetExport() string {
@@ -839,7 +1787,7 @@ type HostFunction struct {
 
 func (x *HostFunction) Reset() {
 	*x = HostFunction{}
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +1799,7 @@ func (x *HostFunction) String() string {
 func (*HostFunction) ProtoMessage() {}
 
 func (x *HostFunction) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1812,7 @@ func (x *HostFunction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFunction.ProtoReflect.Descriptor instead.
 func (*HostFunction) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HostFunction) GetModule() string {
@@ -905,7 +1853,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1865,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1878,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Limit) GetName() string {
@@ -958,7 +1906,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -970,7 +1918,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -983,7 +1931,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Validator) GetName() string {
@@ -1019,7 +1967,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1979,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1992,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SubscribeRequest) GetFromHeight() uint64 {
@@ -1085,7 +2033,7 @@ type FeedItem struct {
 
 func (x *FeedItem) Reset() {
 	*x = FeedItem{}
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +2045,7 @@ func (x *FeedItem) String() string {
 func (*FeedItem) ProtoMessage() {}
 
 func (x *FeedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +2058,7 @@ func (x *FeedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedItem.ProtoReflect.Descriptor instead.
 func (*FeedItem) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FeedItem) GetBlock() *FeedBlock {
@@ -1145,7 +2093,7 @@ type FeedBlock struct {
 
 func (x *FeedBlock) Reset() {
 	*x = FeedBlock{}
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +2105,7 @@ func (x *FeedBlock) String() string {
 func (*FeedBlock) ProtoMessage() {}
 
 func (x *FeedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +2118,7 @@ func (x *FeedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBlock.ProtoReflect.Descriptor instead.
 func (*FeedBlock) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FeedBlock) GetBlock() *Block {
@@ -1230,7 +2178,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_quoin_v1_status_proto_msgTypes[13]
+	mi := &file_quoin_v1_status_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +2190,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[13]
+	mi := &file_quoin_v1_status_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +2203,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{13}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Event) GetKind() string {
@@ -1312,8 +2260,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xec\n" +
-	"\n" +
+	"\x10GetStatusRequest\"\xff\f\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -1361,7 +2308,27 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x10samples_replayed\x18& \x01(\x04R\x0fsamplesReplayed\x12)\n" +
 	"\x10samples_differed\x18' \x01(\x04R\x0fsamplesDiffered\x12'\n" +
 	"\x0fsamples_dropped\x18( \x01(\x04R\x0esamplesDropped\x129\n" +
-	"\fdeprecations\x18) \x03(\v2\x15.quoin.v1.DeprecationR\fdeprecations\"\x9d\x01\n" +
+	"\fdeprecations\x18) \x03(\v2\x15.quoin.v1.DeprecationR\fdeprecations\x12\x18\n" +
+	"\aprogram\x18* \x01(\tR\aprogram\x12\x12\n" +
+	"\x04name\x18+ \x01(\tR\x04name\x12\x19\n" +
+	"\bclock_ms\x18, \x01(\x04R\aclockMs\x12\x16\n" +
+	"\x06behind\x18- \x01(\x04R\x06behind\x12\x1d\n" +
+	"\n" +
+	"pool_bytes\x18. \x01(\x04R\tpoolBytes\x12\x1c\n" +
+	"\tdashboard\x18/ \x01(\tR\tdashboard\x12+\n" +
+	"\aserving\x180 \x03(\v2\x11.quoin.v1.ServingR\aserving\x12\x12\n" +
+	"\x04gaps\x181 \x01(\x04R\x04gaps\x12\x18\n" +
+	"\arescues\x182 \x01(\x04R\arescues\x12\x18\n" +
+	"\agenesis\x183 \x01(\fR\agenesis\"\xc9\x01\n" +
+	"\aServing\x12\x12\n" +
+	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x18\n" +
+	"\abuiltin\x18\x02 \x01(\tR\abuiltin\x12\x18\n" +
+	"\arelease\x18\x03 \x01(\fR\arelease\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\x12\x1a\n" +
+	"\bproposal\x18\x06 \x01(\x04R\bproposal\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06status\x12\x14\n" +
+	"\x05since\x18\b \x01(\x04R\x05since\"\x9d\x01\n" +
 	"\vDeprecation\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x1a\n" +
 	"\bproposal\x18\x02 \x01(\x04R\bproposal\x12\x12\n" +
@@ -1369,7 +2336,97 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1c\n" +
 	"\n" +
 	"end_of_use\x18\x05 \x01(\x04R\bendOfUse\x12\x12\n" +
-	"\x04note\x18\x06 \x01(\tR\x04note\"\x19\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\"\x12\n" +
+	"\x10GetHealthRequest\"\xdb\x02\n" +
+	"\x06Health\x12\x18\n" +
+	"\averdict\x18\x01 \x01(\tR\averdict\x120\n" +
+	"\areasons\x18\x02 \x03(\v2\x16.quoin.v1.HealthReasonR\areasons\x123\n" +
+	"\n" +
+	"objectives\x18\x03 \x03(\v2\x13.quoin.v1.ObjectiveR\n" +
+	"objectives\x12:\n" +
+	"\n" +
+	"indicators\x18\x04 \x01(\v2\x1a.quoin.v1.HealthIndicatorsR\n" +
+	"indicators\x12(\n" +
+	"\x04said\x18\x05 \x03(\v2\x14.quoin.v1.SignedWordR\x04said\x12\x13\n" +
+	"\x05at_ms\x18\x06 \x01(\x04R\x04atMs\x12\x19\n" +
+	"\bbegan_ms\x18\a \x01(\x04R\abeganMs\x12\x1b\n" +
+	"\twindow_ms\x18\b \x01(\x04R\bwindowMs\x12\x1d\n" +
+	"\n" +
+	"clock_back\x18\t \x01(\rR\tclockBack\"\x8c\x01\n" +
+	"\fHealthReason\x12\x14\n" +
+	"\x05alert\x18\x01 \x01(\tR\x05alert\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1a\n" +
+	"\bseverity\x18\x03 \x01(\tR\bseverity\x12\x1a\n" +
+	"\bsentence\x18\x04 \x01(\tR\bsentence\x12\x1a\n" +
+	"\bplaybook\x18\x05 \x01(\tR\bplaybook\"\xdd\x01\n" +
+	"\tObjective\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\x01R\x06target\x12\x10\n" +
+	"\x03bad\x18\x04 \x01(\x01R\x03bad\x12\x14\n" +
+	"\x05total\x18\x05 \x01(\x01R\x05total\x12\x17\n" +
+	"\x04good\x18\x06 \x01(\x01H\x00R\x04good\x88\x01\x01\x12\x17\n" +
+	"\x04left\x18\a \x01(\x01H\x01R\x04left\x88\x01\x01\x12$\n" +
+	"\x05burns\x18\b \x03(\v2\x0e.quoin.v1.BurnR\x05burnsB\a\n" +
+	"\x05_goodB\a\n" +
+	"\x05_left\"\xe9\x01\n" +
+	"\x04Burn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
+	"\along_ms\x18\x02 \x01(\x04R\x06longMs\x12\x19\n" +
+	"\bshort_ms\x18\x03 \x01(\x04R\ashortMs\x12\x1c\n" +
+	"\tthreshold\x18\x04 \x01(\x01R\tthreshold\x12 \n" +
+	"\tlong_rate\x18\x05 \x01(\x01H\x00R\blongRate\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"short_rate\x18\x06 \x01(\x01H\x01R\tshortRate\x88\x01\x01\x12\x18\n" +
+	"\aburning\x18\a \x01(\bR\aburningB\f\n" +
+	"\n" +
+	"_long_rateB\r\n" +
+	"\v_short_rate\"O\n" +
+	"\tQuantiles\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x15\n" +
+	"\x06p50_us\x18\x02 \x01(\x04R\x05p50Us\x12\x15\n" +
+	"\x06p99_us\x18\x03 \x01(\x04R\x05p99Us\"\xc4\x06\n" +
+	"\x10HealthIndicators\x12\x17\n" +
+	"\aover_ms\x18\x01 \x01(\x04R\x06overMs\x12\x1f\n" +
+	"\vobserved_ms\x18\x02 \x01(\x04R\n" +
+	"observedMs\x12\x16\n" +
+	"\x06blocks\x18\x03 \x01(\x04R\x06blocks\x12 \n" +
+	"\fblock_age_ms\x18\x04 \x01(\x04R\n" +
+	"blockAgeMs\x12\x18\n" +
+	"\awaiting\x18\x05 \x01(\bR\awaiting\x129\n" +
+	"\rcertification\x18\x06 \x01(\v2\x13.quoin.v1.QuantilesR\rcertification\x12\x1b\n" +
+	"\x06timely\x18\a \x01(\x01H\x00R\x06timely\x88\x01\x01\x12/\n" +
+	"\brecovery\x18\b \x01(\v2\x13.quoin.v1.QuantilesR\brecovery\x12(\n" +
+	"\x10recovery_last_us\x18\t \x01(\x04R\x0erecoveryLastUs\x12*\n" +
+	"\x11recovery_worst_us\x18\n" +
+	" \x01(\x04R\x0frecoveryWorstUs\x12\x17\n" +
+	"\x04gaps\x18\v \x01(\x01H\x01R\x04gaps\x88\x01\x01\x12A\n" +
+	"\adefects\x18\f \x03(\v2'.quoin.v1.HealthIndicators.DefectsEntryR\adefects\x12$\n" +
+	"\vdefect_rate\x18\r \x01(\x01H\x02R\n" +
+	"defectRate\x88\x01\x01\x12+\n" +
+	"\x06plugin\x18\x0e \x01(\v2\x13.quoin.v1.QuantilesR\x06plugin\x12&\n" +
+	"\fplugin_share\x18\x0f \x01(\x01H\x03R\vpluginShare\x88\x01\x01\x12\x16\n" +
+	"\x06behind\x18\x10 \x01(\x04R\x06behind\x12)\n" +
+	"\x05fsync\x18\x11 \x01(\v2\x13.quoin.v1.QuantilesR\x05fsync\x12\x1b\n" +
+	"\tdisk_free\x18\x12 \x01(\x04R\bdiskFree\x12\x1b\n" +
+	"\tdisk_size\x18\x13 \x01(\x04R\bdiskSize\x1a:\n" +
+	"\fDefectsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B\t\n" +
+	"\a_timelyB\a\n" +
+	"\x05_gapsB\x0e\n" +
+	"\f_defect_rateB\x0f\n" +
+	"\r_plugin_share\"\xc4\x01\n" +
+	"\n" +
+	"SignedWord\x12\x1a\n" +
+	"\bproposal\x18\x01 \x01(\x04R\bproposal\x12\x12\n" +
+	"\x04slot\x18\x02 \x01(\tR\x04slot\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n" +
+	"\athrough\x18\x05 \x01(\x04R\athrough\x12\x10\n" +
+	"\x03bad\x18\x06 \x01(\bR\x03bad\x12\x12\n" +
+	"\x04code\x18\a \x01(\tR\x04code\x12\x1a\n" +
+	"\bsentence\x18\b \x01(\tR\bsentence\"\x19\n" +
 	"\x17GetCompatibilityRequest\"\xbd\x02\n" +
 	"\rCompatibility\x12!\n" +
 	"\fnode_version\x18\x01 \x01(\rR\vnodeVersion\x12%\n" +
@@ -1440,10 +2497,11 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\x06height\x18\x04 \x01(\x04R\x06height\x12\x14\n" +
 	"\x05block\x18\x05 \x01(\fR\x05block\x12\x12\n" +
 	"\x04peer\x18\x06 \x01(\fR\x04peer\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason2\xa4\x01\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason2\xe4\x01\n" +
 	"\rStatusService\x12>\n" +
 	"\tGetStatus\x12\x1a.quoin.v1.GetStatusRequest\x1a\x10.quoin.v1.Status\"\x03\x90\x02\x01\x12S\n" +
-	"\x10GetCompatibility\x12!.quoin.v1.GetCompatibilityRequest\x1a\x17.quoin.v1.Compatibility\"\x03\x90\x02\x012L\n" +
+	"\x10GetCompatibility\x12!.quoin.v1.GetCompatibilityRequest\x1a\x17.quoin.v1.Compatibility\"\x03\x90\x02\x01\x12>\n" +
+	"\tGetHealth\x12\x1a.quoin.v1.GetHealthRequest\x1a\x10.quoin.v1.Health\"\x03\x90\x02\x012L\n" +
 	"\vFeedService\x12=\n" +
 	"\tSubscribe\x12\x1a.quoin.v1.SubscribeRequest\x1a\x12.quoin.v1.FeedItem0\x01B&Z$quoin.dev/quoin/api/quoin/v1;quoinv1b\x06proto3"
 
@@ -1459,47 +2517,70 @@ func file_quoin_v1_status_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_status_proto_rawDescData
 }
 
-var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_quoin_v1_status_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: quoin.v1.GetStatusRequest
 	(*Status)(nil),                  // 1: quoin.v1.Status
-	(*Deprecation)(nil),             // 2: quoin.v1.Deprecation
-	(*GetCompatibilityRequest)(nil), // 3: quoin.v1.GetCompatibilityRequest
-	(*Compatibility)(nil),           // 4: quoin.v1.Compatibility
-	(*HookSupport)(nil),             // 5: quoin.v1.HookSupport
-	(*OperationSupport)(nil),        // 6: quoin.v1.OperationSupport
-	(*HostFunction)(nil),            // 7: quoin.v1.HostFunction
-	(*Limit)(nil),                   // 8: quoin.v1.Limit
-	(*Validator)(nil),               // 9: quoin.v1.Validator
-	(*SubscribeRequest)(nil),        // 10: quoin.v1.SubscribeRequest
-	(*FeedItem)(nil),                // 11: quoin.v1.FeedItem
-	(*FeedBlock)(nil),               // 12: quoin.v1.FeedBlock
-	(*Event)(nil),                   // 13: quoin.v1.Event
-	(*Block)(nil),                   // 14: quoin.v1.Block
-	(*Certificate)(nil),             // 15: quoin.v1.Certificate
+	(*Serving)(nil),                 // 2: quoin.v1.Serving
+	(*Deprecation)(nil),             // 3: quoin.v1.Deprecation
+	(*GetHealthRequest)(nil),        // 4: quoin.v1.GetHealthRequest
+	(*Health)(nil),                  // 5: quoin.v1.Health
+	(*HealthReason)(nil),            // 6: quoin.v1.HealthReason
+	(*Objective)(nil),               // 7: quoin.v1.Objective
+	(*Burn)(nil),                    // 8: quoin.v1.Burn
+	(*Quantiles)(nil),               // 9: quoin.v1.Quantiles
+	(*HealthIndicators)(nil),        // 10: quoin.v1.HealthIndicators
+	(*SignedWord)(nil),              // 11: quoin.v1.SignedWord
+	(*GetCompatibilityRequest)(nil), // 12: quoin.v1.GetCompatibilityRequest
+	(*Compatibility)(nil),           // 13: quoin.v1.Compatibility
+	(*HookSupport)(nil),             // 14: quoin.v1.HookSupport
+	(*OperationSupport)(nil),        // 15: quoin.v1.OperationSupport
+	(*HostFunction)(nil),            // 16: quoin.v1.HostFunction
+	(*Limit)(nil),                   // 17: quoin.v1.Limit
+	(*Validator)(nil),               // 18: quoin.v1.Validator
+	(*SubscribeRequest)(nil),        // 19: quoin.v1.SubscribeRequest
+	(*FeedItem)(nil),                // 20: quoin.v1.FeedItem
+	(*FeedBlock)(nil),               // 21: quoin.v1.FeedBlock
+	(*Event)(nil),                   // 22: quoin.v1.Event
+	nil,                             // 23: quoin.v1.HealthIndicators.DefectsEntry
+	(*Block)(nil),                   // 24: quoin.v1.Block
+	(*Certificate)(nil),             // 25: quoin.v1.Certificate
 }
 var file_quoin_v1_status_proto_depIdxs = []int32{
-	9,  // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
-	2,  // 1: quoin.v1.Status.deprecations:type_name -> quoin.v1.Deprecation
-	5,  // 2: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
-	7,  // 3: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
-	8,  // 4: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
-	6,  // 5: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
-	12, // 6: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
-	13, // 7: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
-	14, // 8: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
-	15, // 9: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
-	0,  // 10: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
-	3,  // 11: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
-	10, // 12: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
-	1,  // 13: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
-	4,  // 14: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
-	11, // 15: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	18, // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
+	3,  // 1: quoin.v1.Status.deprecations:type_name -> quoin.v1.Deprecation
+	2,  // 2: quoin.v1.Status.serving:type_name -> quoin.v1.Serving
+	6,  // 3: quoin.v1.Health.reasons:type_name -> quoin.v1.HealthReason
+	7,  // 4: quoin.v1.Health.objectives:type_name -> quoin.v1.Objective
+	10, // 5: quoin.v1.Health.indicators:type_name -> quoin.v1.HealthIndicators
+	11, // 6: quoin.v1.Health.said:type_name -> quoin.v1.SignedWord
+	8,  // 7: quoin.v1.Objective.burns:type_name -> quoin.v1.Burn
+	9,  // 8: quoin.v1.HealthIndicators.certification:type_name -> quoin.v1.Quantiles
+	9,  // 9: quoin.v1.HealthIndicators.recovery:type_name -> quoin.v1.Quantiles
+	23, // 10: quoin.v1.HealthIndicators.defects:type_name -> quoin.v1.HealthIndicators.DefectsEntry
+	9,  // 11: quoin.v1.HealthIndicators.plugin:type_name -> quoin.v1.Quantiles
+	9,  // 12: quoin.v1.HealthIndicators.fsync:type_name -> quoin.v1.Quantiles
+	14, // 13: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
+	16, // 14: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
+	17, // 15: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
+	15, // 16: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
+	21, // 17: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
+	22, // 18: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
+	24, // 19: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
+	25, // 20: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
+	0,  // 21: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
+	12, // 22: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
+	4,  // 23: quoin.v1.StatusService.GetHealth:input_type -> quoin.v1.GetHealthRequest
+	19, // 24: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
+	1,  // 25: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
+	13, // 26: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
+	5,  // 27: quoin.v1.StatusService.GetHealth:output_type -> quoin.v1.Health
+	20, // 28: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_status_proto_init() }
@@ -1509,13 +2590,16 @@ func file_quoin_v1_status_proto_init() {
 	}
 	file_quoin_v1_chain_proto_init()
 	file_quoin_v1_ledger_proto_init()
+	file_quoin_v1_status_proto_msgTypes[7].OneofWrappers = []any{}
+	file_quoin_v1_status_proto_msgTypes[8].OneofWrappers = []any{}
+	file_quoin_v1_status_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_status_proto_rawDesc), len(file_quoin_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

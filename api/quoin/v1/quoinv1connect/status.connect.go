@@ -40,6 +40,8 @@ const (
 	// StatusServiceGetCompatibilityProcedure is the fully-qualified name of the StatusService's
 	// GetCompatibility RPC.
 	StatusServiceGetCompatibilityProcedure = "/quoin.v1.StatusService/GetCompatibility"
+	// StatusServiceGetHealthProcedure is the fully-qualified name of the StatusService's GetHealth RPC.
+	StatusServiceGetHealthProcedure = "/quoin.v1.StatusService/GetHealth"
 	// FeedServiceSubscribeProcedure is the fully-qualified name of the FeedService's Subscribe RPC.
 	FeedServiceSubscribeProcedure = "/quoin.v1.FeedService/Subscribe"
 )
@@ -50,6 +52,8 @@ type StatusServiceClient interface {
 	// GetCompatibility tells what the node offers plugins: whoever proposes a release finds out before
 	// whether it can be served.
 	GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error)
+	// GetHealth tells how well the node and its network do, as the node sees it.
+	GetHealth(context.Context, *connect.Request[v1.GetHealthRequest]) (*connect.Response[v1.Health], error)
 }
 
 // NewStatusServiceClient constructs a client for the quoin.v1.StatusService service. By default, it
@@ -77,6 +81,13 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getHealth: connect.NewClient[v1.GetHealthRequest, v1.Health](
+			httpClient,
+			baseURL+StatusServiceGetHealthProcedure,
+			connect.WithSchema(statusServiceMethods.ByName("GetHealth")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -84,6 +95,7 @@ func NewStatusServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 type statusServiceClient struct {
 	getStatus        *connect.Client[v1.GetStatusRequest, v1.Status]
 	getCompatibility *connect.Client[v1.GetCompatibilityRequest, v1.Compatibility]
+	getHealth        *connect.Client[v1.GetHealthRequest, v1.Health]
 }
 
 // GetStatus calls quoin.v1.StatusService.GetStatus.
@@ -96,12 +108,19 @@ func (c *statusServiceClient) GetCompatibility(ctx context.Context, req *connect
 	return c.getCompatibility.CallUnary(ctx, req)
 }
 
+// GetHealth calls quoin.v1.StatusService.GetHealth.
+func (c *statusServiceClient) GetHealth(ctx context.Context, req *connect.Request[v1.GetHealthRequest]) (*connect.Response[v1.Health], error) {
+	return c.getHealth.CallUnary(ctx, req)
+}
+
 // StatusServiceHandler is an implementation of the quoin.v1.StatusService service.
 type StatusServiceHandler interface {
 	GetStatus(context.Context, *connect.Request[v1.GetStatusRequest]) (*connect.Response[v1.Status], error)
 	// GetCompatibility tells what the node offers plugins: whoever proposes a release finds out before
 	// whether it can be served.
 	GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error)
+	// GetHealth tells how well the node and its network do, as the node sees it.
+	GetHealth(context.Context, *connect.Request[v1.GetHealthRequest]) (*connect.Response[v1.Health], error)
 }
 
 // NewStatusServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -125,12 +144,21 @@ func NewStatusServiceHandler(svc StatusServiceHandler, opts ...connect.HandlerOp
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	statusServiceGetHealthHandler := connect.NewUnaryHandler(
+		StatusServiceGetHealthProcedure,
+		svc.GetHealth,
+		connect.WithSchema(statusServiceMethods.ByName("GetHealth")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/quoin.v1.StatusService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case StatusServiceGetStatusProcedure:
 			statusServiceGetStatusHandler.ServeHTTP(w, r)
 		case StatusServiceGetCompatibilityProcedure:
 			statusServiceGetCompatibilityHandler.ServeHTTP(w, r)
+		case StatusServiceGetHealthProcedure:
+			statusServiceGetHealthHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -146,6 +174,10 @@ func (UnimplementedStatusServiceHandler) GetStatus(context.Context, *connect.Req
 
 func (UnimplementedStatusServiceHandler) GetCompatibility(context.Context, *connect.Request[v1.GetCompatibilityRequest]) (*connect.Response[v1.Compatibility], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.StatusService.GetCompatibility is not implemented"))
+}
+
+func (UnimplementedStatusServiceHandler) GetHealth(context.Context, *connect.Request[v1.GetHealthRequest]) (*connect.Response[v1.Health], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("quoin.v1.StatusService.GetHealth is not implemented"))
 }
 
 // FeedServiceClient is a client for the quoin.v1.FeedService service.
