@@ -39,6 +39,17 @@ func (c *Client) StatusOf(ctx context.Context, i int) (*quoinv1.Status, error) {
 	return r.Msg, nil
 }
 
+// Health returns how a node says that it and its network do.
+func (c *Client) Health(ctx context.Context) (*quoinv1.Health, error) {
+	return call(ctx, c, func(e *endpoint) (*quoinv1.Health, error) {
+		r, err := e.status.GetHealth(ctx, connect.NewRequest(&quoinv1.GetHealthRequest{}))
+		if err != nil {
+			return nil, err
+		}
+		return r.Msg, nil
+	})
+}
+
 // Compatibility returns what a node offers plugins.
 func (c *Client) Compatibility(ctx context.Context) (*quoinv1.Compatibility, error) {
 	return call(ctx, c, func(e *endpoint) (*quoinv1.Compatibility, error) {
