@@ -44,7 +44,8 @@ type nodeSettings struct {
 	API      string `json:"api"`       // for clients
 	CacheMiB int64  `json:"cache_mib"` // of the state's trie; 0 is the default
 
-	Plugins pluginSettings `json:"plugins,omitzero"`
+	Plugins pluginSettings  `json:"plugins,omitzero"`
+	Observe observeSettings `json:"observe,omitzero"`
 }
 
 // pluginSettings say how the node runs plugins. Zeros are the defaults.
@@ -252,6 +253,7 @@ type nodePlan struct {
 	dir      string
 	settings nodeSettings
 	genesis  *quoin.Genesis
+	members  []member
 	peers    []transport.Peer
 	log      *slog.Logger
 	lab      node.Lab // what only `lab node` sets
@@ -269,13 +271,15 @@ func loadNode(dir string) (*nodePlan, error) {
 	if n.genesis, err = readGenesis(filepath.Join(common, anchorFile)); err != nil {
 		return nil, err
 	}
-	var members []member
-	if err := readJSON(filepath.Join(common, peersFile), memberBytesMax, &members, "the "+peersFile+" that `quoin genesis` wrote"); err != nil {
+	if err := readJSON(filepath.Join(common, peersFile), memberBytesMax, &n.members, "the "+peersFile+" that `quoin genesis` wrote"); err != nil {
 		return nil, err
 	}
-	n.peers, err = peersOf(members)
+	n.peers, err = peersOf(n.members)
 	return n, err
 }
+
+// data is the folder of what the node itself keeps.
+func (p *nodePlan) data() string { return filepath.Join(p.dir, "data") }
 
 // commonDir finds the folder with the network's genesis.
 func commonDir(dir string) (string, error) {

@@ -10,13 +10,15 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe"
 	"quoin.dev/quoin/transport"
 )
 
 // station is a running node with its API, if it has one.
 type station struct {
-	node *node.Node
-	api  *api.Server
+	node  *node.Node
+	watch *observe.Observer // nil: nothing looks on
+	api   *api.Server
 }
 
 // open starts the node of a folder, without its API.
@@ -25,15 +27,29 @@ func (p *nodePlan) open() (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(node.Config{Dir: filepath.Join(p.dir, "data"), Genesis: p.genesis, Identity: key, Listen: p.settings.Listen,
+	watch, err := p.observer()
+	if err != nil {
+		return nil, err
+	}
+	var looks node.Observer
+	if watch != nil {
+		looks = watch
+	}
+	n, err := node.Open(node.Config{Observer: looks, Dir: p.data(), Genesis: p.genesis, Identity: key, Listen: p.settings.Listen,
 		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Lab: p.lab, Logger: p.log})
 	if err != nil {
+		if watch != nil {
+			err = errors.Join(err, watch.Close())
+		}
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, failure("the address "+p.settings.Listen+" is taken", err, "is the node running already? If not, change listen in "+filepath.Join(p.dir, nodeFile))
 		}
 		return nil, failure("the node in "+p.dir+" cannot start", err, "is it running already? A data folder belongs to one process")
 	}
-	return &station{node: n}, nil
+	if watch != nil {
+		watch.Attach(n)
+	}
+	return &station{node: n, watch: watch}, nil
 }
 
 // serve starts the node's API. Beside the proposers of the chain, whoever holds the node's own key may
@@ -55,7 +71,11 @@ func (s *station) close() error {
 	if s.api != nil {
 		err = s.api.Close()
 	}
-	return errors.Join(err, s.node.Close())
+	err = errors.Join(err, s.node.Close())
+	if s.watch != nil {
+		err = errors.Join(err, s.watch.Close())
+	}
+	return err
 }
 
 // serveNear starts the API at an address, or on another port if that one is taken.
