@@ -1,0 +1,299 @@
+package metric
+
+import (
+	"maps"
+	"time"
+
+	"quoin.dev/quoin"
+	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/replica"
+)
+
+const (
+	proposalsMax = 128               // views whose proposal is remembered
+	eventsMax    = 64                // kinds of events that are told apart
+	slotsMax     = quoin.BindingsMax // slots whose fallbacks are told apart
+	sweepEvery   = 10 * time.Second
+	other        = "other"
+)
+
+// pushed is what a node has told, histograms apart.
+type pushed struct {
+	names    []string // of the epoch's validators, by index
+	epoch    quoin.Epoch
+	self     quoin.PublicKey
+	heard    [proposalsMax]proposal // by view
+	proposer struct {               // of the newest finished block
+		epoch quoin.Epoch
+		index uint16
+	}
+	serving map[string]governance.HistoryNumber // by slot: what served when it was seen last
+	swept   time.Time
+
+	plugins         plugins
+	events          map[string]uint64
+	fallbacks       map[string]uint64
+	doubts          map[string]uint64
+	changes         map[string]uint64
+	commands        map[[2]string]uint64
+	reports         map[string]uint64
+	equivocations   uint64
+	suspensions     uint64
+	leaderChanges   uint64
+	compileFailures uint64
+}
+
+// proposal is when a view's proposal was heard here first.
+type proposal struct {
+	epoch     quoin.Epoch
+	view      quoin.View
+	validator string
+	at        time.Time
+}
+
+func newPushed() pushed {
+	return pushed{serving: map[string]governance.HistoryNumber{}, plugins: newPlugins(), events: map[string]uint64{}, fallbacks: map[string]uint64{},
+		doubts: map[string]uint64{}, changes: map[string]uint64{}, commands: map[[2]string]uint64{}, reports: map[string]uint64{}}
+}
+
+// copied returns what is needed to emit p, so that the lock need not be held meanwhile.
+func (p *pushed) copied() pushed {
+	c := *p
+	c.plugins = p.plugins.copied()
+	c.events, c.fallbacks, c.doubts = maps.Clone(p.events), maps.Clone(p.fallbacks), maps.Clone(p.doubts)
+	c.changes, c.commands, c.reports = maps.Clone(p.changes), maps.Clone(p.commands), maps.Clone(p.reports)
+	return c
+}
+
+func (p *pushed) emit(e *emitter) {
+	by := func(family int, counts map[string]uint64) {
+		for label, n := range counts {
+			e.count(family, n, label)
+		}
+	}
+	by(nodeEvents, p.events)
+	by(fallbacks, p.fallbacks)
+	by(blockDoubts, p.doubts)
+	by(changes, p.changes)
+	by(reports, p.reports)
+	for labels, n := range p.commands {
+		e.count(commands, n, labels[:]...)
+	}
+	e.count(equivocations, p.equivocations)
+	e.count(suspensions, p.suspensions)
+	e.count(leaderChanges, p.leaderChanges)
+	e.count(compileFailures, p.compileFailures)
+	p.plugins.emit(e)
+}
+
+// tally counts one more of a label that has at most so many values.
+func tally(counts map[string]uint64, label string, n uint64, limit int) {
+	if _, ok := counts[label]; !ok && len(counts) >= limit {
+		label = other
+	}
+	counts[label] += n
+}
+
+func (m *Metrics) observe(family int, took time.Duration, labels ...string) {
+	m.histograms[family].WithLabelValues(labels...).Observe(took.Seconds())
+}
+
+// Happened implements node.Observer.
+func (m *Metrics) Happened(at time.Time, e *replica.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.pushed
+	switch e.Kind {
+	case replica.EnteredView:
+		return
+	case replica.BlockNotarized:
+		if x := p.heardOf(e.Epoch, e.View); x != nil {
+			m.observe(quorumDelay, at.Sub(x.at), x.validator)
+		}
+		return
+	case replica.BlockRefused:
+		p.doubts["refused"]++
+	case replica.BlockWithheld:
+		p.doubts["withheld"]++
+	case replica.Abstained:
+		p.doubts["abstained"]++
+	case replica.Equivocated:
+		p.equivocations++
+	case replica.Suspended:
+		p.suspensions++
+	}
+	tally(p.events, string(e.Kind), 1, eventsMax)
+}
+
+// heardOf returns when a view's proposal was heard, or nil.
+func (p *pushed) heardOf(epoch quoin.Epoch, v quoin.View) *proposal {
+	if x := &p.heard[v%proposalsMax]; x.view == v && x.epoch == epoch && !x.at.IsZero() {
+		return x
+	}
+	return nil
+}
+
+// Progressed implements node.Observer.
+func (m *Metrics) Progressed(at time.Time, x replica.Progress) {
+	switch x.Kind {
+	case replica.ProgressHeard:
+		if x.Message == "propose" {
+			m.proposed(at, &x)
+		}
+	case replica.ProgressCertified:
+		if x.WaitMS > 0 {
+			m.observe(certification, time.Duration(x.WaitMS)*time.Millisecond)
+		}
+		if len(x.Faults)+len(x.Comparisons) > 0 {
+			m.tried(&x)
+		}
+	}
+}
+
+func (m *Metrics) proposed(at time.Time, x *replica.Progress) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.pushed
+	if p.heardOf(x.Epoch, x.View) == nil {
+		p.heard[x.View%proposalsMax] = proposal{x.Epoch, x.View, p.name(x.Epoch, x.Validator), at}
+	}
+}
+
+// name returns the name of a validator of an epoch.
+func (p *pushed) name(epoch quoin.Epoch, i int) string {
+	if epoch != p.epoch || i < 0 || i >= len(p.names) {
+		return other
+	}
+	return p.names[i]
+}
+
+// tried counts what plugins did in a certified block.
+func (m *Metrics) tried(x *replica.Progress) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.pushed
+	for i := range x.Faults {
+		tally(p.fallbacks, x.Faults[i].Slot, 1, slotsMax)
+	}
+	for i := range x.Comparisons {
+		p.plugins.compared(&x.Comparisons[i])
+	}
+}
+
+// Executed implements node.Observer.
+func (m *Metrics) Executed(x node.Execution) { m.observe(executionTime, x.Took) }
+
+// Called implements node.Observer.
+func (m *Metrics) Called(c node.Call) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.pushed.plugins.called(&c)
+	if c.Took == 0 {
+		return
+	}
+	if u.took == nil {
+		u.took = m.histograms[callTime].WithLabelValues(u.slot, u.release)
+	}
+	u.took.Observe(c.Took.Seconds())
+}
+
+// Admitted implements node.Observer: the replica counts, see pull.
+func (m *Metrics) Admitted(time.Time, []replica.Admission) {}
+
+// Finished implements node.Observer.
+func (m *Metrics) Finished(at time.Time, f *replica.Finished) {
+	delay := m.histograms[inclusion].WithLabelValues()
+	for _, ms := range f.Waited {
+		if ms != replica.WaitedUnknown {
+			delay.Observe(float64(ms) / 1000)
+		}
+	}
+	h := f.Block.Header()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.pushed
+	if x := p.heardOf(h.Epoch, h.View); x != nil {
+		m.observe(finality, at.Sub(x.at))
+	}
+	if p.proposer.epoch == h.Epoch && p.proposer.index != h.Proposer {
+		p.leaderChanges++
+	}
+	p.proposer.epoch, p.proposer.index = h.Epoch, h.Proposer
+	for i, t := range f.Block.Transactions() {
+		if t.Kernel() && len(t.Payload) > 0 {
+			p.commanded(&t, f.Results[i].Code)
+		}
+	}
+}
+
+// commanded counts a command of governance. Other transactions of the kernel are evidence, which events tell of.
+func (p *pushed) commanded(t *quoin.Transaction, code uint32) {
+	kind := governance.Kind(t.Payload[0])
+	if kind >= governance.KindReserved {
+		return
+	}
+	if code != 0 {
+		p.commands[[2]string{kind.String(), "refused"}]++
+		return
+	}
+	p.commands[[2]string{kind.String(), "done"}]++
+	if own := t.Sender == p.self; own && kind == governance.KindReport {
+		p.reports["shadow"]++
+	} else if own && kind == governance.KindHealth {
+		p.reports["health"]++
+	}
+}
+
+// Synced implements node.Observer.
+func (m *Metrics) Synced(f node.File, took time.Duration) { m.observe(fsync, took, string(f)) }
+
+// Compiled implements node.Observer.
+func (m *Metrics) Compiled(release quoin.Hash, took time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.pushed.compileFailures++
+		return
+	}
+	m.pushed.plugins.compiledIn(release, took)
+}
+
+// Described implements node.Observer.
+func (m *Metrics) Described(s *node.Status) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := &m.pushed
+	p.self = s.Key
+	if c := &s.Configuration; c.Epoch != p.epoch {
+		p.epoch, p.names = c.Epoch, nil
+		for _, v := range c.Validators.All() {
+			p.names = append(p.names, v.Name)
+		}
+		p.swept = time.Time{}
+	}
+	p.changed(s.Serving)
+	p.plugins.propose(s.Open)
+	if s.At.Sub(p.swept) >= sweepEvery {
+		p.swept = s.At
+		for _, gone := range p.plugins.sweep(s.At, s.Configuration.Bindings) {
+			m.histograms[callTime].DeleteLabelValues(gone.slot, gone.release)
+		}
+		maps.DeleteFunc(p.fallbacks, func(slot string, _ uint64) bool {
+			_, serves := p.serving[slot]
+			return !serves && slot != other
+		})
+	}
+}
+
+// changed counts what serves since another line of a slot's history than before.
+func (p *pushed) changed(serving []replica.Standing) {
+	for i := range serving {
+		s := &serving[i]
+		before, known := p.serving[s.Slot]
+		if known && s.Number > before {
+			p.changes[s.Cause.String()]++
+		}
+		p.serving[s.Slot] = s.Number
+	}
+}
