@@ -243,6 +243,7 @@ func TestReleases(t *testing.T) {
 	tables, binding := load(ReleaseTurns, FuelMax)
 	slow, slowBinding := load(ReleaseSlow, hook.Leader.FuelMax)
 	slowBinding.Parameters = binary.LittleEndian.AppendUint64(nil, 2)
+	sleeper, sleeperBinding := load(ReleaseSleeper, FuelMax)
 	for i := range tables {
 		for payload, want := range map[string]hook.Fault{"": hook.FaultNone, "x": hook.FaultTrap} {
 			if r, err := trapping[i].Apply(trappingBinding, &hook.ApplyRequest{Height: 1, Payload: []byte(payload)}, state{}); err != nil || r.Fault != want {
@@ -254,6 +255,12 @@ func TestReleases(t *testing.T) {
 			r, err := tables[i].Lead(binding, leaderRequest(4))
 			if err != nil || r.Fault != want || k > 0 && r.Proposer != uint32(7/k%4) {
 				t.Errorf("engine %d: turns of %d views: %v, %d, %v", i, k, r.Fault, r.Proposer, err)
+			}
+		}
+		for until, want := range map[uint64]hook.Fault{8: hook.FaultNone, 7: hook.FaultFuel, 6: hook.FaultFuel} {
+			sleeperBinding.Parameters = binary.LittleEndian.AppendUint64(nil, until)
+			if r, err := sleeper[i].Lead(sleeperBinding, leaderRequest(4)); err != nil || r.Fault != want || want == hook.FaultNone && r.Proposer != 3 {
+				t.Errorf("engine %d: asleep from view %d on: %v, %d, %v", i, until, r.Fault, r.Proposer, err)
 			}
 		}
 		if r, err := slow[i].Lead(slowBinding, leaderRequest(4)); err != nil || r.Fault != hook.FaultNone || r.Proposer != 2 || r.Fuel < hook.Leader.FuelMax*9/10 {

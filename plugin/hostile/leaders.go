@@ -48,11 +48,7 @@ func Leaders() []Fixture {
 		leader(33, LeaderParameter, "names the validator of its parameters in every view", hook.FaultNone,
 			// The parameters are the last bytes of the request.
 			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(4), Op(0x6b), I32Const(4), Call(leaderOutput), I32Const(0)),
-		leader(1, LeaderTimeBomb, "takes turns up to a height, then never returns", hook.FaultNone,
-			I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), I64Load(0),
-			I32Const(0), I64Load(requestParentHeight), Op(0x58), // parameters at most the height
-			If(0x40, Loop(0x40, Br(0))),
-			answer(turn())),
+		leader(1, LeaderTimeBomb, "takes turns up to a height, then never returns", hook.FaultNone, turnsUntil(requestParentHeight)...),
 	}
 }
 
@@ -71,6 +67,16 @@ func read() []byte { return join(I32Const(0), I32Const(answerAt), Call(leaderInp
 // turn pushes the view modulo the number of validators; the request is at 0.
 func turn() []byte {
 	return join(I32Const(0), I64Load(requestView), I32Const(0), Op(0x35, 0), U32(requestValidators), Op(0x82), Op(0xa7))
+}
+
+// turnsUntil takes turns until a number of the request reaches the binding's parameters, and from then on never
+// returns.
+func turnsUntil(number uint32) [][]byte {
+	return [][]byte{
+		I32Const(0), I32Const(answerAt), Call(leaderInput), I32Const(8), Op(0x6b), I64Load(0),
+		I32Const(0), I64Load(number), Op(0x58), // parameters at most the number
+		If(0x40, Loop(0x40, Br(0))),
+		answer(turn())}
 }
 
 // answer names the validator that the instructions push, and returns.

@@ -20,6 +20,9 @@ const (
 	// ReleaseSlow is a leader that names the validator of its parameters (8 bytes, little-endian), after
 	// nearly all of the work that its fuel buys.
 	ReleaseSlow = "release-slow"
+	// ReleaseSleeper is a leader that takes turns until an epoch's view reaches its parameters (8 bytes,
+	// little-endian), and from then on never returns.
+	ReleaseSleeper = "release-sleeper"
 	// ReleaseTurns is a leader whose turns last as many views as its parameters say (8 bytes,
 	// little-endian). It divides by them.
 	ReleaseTurns = "release-turns"
@@ -37,6 +40,7 @@ func Releases() []Fixture {
 		machine(0, ReleaseTrapping, "traps at every payload", hook.FaultNone,
 			keep(), I32Const(0), I32Load(requestPayloadLength), If(0x40, trap()), result(0)),
 		slowLeader(),
+		leader(0, ReleaseSleeper, "takes turns up to a view, then never returns", hook.FaultNone, turnsUntil(requestView)...),
 		leader(0, ReleaseTurns, "divides by its parameters", hook.FaultNone,
 			readParameters(0),
 			I32Const(0), I32Const(0), I64Load(requestView), LocalGet(0), I64Load(0), Op(0x80), I64Store(requestView), // divided
