@@ -53,6 +53,7 @@ func New(c Config) (*Observer, error) {
 			return s.Dropped + s.Failed
 		}
 	}
+	c.Metrics.Health = o.Health.Report
 	o.Metrics = metric.New(c.Metrics)
 	o.Health.Surround(c.Around)
 	o.parts = []node.Observer{o.Metrics, o.Health, o.Timeline}

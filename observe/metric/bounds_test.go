@@ -32,8 +32,8 @@ func TestHostileNamesDoNotGrowTheSeries(t *testing.T) {
 		m.Compiled(b.Release, time.Second, nil)
 		m.Happened(noon, &replica.Event{Kind: replica.EventKind(fmt.Sprint("event-", i))})
 		m.Progressed(noon, replica.Progress{Kind: replica.ProgressCertified, Faults: []execution.SlotFault{{Slot: b.Slot()}}})
-		m.Progressed(noon, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: quoin.Epoch(i), View: quoin.View(i), Validator: i})
-		m.Happened(noon, &replica.Event{Kind: replica.BlockNotarized, Epoch: quoin.Epoch(i), View: quoin.View(i)})
+		m.Progressed(noon, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: quoin.Epoch(i + 10), View: quoin.View(i), Validator: i})
+		m.Happened(noon, &replica.Event{Kind: replica.BlockNotarized, Epoch: quoin.Epoch(i + 10), View: quoin.View(i)})
 	}
 	grown := series(t, m)
 	// Of each binding: calls, fuel, memory, time and up to 32 codes; the other names one each.

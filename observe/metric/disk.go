@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"quoin.dev/quoin/node/osdisk"
 )
 
 // diskEvery is how long what is known of the disk is good for: folders have to be walked.
@@ -17,26 +19,37 @@ var folders = []struct{ file, dir string }{{"votes", "log"}, {"store", "store"},
 type diskUsage struct {
 	dir string
 
-	mu    sync.Mutex
-	at    time.Time
-	sizes map[string]uint64
-	free  uint64 // 0: unknown
+	mu   sync.Mutex
+	seen diskSeen
 }
 
-// read returns bytes by file and what is free, at most diskEvery old.
-func (d *diskUsage) read(now time.Time) (sizes map[string]uint64, free uint64) {
+// diskSeen is what was seen at some time. It is not modified.
+type diskSeen struct {
+	at         time.Time
+	sizes      map[string]uint64 // bytes by file; nil: unknown
+	free, size uint64            // bytes of the file system
+	known      bool              // free and size are
+}
+
+// read returns what the disk has, as of at most diskEvery ago.
+func (d *diskUsage) read(now time.Time) diskSeen {
 	if d.dir == "" {
-		return nil, 0
+		return diskSeen{}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if age := now.Sub(d.at); d.sizes == nil || age < 0 || age >= diskEvery {
-		d.at, d.sizes, d.free = now, map[string]uint64{}, freeBytes(d.dir)
-		for _, f := range folders {
-			d.sizes[f.file] = folderBytes(filepath.Join(d.dir, f.dir))
-		}
+	if age := now.Sub(d.seen.at); d.seen.sizes != nil && age >= 0 && age < diskEvery {
+		return d.seen
 	}
-	return d.sizes, d.free
+	seen := diskSeen{at: now, sizes: map[string]uint64{}}
+	for _, f := range folders {
+		seen.sizes[f.file] = folderBytes(filepath.Join(d.dir, f.dir))
+	}
+	var err error
+	seen.free, seen.size, err = osdisk.Space(d.dir)
+	seen.known = err == nil
+	d.seen = seen
+	return seen
 }
 
 // folderBytes sums the files below a folder. What goes away meanwhile counts for nothing.
@@ -53,11 +66,12 @@ func folderBytes(dir string) (sum uint64) {
 	return sum
 }
 
-func (e *emitter) files(sizes map[string]uint64, free uint64) {
-	for file, n := range sizes {
+func (e *emitter) files(d diskSeen) {
+	for file, n := range d.sizes {
 		e.count(diskSize, n, file)
 	}
-	if free > 0 {
-		e.count(diskFree, free)
+	if d.known {
+		e.count(diskFree, d.free)
+		e.count(diskCapacity, d.size)
 	}
 }

@@ -89,7 +89,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w)
 		return
 	}
-	v := variant{open: expfmt.NegotiateIncludingOpenMetrics(r.Header).FormatType() == expfmt.TypeOpenMetrics, gzip: acceptsGzip(r)}
+	v := variant{open: expfmt.NegotiateAccept(r.Header, variant{open: true}.format(), variant{}.format()).FormatType() == expfmt.TypeOpenMetrics, gzip: acceptsGzip(r)}
 	page, err := h.page(v)
 	if err != nil {
 		http.Error(w, "the metrics cannot be written: "+err.Error(), http.StatusInternalServerError)

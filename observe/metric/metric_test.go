@@ -194,7 +194,7 @@ func TestValues(t *testing.T) {
 		"quoin_network_queue_messages class=consensus": 3, "quoin_network_queue_duration_seconds class=consensus": 30,
 		"quoin_network_drops_total class=consensus reason=oldest": 3, "quoin_network_peer_up peer=validator-2": 0, "quoin_network_peer_up peer=validator-3": 1,
 		"quoin_network_peer_round_trip_seconds peer=validator-4": 0.002, "quoin_network_refusals_total reason=not_peer": 6,
-		"quoin_disk_sync_duration_seconds file=votes": 1, "quoin_disk_size_bytes file=store": 1234,
+		"quoin_disk_sync_duration_seconds file=votes": 1, "quoin_disk_size_bytes file=store": 1234, "quoin_plugin_slow_total": 2,
 		"quoin_plugin_calls_total" + release: 5, "quoin_plugin_fuel_total" + release: 500, "quoin_plugin_call_duration_seconds" + release: 2,
 		"quoin_plugin_memory_max_bytes" + release: 1 << 20, "quoin_plugin_faults_total code=trap" + release: 1,
 		"quoin_plugin_calls_total release=builtin:round-robin slot=leader.v1": 1,

@@ -6,6 +6,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/replica"
 )
@@ -122,6 +123,10 @@ func (m *Metrics) Happened(at time.Time, e *replica.Event) {
 		p.equivocations++
 	case replica.Suspended:
 		p.suspensions++
+	case replica.PacemakerFaulted: // this node's alone, as is the next: no block tells of them
+		tally(p.fallbacks, hook.Pacemaker.Name, 1, slotsMax)
+	case replica.PriorityFaulted:
+		tally(p.fallbacks, hook.Priority.Name, 1, slotsMax)
 	}
 	tally(p.events, string(e.Kind), 1, eventsMax)
 }
@@ -142,12 +147,7 @@ func (m *Metrics) Progressed(at time.Time, x replica.Progress) {
 			m.proposed(at, &x)
 		}
 	case replica.ProgressCertified:
-		if x.WaitMS > 0 {
-			m.observe(certification, time.Duration(x.WaitMS)*time.Millisecond)
-		}
-		if len(x.Faults)+len(x.Comparisons) > 0 {
-			m.tried(&x)
-		}
+		m.certified(&x)
 	}
 }
 
@@ -168,11 +168,15 @@ func (p *pushed) name(epoch quoin.Epoch, i int) string {
 	return p.names[i]
 }
 
-// tried counts what plugins did in a certified block.
-func (m *Metrics) tried(x *replica.Progress) {
+// certified counts a certified block, and what plugins did on its way.
+func (m *Metrics) certified(x *replica.Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := &m.pushed
+	// A block that is caught up with was not waited for. One that was may have taken less than a millisecond.
+	if x.WaitMS > 0 || p.heardOf(x.Epoch, x.View) != nil {
+		m.observe(certification, max(time.Duration(x.WaitMS)*time.Millisecond, time.Millisecond/2))
+	}
 	for i := range x.Faults {
 		tally(p.fallbacks, x.Faults[i].Slot, 1, slotsMax)
 	}
@@ -279,21 +283,25 @@ func (m *Metrics) Described(s *node.Status) {
 		for _, gone := range p.plugins.sweep(s.At, s.Configuration.Bindings) {
 			m.histograms[callTime].DeleteLabelValues(gone.slot, gone.release)
 		}
-		maps.DeleteFunc(p.fallbacks, func(slot string, _ uint64) bool {
-			_, serves := p.serving[slot]
-			return !serves && slot != other
-		})
+		if len(p.fallbacks) > slotsMax/2 {
+			maps.DeleteFunc(p.fallbacks, func(slot string, _ uint64) bool {
+				_, serves := p.serving[slot]
+				return !serves && slot != other
+			})
+		}
 	}
 }
 
 // changed counts what serves since another line of a slot's history than before.
 func (p *pushed) changed(serving []replica.Standing) {
+	now := make(map[string]governance.HistoryNumber, len(serving))
 	for i := range serving {
 		s := &serving[i]
 		before, known := p.serving[s.Slot]
 		if known && s.Number > before {
 			p.changes[s.Cause.String()]++
 		}
-		p.serving[s.Slot] = s.Number
+		now[s.Slot] = s.Number
 	}
+	p.serving = now
 }

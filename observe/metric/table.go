@@ -66,6 +66,7 @@ const (
 	fsync
 	diskSize
 	diskFree
+	diskCapacity
 
 	calls
 	fuel
@@ -165,9 +166,10 @@ var table = [familyCount]Family{
 	peerFailures:    {"quoin.network.peer.failures", Counter, "{attempt}", "Attempts to reach the peer that did not succeed.", labels("peer"), nil},
 	networkRefusals: {"quoin.network.refusals", Counter, "{connection}", "Connections, streams and frames of strangers and peers that were refused, by reason.", labels("reason"), nil},
 
-	fsync:    {"quoin.disk.sync.duration", Histogram, "s", "One fsync: of the vote log, which votes wait for, or of the store, which receipts wait for.", labels("file"), syncs},
-	diskSize: {"quoin.disk.size", Gauge, "By", "Bytes of the node's files.", labels("file"), nil},
-	diskFree: {"quoin.disk.free", Gauge, "By", "Bytes that the file system of the node's folder has left for it.", nil, nil},
+	fsync:        {"quoin.disk.sync.duration", Histogram, "s", "One fsync: of the vote log, which votes wait for, or of the store, which receipts wait for.", labels("file"), syncs},
+	diskSize:     {"quoin.disk.size", Gauge, "By", "Bytes of the node's files.", labels("file"), nil},
+	diskFree:     {"quoin.disk.free", Gauge, "By", "Bytes that the file system of the node's folder has left for it.", nil, nil},
+	diskCapacity: {"quoin.disk.capacity", Gauge, "By", "Bytes that the file system of the node's folder has in all.", nil, nil},
 
 	calls:           {"quoin.plugin.calls", Counter, "{request}", "Questions that were answered, or were not because of a fault; a batch counts each of its requests.", bound(), nil},
 	fuel:            {"quoin.plugin.fuel", Counter, "{fuel}", "Fuel that was used.", bound(), nil},
