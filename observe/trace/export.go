@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -46,13 +47,19 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 		return refuse(fmt.Sprintf("%q names no host", endpoint))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return refuse(fmt.Sprintf("%q has more than a path", endpoint))
-	case u.Port() == "0":
-		return refuse(fmt.Sprintf("%q has port 0", endpoint))
+	case !isPort(u.Port()):
+		return refuse(fmt.Sprintf("%q has no port of 1 to 65535", endpoint))
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = tracesPath
 	}
 	return u, nil
+}
+
+// isPort reports whether what a URL has for a port is one, or is nothing.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return s == "" || err == nil && n > 0
 }
 
 // newExporter returns an exporter that tries each batch once. It follows no redirect: spans go to where the

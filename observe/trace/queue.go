@@ -22,7 +22,7 @@ type QueueStats struct {
 	Spans    uint64 // that ended
 	Exported uint64 // that the collector took
 	Dropped  uint64 // while as many waited as may wait
-	Failed   uint64 // that the collector did not take
+	Failed   uint64 // that the collector did not take: of a batch that it takes in part, all
 }
 
 // queue brings spans to an exporter in batches. It never makes those wait whose spans they are, and tries
@@ -79,7 +79,7 @@ func (q *queue) Shutdown(ctx context.Context) error {
 		q.cancel()
 		select {
 		case <-q.done:
-		case <-time.After(exportTimeout): // an exporter that does not mind its context
+		case <-time.After(time.Second): // an exporter that does not heed its context is left alone
 			return ctx.Err()
 		}
 	}

@@ -106,11 +106,8 @@ func (r *releases) run(ctx context.Context) {
 	defer r.t.running.Done()
 	tick := time.NewTicker(fetchEvery)
 	defer tick.Stop()
+	var fetching <-chan time.Time // nil: no file is waited for
 	for {
-		fetching := tick.C
-		if !r.fetching() {
-			fetching = nil
-		}
 		select {
 		case <-ctx.Done():
 			return
@@ -120,28 +117,37 @@ func (r *releases) run(ctx context.Context) {
 		r.mu.Lock()
 		source, at := r.source, r.at
 		r.mu.Unlock()
-		if source != nil {
-			r.look(ctx, source, at)
-			r.fetch(source)
-			r.compile()
+		if source == nil {
+			continue
+		}
+		r.look(at, func(q question) (answer, bool) { return ask(ctx, source, q) })
+		r.fetch(source)
+		r.compile()
+		if fetching = nil; r.fetching() {
+			fetching = tick.C
 		}
 	}
 }
 
-// look reads where proposals stand, and makes spans of the stages that are over.
-func (r *releases) look(ctx context.Context, source Source, at time.Time) {
+// ask asks the node's loop.
+func ask(ctx context.Context, source Source, q question) (answer, bool) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	reply := make(chan answer, 1) // the loop may come to it when nobody waits any more
+	if err := source.Do(ctx, func(x *replica.Replica) { reply <- q.ask(x.Kernel()) }); err != nil {
+		return answer{}, false
+	}
+	return <-reply, true
+}
+
+// look asks where proposals stand, and makes spans of the stages that are over.
+func (r *releases) look(at time.Time, ask func(question) (answer, bool)) {
 	q := question{looked: r.looked, events: r.events, newest: r.newest}
 	for _, x := range r.roads {
 		q.known = append(q.known, x.Number)
 	}
-	reply := make(chan answer, 1) // the loop may come to it when nobody waits any more
-	if err := source.Do(ctx, func(x *replica.Replica) { reply <- q.ask(x.Kernel()) }); err != nil {
-		return
-	}
-	a := <-reply
-	if !a.changed {
+	a, ok := ask(q)
+	if !ok || !a.changed {
 		return
 	}
 	first := !r.looked

@@ -28,7 +28,7 @@ func ParseShare(s string) (Share, error) {
 	if x.N, err = strconv.ParseUint(n, 10, 64); err == nil {
 		x.D, err = strconv.ParseUint(d, 10, 64)
 	}
-	if err != nil || x.check() != nil {
+	if err != nil || x.D == 0 || x.check() != nil {
 		return Share{}, fmt.Errorf("trace: the share %q is not a part of all transactions: write one such as 1/100, or 0 for none", s)
 	}
 	return x, nil
