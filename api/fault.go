@@ -32,9 +32,13 @@ type faultService struct{ *Server }
 
 var _ quoinv1connect.FaultServiceHandler = faultService{}
 
-// allowed refuses what the genesis does not allow, before anybody's signature counts.
-func (s faultService) allowed() error {
-	if s.c.Faults == nil || !s.node.Genesis().Configuration.Parameters.FaultInjection() {
+func (s faultService) allowed() bool {
+	return s.c.Faults != nil && s.node.Genesis().Configuration.Parameters.FaultInjection()
+}
+
+// check refuses what the genesis does not allow, before anybody's signature counts.
+func (s faultService) check() error {
+	if !s.allowed() {
 		s.admission.count(CodeNoFaults)
 		return refuse(CodeNoFaults, "faults are for networks of `quoin dev`, `quoin testnet`, and of a genesis with the parameter fault_injection=1",
 			"this network's genesis does not allow that faults are injected")
@@ -44,7 +48,7 @@ func (s faultService) allowed() error {
 
 // Inject implements quoinv1connect.FaultServiceHandler.
 func (s faultService) Inject(ctx context.Context, r *connect.Request[quoinv1.InjectRequest]) (*connect.Response[quoinv1.InjectResponse], error) {
-	if err := s.allowed(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	if err := s.authorize(ctx, r.Header(), quoinv1connect.FaultServiceInjectProcedure, sha256.Sum256(r.Msg.GetFault().SigningBytes())); err != nil {
@@ -107,7 +111,7 @@ func (s faultService) readFault(x *quoinv1.Fault) (f fault.Fault, err error) {
 
 // Lift implements quoinv1connect.FaultServiceHandler.
 func (s faultService) Lift(ctx context.Context, r *connect.Request[quoinv1.LiftRequest]) (*connect.Response[quoinv1.LiftResponse], error) {
-	if err := s.allowed(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	named := quoinv1.Fault{Id: r.Msg.GetId()}
@@ -119,26 +123,14 @@ func (s faultService) Lift(ctx context.Context, r *connect.Request[quoinv1.LiftR
 
 // List implements quoinv1connect.FaultServiceHandler.
 func (s faultService) List(context.Context, *connect.Request[quoinv1.ListFaultsRequest]) (*connect.Response[quoinv1.ListFaultsResponse], error) {
-	answer := &quoinv1.ListFaultsResponse{Allowed: s.allowed() == nil}
+	answer := &quoinv1.ListFaultsResponse{Allowed: s.allowed()}
 	if !answer.Allowed {
 		return connect.NewResponse(answer), nil
 	}
 	faults, next := s.c.Faults.List()
 	answer.Next = next
 	for i := range faults {
-		answer.Faults = append(answer.Faults, describeFault(&faults[i], time.Now()))
+		answer.Faults = append(answer.Faults, quoinv1.NewFault(&faults[i], time.Now()))
 	}
 	return connect.NewResponse(answer), nil
-}
-
-func describeFault(f *fault.Fault, now time.Time) *quoinv1.Fault {
-	x := &quoinv1.Fault{Id: f.ID, Kind: string(f.Kind), DelayUs: uint64(f.Delay.Microseconds()), Share: uint32(f.Share), Slot: f.Slot,
-		ForMs: uint64(max(0, f.Until.Sub(now).Milliseconds())), Note: f.Note}
-	for i := range f.Targets {
-		x.Targets = append(x.Targets, f.Targets[i][:])
-	}
-	for i := range f.Peers {
-		x.Peers = append(x.Peers, f.Peers[i][:])
-	}
-	return x
 }
