@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,6 +27,13 @@ func viewMessage(m protoreflect.Message) map[string]any {
 	for i := range fields.Len() {
 		f := fields.Get(i)
 		switch {
+		case f.IsMap():
+			entries := map[string]any{}
+			m.Get(f).Map().Range(func(k protoreflect.MapKey, x protoreflect.Value) bool {
+				entries[k.String()] = viewValue(f.MapValue(), x)
+				return true
+			})
+			v[string(f.Name())] = entries
 		case f.IsList():
 			list := []any{}
 			for k := range m.Get(f).List().Len() {
@@ -47,6 +55,10 @@ func viewValue(f protoreflect.FieldDescriptor, x protoreflect.Value) any {
 		return hex.EncodeToString(x.Bytes())
 	case protoreflect.EnumKind:
 		return string(f.Enum().Values().ByNumber(x.Enum()).Name())
+	case protoreflect.DoubleKind:
+		if n := x.Float(); math.IsNaN(n) || math.IsInf(n, 0) { // JSON has no such numbers
+			return nil
+		}
 	}
 	return x.Interface()
 }
