@@ -124,8 +124,10 @@ func TestBadCollectors(t *testing.T) {
 			w.Header().Set("Retry-After", "86400")
 			w.WriteHeader(503)
 		},
-		"redirects": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 307) },
-		"floods":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) },
+		"redirects": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		},
+		"floods": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, zeros{}) },
 		"garbage": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-protobuf")
 			_, _ = w.Write([]byte("\xff\xff\xff"))
@@ -201,7 +203,7 @@ func TestClosingSendsWhatWaits(t *testing.T) {
 		f.certify(at, blockOf(at, quoin.Height(i+1), 10))
 	}
 	spans := f.close(t)
-	if s := f.Stats().Queue; s.Spans != 600 || int(s.Exported) != len(spans) || s.Exported != s.Spans {
+	if s := f.Stats().Queue; s.Spans != 10*(10*5+1) || int(s.Exported) != len(spans) || s.Exported != s.Spans {
 		t.Errorf("%d spans, %+v", len(spans), s)
 	}
 }

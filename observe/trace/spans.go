@@ -18,6 +18,7 @@ type blockTrip struct {
 	began, executed, notarized, certified time.Time
 	votes, finalizes                      []vote
 	attributes                            []attribute.KeyValue
+	calls                                 otel.SpanContext // of the execution's span that has the calls in it, once there is one
 }
 
 // tripOf puts together what was noted of a block.
@@ -87,13 +88,20 @@ func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 	end(block, b.at)
 }
 
-// execution makes the span of a block's execution, with the calls of guests in it.
+// execution makes the span of a block's execution. The calls of guests in it are shown once: the spans of the
+// block's other traced transactions are linked to the first's, which is the same one on all nodes.
 func (t *Tracer) execution(block context.Context, b *blockTrip) {
 	x := &b.execution
 	if x.Began.IsZero() {
 		return // another node's result was adopted, or it is too long ago
 	}
 	execute := t.begin(block, spanExecute, x.Began, keyCalls.Int(len(x.Calls)))
+	defer end(execute, b.executed)
+	if b.calls.IsValid() {
+		otel.SpanFromContext(execute).AddLink(otel.Link{SpanContext: b.calls})
+		return
+	}
+	b.calls = otel.SpanContextFromContext(execute)
 	for i := range x.Calls[:min(len(x.Calls), callsMax)] {
 		c := &x.Calls[i]
 		about := []attribute.KeyValue{keySlot.String(c.Binding.Slot()), keyOperation.String(c.Operation), keyRequests.Int(c.Requests),
@@ -103,7 +111,6 @@ func (t *Tracer) execution(block context.Context, b *blockTrip) {
 		}
 		t.span(execute, spanCall, c.Began, c.Began.Add(c.Took), about...)
 	}
-	end(execute, b.executed)
 }
 
 // rounds makes the span of a round of votes, with an event for each that was heard.

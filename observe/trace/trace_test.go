@@ -196,6 +196,36 @@ func TestABlockOfWhichLittleWasSeen(t *testing.T) {
 	}
 }
 
+// The calls of a block are shown once, whichever nodes tell of it: in the trace of its first traced transaction.
+func TestCallsAreShownOnce(t *testing.T) {
+	at := time.Now()
+	b := blockOf(at, 4, 3)
+	for i := range 2 {
+		f := newFake(t, i, Share{1, 1})
+		f.certify(at, b)
+		var shown otel.SpanContext
+		links := 0
+		for _, s := range f.close(t) {
+			switch s.Name {
+			case spanCall:
+				if s.SpanContext.TraceID() != ofTransaction(b.IDs[0]).trace || shown.IsValid() {
+					t.Error("a call is shown twice, or not in the first trace")
+				}
+				shown = s.Parent
+			case spanExecute:
+				for _, l := range s.Links {
+					if links++; l.SpanContext.SpanID() == s.SpanContext.SpanID() || l.SpanContext.TraceID() != ofTransaction(b.IDs[0]).trace {
+						t.Errorf("a link leads to %v", l.SpanContext)
+					}
+				}
+			}
+		}
+		if !shown.IsValid() || links != 2 {
+			t.Errorf("calls shown: %v, %d links", shown.IsValid(), links)
+		}
+	}
+}
+
 func TestNothingOfAUserIsInSpans(t *testing.T) {
 	f := newFake(t, 0, Share{1, 1})
 	at := time.Now()
@@ -217,7 +247,7 @@ func TestNothingOfAUserIsInSpans(t *testing.T) {
 
 func values(list []attribute.KeyValue) (all []string) {
 	for _, a := range list {
-		all = append(all, string(a.Key)+"="+a.Value.Emit())
+		all = append(all, string(a.Key)+"="+a.Value.String())
 	}
 	return all
 }
