@@ -5,7 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -48,6 +51,30 @@ func (c *Client) Health(ctx context.Context) (*quoinv1.Health, error) {
 		}
 		return r.Msg, nil
 	})
+}
+
+// readyBytes is how much of the reason is read why a node is not ready.
+const readyBytes = 1 << 10
+
+// Ready asks a node whether it takes part, at its /readyz. The error says why it does not.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := call(ctx, c, func(e *endpoint) (struct{}, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url+"/readyz", nil)
+		if err != nil {
+			return struct{}{}, err
+		}
+		answer, err := e.http.Do(r)
+		if err != nil {
+			return struct{}{}, connect.NewError(connect.CodeUnavailable, err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return struct{}{}, nil
+		}
+		why, err := io.ReadAll(io.LimitReader(answer.Body, readyBytes))
+		return struct{}{}, errors.Join(fmt.Errorf("%s: %s", answer.Status, strings.TrimSpace(string(why))), err)
+	})
+	return err
 }
 
 // Compatibility returns what a node offers plugins.
