@@ -129,6 +129,7 @@ const (
 	exitUndecided    = 7
 	exitWorse        = 8
 	exitInconclusive = 9
+	exitCrashed      = 10
 	exitInterrupted  = 130
 )
 
@@ -146,6 +147,7 @@ var exitCodes = []struct {
 	{exitUndecided, "undecided", "the time given has passed; it may still happen: ask again before repeating it"},
 	{exitWorse, "worse", "a comparison: the candidate is worse than the base, or broke a budget"},
 	{exitInconclusive, "inconclusive", "a comparison: the data cannot tell; take more pairs"},
+	{exitCrashed, "crashed", "an injected fault ended this node; start it again"},
 	{exitInterrupted, "interrupted", "stopped by a signal"},
 }
 
