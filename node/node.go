@@ -31,7 +31,6 @@ package node
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -224,7 +223,7 @@ func (n *Node) openLog() ([]replica.LogRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := disk.Options{Identity: sha256.Sum256(append([]byte(n.origin), n.key[:]...)), MustExist: had}
+	o := disk.Options{Identity: LogIdentity(n.origin, n.key), MustExist: had}
 	var records []replica.LogRecord
 	n.votes, err = disk.OpenLog(n.fs, "log", o)
 	if err == nil {

@@ -2,10 +2,17 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
+	"quoin.dev/quoin"
 	"quoin.dev/quoin/replica"
 )
+
+// LogIdentity says whose vote log it is: see disk.Options.
+func LogIdentity(o quoin.Origin, k quoin.PublicKey) [32]byte {
+	return sha256.Sum256(append([]byte(o), k[:]...))
+}
 
 // heldMax is how many writes of the vote log may be under way before the loop waits for one.
 const heldMax = 64
