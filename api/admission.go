@@ -175,17 +175,17 @@ type limitedListener struct {
 }
 
 func (l *limitedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case l.slots <- struct{}{}:
-		return &limitedConn{Conn: c, slots: l.slots}, nil
-	default:
-		// Refused at once: a queue of strangers helps nobody.
-		_ = c.Close()
-		return l.Accept()
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.slots <- struct{}{}:
+			return &limitedConn{Conn: c, slots: l.slots}, nil
+		default:
+			_ = c.Close() // refused at once: a queue of strangers helps nobody
+		}
 	}
 }
 
