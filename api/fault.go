@@ -28,6 +28,28 @@ type Faults interface {
 	Reopens() bool
 }
 
+// FaultsOf returns the faults of a process with one node, which nobody opens again after a crash.
+func FaultsOf(self quoin.PublicKey, set *fault.Set) Faults { return one{self, set} }
+
+type one struct {
+	self quoin.PublicKey
+	*fault.Set
+}
+
+// Inject implements Faults.
+func (o one) Inject(f fault.Fault) ([]quoin.PublicKey, error) {
+	if err := o.Set.Inject(f); err != nil || !f.Targeted(o.self) {
+		return nil, err
+	}
+	return []quoin.PublicKey{o.self}, nil
+}
+
+// List implements Faults.
+func (o one) List() ([]fault.Fault, uint64) { return o.Set.List(), o.Set.Next() }
+
+// Reopens implements Faults.
+func (one) Reopens() bool { return false }
+
 type faultService struct{ *Server }
 
 var _ quoinv1connect.FaultServiceHandler = faultService{}

@@ -11,6 +11,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
+	"quoin.dev/quoin/fault"
 	"quoin.dev/quoin/governance/policy"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/plugin"
@@ -23,6 +24,7 @@ type Network struct {
 	Genesis *quoin.Genesis
 	Nodes   []*node.Node
 	Servers []*api.Server
+	Faults  []*fault.Set         // of the nodes; nil without Options.Faults
 	Keys    []ed25519.PrivateKey // of the nodes, and of their APIs' certificates
 	Admin   ed25519.PrivateKey   // may propose and upload
 	Second  ed25519.PrivateKey   // may approve
@@ -37,6 +39,7 @@ type Options struct {
 	NoSync      bool
 	HeartbeatMS uint64 // default 200
 	Bindings    []quoin.Binding
+	Faults      bool // may be injected
 }
 
 // Key returns a private key that is a function of its name.
@@ -60,7 +63,12 @@ func Start(t testing.TB, o Options) *Network {
 	dir := t.TempDir()
 	var peers []transport.Peer
 	for i, key := range w.Keys {
-		n, err := node.Open(node.Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Genesis: w.Genesis, Identity: key, Listen: "127.0.0.1:0", NoSync: o.NoSync})
+		c := node.Config{Dir: filepath.Join(dir, fmt.Sprint(i)), Genesis: w.Genesis, Identity: key, Listen: "127.0.0.1:0", NoSync: o.NoSync}
+		if o.Faults {
+			c.Faults = fault.NewSet(fault.Config{Self: signature.PublicOf(key)})
+		}
+		w.Faults = append(w.Faults, c.Faults)
+		n, err := node.Open(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +84,11 @@ func Start(t testing.TB, o Options) *Network {
 		if err := n.SetPeers(peers); err != nil {
 			t.Fatal(err)
 		}
-		s, err := api.Listen(api.Config{Node: n, Listen: "127.0.0.1:0", Key: w.Keys[i], Plaintext: !o.TLS, Limits: o.Limits})
+		c := api.Config{Node: n, Listen: "127.0.0.1:0", Key: w.Keys[i], Plaintext: !o.TLS, Limits: o.Limits}
+		if o.Faults {
+			c.Faults = api.FaultsOf(n.Key(), w.Faults[i])
+		}
+		s, err := api.Listen(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,6 +119,9 @@ func (w *Network) genesis(t testing.TB, o Options) *quoin.Genesis {
 	g.Configuration.Parameters.UnsignedTransactionsFlag = 1
 	g.Configuration.Parameters.TimeoutBaseMS = 200
 	g.Configuration.Parameters.HeartbeatMS = o.HeartbeatMS
+	if o.Faults {
+		g.Configuration.Parameters.FaultInjectionFlag = 1
+	}
 	g.Configuration.Members = []quoin.Member{
 		{Name: "proposer", Key: signature.PublicOf(w.Admin), Organisation: "org-0", Roles: quoin.RoleProposer},
 		{Name: "approver", Key: signature.PublicOf(w.Second), Organisation: "org-1", Roles: quoin.RoleApprover},
