@@ -219,7 +219,7 @@ func TestHostileFaultsAreRefused(t *testing.T) {
 		"no time":            func(f *quoinv1.Fault) { f.ForMs = 0 },
 		"endless delay":      func(f *quoinv1.Fault) { f.DelayUs = math.MaxUint64 },
 		"share above all":    func(f *quoinv1.Fault) { f.Kind, f.DelayUs, f.Share = "drop", 0, math.MaxUint32 },
-		"share that wraps":   func(f *quoinv1.Fault) { f.Kind, f.DelayUs, f.Share = "drop", 0, 1<<16 + 10 },
+		"share that wraps":   func(f *quoinv1.Fault) { f.Kind, f.DelayUs, f.Share = "drop", 0, 1<<16+10 },
 		"built-in":           func(f *quoinv1.Fault) { f.Kind, f.Slot = "slow-plugin", "leader.v1" },
 		"slot of nothing":    func(f *quoinv1.Fault) { f.Kind, f.Slot = "slow-plugin", "no.v1" },
 		"note of a megabyte": func(f *quoinv1.Fault) { f.Note = strings.Repeat("x", 1<<20) },
