@@ -73,7 +73,7 @@ func newRoot(t *terminal) *cobra.Command {
 		}
 	}
 	add("run", newDev(t), newTestnet(t), newNode(t), newGenesis(t), newKey(t), newContext(t))
-	add("use", newTx(t), newGet(t), newProof(t), newStatus(t), newFault(t))
+	add("use", newTx(t), newGet(t), newProof(t), newStatus(t), newDoctor(t), newFault(t))
 	add("govern", newPlugin(t), newRelease(t), newPolicy(t), newAudit(t))
 	add("study", newLab(t))
 	root.AddCommand(newVersion(t), newExitCodes())

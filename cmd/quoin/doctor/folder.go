@@ -98,6 +98,12 @@ func (f *Folder) running(l *list) (pid int, running bool) {
 	return pid, true
 }
 
+// Running reports whether a node has the folder open.
+func (f *Folder) Running() bool {
+	_, running := f.running(&list{})
+	return running
+}
+
 func (f *Folder) genesis(l *list) {
 	switch {
 	case f.Genesis == nil:
