@@ -1,0 +1,186 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// guard keeps strangers out and clients within the limits, before anything is done for them.
+type guard struct {
+	limits   Limits
+	hosts    map[string]bool
+	origin   *http.CrossOriginProtection
+	requests atomic.Int64
+
+	mu      sync.Mutex
+	buckets map[netip.Prefix]*bucket
+}
+
+// bucket holds the requests that an address may make now.
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+const (
+	addressesMax = 4096 // that are told apart; more share one bucket
+	burstSeconds = 4
+)
+
+func newGuard(l Limits, hosts []string) *guard {
+	g := &guard{limits: l, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(), buckets: map[netip.Prefix]*bucket{}}
+	for _, h := range hosts {
+		g.hosts[hostName(h)] = true
+	}
+	return g
+}
+
+// policy lets the page load its own files and ask its own server, and nothing else. What people wrote on the
+// ledger is only ever text.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// around is the guard around a handler.
+func (g *guard) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !g.isOwn(r) {
+			refuse(w, http.StatusMisdirectedRequest, "wrong-host", "this server is not known by that name: open it by its address, or list the name in its settings", 0)
+			return
+		}
+		if err := g.origin.Check(r); err != nil {
+			refuse(w, http.StatusForbidden, "cross-origin", "another site's page sent this request", 0)
+			return
+		}
+		if !g.take(r, time.Now()) {
+			refuse(w, http.StatusTooManyRequests, "rate-limit", "this address asks too often", 1)
+			return
+		}
+		if r.URL.Path == "/live" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		defer g.requests.Add(-1)
+		if g.requests.Add(1) > int64(g.limits.Requests) {
+			refuse(w, http.StatusServiceUnavailable, "busy", "the server has as many requests at once as it takes", 2)
+			return
+		}
+		c := http.NewResponseController(w)
+		until := time.Now().Add(g.limits.RequestTime)
+		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // every connection of net/http has them
+		r.Body = http.MaxBytesReader(w, r.Body, g.limits.BodyBytes)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isOwn reports whether a request names this server: by the address that it came to, by a name that was
+// configured, or, over loopback, by a name that only ever means this machine.
+func (g *guard) isOwn(r *http.Request) bool {
+	name := hostName(r.Host)
+	if g.hosts[name] {
+		return true
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	if ip := net.ParseIP(name); ip != nil {
+		return ip.Equal(local.IP) || ip.IsLoopback() && local.IP.IsLoopback()
+	}
+	return local.IP.IsLoopback() && (name == "localhost" || strings.HasSuffix(name, ".localhost"))
+}
+
+// hostName is a host without its port, as names are compared.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}
+
+// take reports whether the request's address may ask now. Networks of 64 bits are one address in IPv6.
+func (g *guard) take(r *http.Request, now time.Time) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	bits := 32
+	if from.Addr().Is6() && !from.Addr().Is4In6() {
+		bits = 64
+	}
+	who, err := from.Addr().Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		return false
+	}
+	most := g.limits.RequestsPerSecond * burstSeconds
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.buckets[who]
+	if b == nil {
+		if len(g.buckets) >= addressesMax {
+			g.forget(now)
+		}
+		if len(g.buckets) >= addressesMax {
+			who = netip.Prefix{}
+			b = g.buckets[who]
+		}
+		if b == nil {
+			b = &bucket{tokens: most, at: now}
+			g.buckets[who] = b
+		}
+	}
+	b.tokens = min(most, b.tokens+now.Sub(b.at).Seconds()*g.limits.RequestsPerSecond)
+	b.at = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// forget drops the addresses whose buckets are full again.
+func (g *guard) forget(now time.Time) {
+	for who, b := range g.buckets { // in any order
+		if now.Sub(b.at) > burstSeconds*time.Second {
+			delete(g.buckets, who)
+		}
+	}
+}
+
+// refuse says why not, in the form of Connect's JSON errors, which the page reads everywhere.
+func refuse(w http.ResponseWriter, status int, code, message string, retrySeconds int) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if retrySeconds > 0 {
+		h.Set("Retry-After", string(rune('0'+retrySeconds)))
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "message": message})
+}
+
+// forPage passes on the calls of the API that a page makes: those that read, and Submit, whose transactions
+// carry their own signatures. Streams and what administrators do have the API's own listener.
+func forPage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.PathValue("method")
+		reads := strings.HasPrefix(method, "Get") || strings.HasPrefix(method, "List")
+		if !strings.HasPrefix(r.PathValue("service"), "quoin.v1.") || !reads && method != "Submit" && method != "Wait" && method != "Explain" && method != "Query" {
+			refuse(w, http.StatusNotFound, "not-found", "the dashboard does not serve this call; use the API's own address", 0)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

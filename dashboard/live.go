@@ -1,0 +1,237 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// broadcaster hands frames to viewers. Each frame is built once; its bytes are shared.
+type broadcaster struct {
+	limits   Limits
+	instance string // tells this process's numbers from those of the one before
+
+	building sync.Mutex // of frames, in their order; taken before mu
+	b        *builder
+	have     sent // what the newest frame's readers have
+
+	mu       sync.Mutex
+	viewers  map[*viewer]bool
+	frames   []*shared // the newest
+	number   uint64    // of the newest
+	snapshot *shared   // all that is remembered as of its number; nil: none yet
+	polled   time.Time // when somebody asked last
+	refused  uint64
+	dropped  uint64
+}
+
+// shared is a frame that many read.
+type shared struct {
+	number uint64
+	data   []byte // JSON
+	event  []byte // the same as a server-sent event
+}
+
+// viewer is one open stream.
+type viewer struct {
+	frames chan *shared // closed: it is too slow
+}
+
+const (
+	framesKept   = 60 // for who comes back, or polls
+	viewerFrames = 8  // that may wait for one viewer
+	pollGrace    = 15 * time.Second
+	retryMS      = 2000 // after which a browser comes back
+)
+
+func newBroadcaster(b *builder, l Limits) *broadcaster {
+	return &broadcaster{limits: l, instance: strconv.FormatInt(time.Now().UnixMilli(), 36), b: b, viewers: map[*viewer]bool{}}
+}
+
+// run builds a frame now and then, as long as somebody looks.
+func (x *broadcaster) run(ctx context.Context) {
+	tick := time.NewTicker(x.limits.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			x.tick(ctx, now)
+		}
+	}
+}
+
+func (x *broadcaster) tick(ctx context.Context, now time.Time) {
+	x.building.Lock()
+	defer x.building.Unlock()
+	x.mu.Lock()
+	watched := len(x.viewers) > 0 || now.Sub(x.polled) < pollGrace
+	x.mu.Unlock()
+	x.b.look(ctx, now, watched)
+	if !watched {
+		return
+	}
+	if x.have == (sent{}) {
+		x.whole(ctx, now)
+	}
+	data, after := x.b.frame(now, x.have)
+	x.have = after
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f := x.next(data)
+	if x.frames = append(x.frames, f); len(x.frames) > framesKept {
+		x.frames = append([]*shared(nil), x.frames[1:]...)
+	}
+	for v := range x.viewers { // in any order: each has its own
+		select {
+		case v.frames <- f:
+		default:
+			x.dropped++
+			delete(x.viewers, v)
+			close(v.frames)
+		}
+	}
+}
+
+// next numbers a frame.
+func (x *broadcaster) next(data []byte) *shared {
+	x.number++
+	return x.as(x.number, data)
+}
+
+func (x *broadcaster) as(number uint64, data []byte) *shared {
+	return &shared{number, data, fmt.Appendf(nil, "id: %s-%d\ndata: %s\n\n", x.instance, number, data)}
+}
+
+// whole returns a frame of all that is remembered. It is built once between two frames, however many ask.
+// The caller holds building.
+func (x *broadcaster) whole(ctx context.Context, now time.Time) *shared {
+	x.mu.Lock()
+	f, number := x.snapshot, x.number
+	x.mu.Unlock()
+	if f != nil && f.number == number && now.Sub(x.b.second) < time.Minute {
+		return f
+	}
+	x.b.look(ctx, now, true)
+	data, after := x.b.frame(now, sent{})
+	if x.have == (sent{}) {
+		x.have = after
+	}
+	f = x.as(number, data)
+	x.mu.Lock()
+	x.snapshot = f
+	x.mu.Unlock()
+	return f
+}
+
+// join makes a viewer of a request, and returns the frames that it lacks. There is no gap between these and
+// what comes next, since no frame is built meanwhile.
+func (x *broadcaster) join(ctx context.Context, after string) (*viewer, []*shared, bool) {
+	x.building.Lock()
+	defer x.building.Unlock()
+	x.mu.Lock()
+	if len(x.viewers) >= x.limits.Viewers {
+		x.refused++
+		x.mu.Unlock()
+		return nil, nil, false
+	}
+	v := &viewer{frames: make(chan *shared, viewerFrames)}
+	x.viewers[v] = true
+	x.mu.Unlock()
+	return v, x.since(ctx, after), true
+}
+
+// since returns the frames after one, or the whole. The caller holds building.
+func (x *broadcaster) since(ctx context.Context, after string) []*shared {
+	if instance, text, ok := strings.Cut(after, "-"); ok && instance == x.instance {
+		number, err := strconv.ParseUint(text, 10, 64)
+		x.mu.Lock()
+		frames := x.frames
+		newest := x.number
+		x.mu.Unlock()
+		if err == nil && number <= newest && len(frames) > 0 && frames[0].number <= number+1 {
+			return frames[min(uint64(len(frames)), number+1-frames[0].number):]
+		}
+	}
+	return []*shared{x.whole(ctx, time.Now())}
+}
+
+func (x *broadcaster) leave(v *viewer) {
+	x.mu.Lock()
+	delete(x.viewers, v)
+	x.mu.Unlock()
+}
+
+func (x *broadcaster) counts() (open int, refused, dropped uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.viewers), x.refused, x.dropped
+}
+
+// stream serves /live.
+func (x *broadcaster) stream(w http.ResponseWriter, r *http.Request) {
+	v, frames, ok := x.join(r.Context(), r.Header.Get("Last-Event-ID"))
+	if !ok {
+		refuse(w, http.StatusServiceUnavailable, "viewers", "as many people look at this node as it has room for; the page asks now and then instead", 5)
+		return
+	}
+	defer x.leave(v)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	c := http.NewResponseController(w)
+	write := func(b []byte) bool {
+		_ = c.SetWriteDeadline(time.Now().Add(x.limits.StallTime))
+		_, err := w.Write(b)
+		return err == nil && c.Flush() == nil
+	}
+	if !write(fmt.Appendf(nil, "retry: %d\n: quoin\n\n", retryMS)) {
+		return
+	}
+	for _, f := range frames {
+		if !write(f.event) {
+			return
+		}
+	}
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case f, open := <-v.frames:
+			if !open {
+				_ = write([]byte(": too slow\n\n")) // it comes back by itself
+				return
+			}
+			if !write(f.event) {
+				return
+			}
+		}
+	}
+}
+
+// poll serves /live/frame: the frames after an id, as {"id": ..., "frames": [...]}.
+func (x *broadcaster) poll(w http.ResponseWriter, r *http.Request) {
+	x.building.Lock()
+	frames := x.since(r.Context(), r.URL.Query().Get("after"))
+	x.mu.Lock()
+	x.polled = time.Now()
+	number := x.number
+	x.mu.Unlock()
+	x.building.Unlock()
+	if n := len(frames); n > 0 {
+		number = frames[n-1].number
+	}
+	var list [][]byte
+	for _, f := range frames {
+		list = append(list, f.data)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"id":"%s-%d","frames":[%s]}`, x.instance, number, bytes.Join(list, []byte(",")))
+}

@@ -1,0 +1,77 @@
+// Frames of the node: as server-sent events, or, where there is no room for one more viewer, by asking now and then.
+
+const pollEvery = 3000;
+const silentAfter = 6000; // without a frame something is wrong, whatever the browser thinks
+const againAfter = [1000, 2000, 4000, 8000];
+
+/** connect calls took(frame) for each frame, and told(state, text) when the connection changes: live, polling or broken. */
+export function connect(took, told) {
+  let source, timer, watch, failures = 0, last = "", heard = 0, closed = false;
+
+  const take = (id, text) => {
+    heard = Date.now();
+    failures = 0;
+    took(JSON.parse(text));
+    last = id;
+  };
+
+  const open = () => {
+    source = new EventSource("/live");
+    source.onmessage = (e) => {
+      try {
+        take(e.lastEventId, e.data);
+        told("live", "Live");
+      } catch (error) {
+        told("broken", error.message);
+      }
+    };
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) poll(); // refused, as when there is no room
+      else told("broken", "The connection broke; trying again");
+    };
+  };
+
+  const poll = async () => {
+    source?.close();
+    source = null;
+    if (closed) return;
+    try {
+      const response = await fetch(`/live/frame?after=${encodeURIComponent(last)}`, { cache: "no-store" });
+      if (!response.ok) throw new Error((await response.json().catch(() => ({}))).message ?? `the node answers ${response.status}`);
+      const { id, frames } = await response.json();
+      for (const frame of frames) take(id, JSON.stringify(frame));
+      last = id;
+      heard = Date.now();
+      told("polling", `Every ${pollEvery / 1000} s`);
+      timer = setTimeout(poll, pollEvery);
+    } catch (error) {
+      const wait = againAfter[Math.min(failures++, againAfter.length - 1)];
+      told("broken", `${error.message}; trying again`);
+      timer = setTimeout(() => (failures % 4 ? poll() : open()), wait);
+    }
+  };
+
+  // A page that nobody sees gives its place to somebody else.
+  const seen = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => { source?.close(); source = null; told("broken", "Asleep while hidden"); }, 30_000);
+    else if (!source) open();
+  };
+  document.addEventListener("visibilitychange", seen);
+  watch = setInterval(() => {
+    if (source && heard && Date.now() - heard > silentAfter) {
+      told("broken", "Nothing was heard for some seconds; trying again");
+      source.close();
+      heard = Date.now();
+      open();
+    }
+  }, 1000);
+  open();
+  return () => {
+    closed = true;
+    clearInterval(watch);
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", seen);
+    source?.close();
+  };
+}
