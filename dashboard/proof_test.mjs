@@ -5,12 +5,12 @@
 import { createInterface } from "node:readline";
 import { fromBase64, base64, decode, hex, Refusal, transactionBytes } from "./page/canonical.js";
 import { configurationBytes, parameters, readConfiguration } from "./page/configuration.js";
-import { decodeCommand, encodeCommand, inWords } from "./page/governance.js";
+import { codeName, decodeCommand, encodeCommand, inWords } from "./page/governance.js";
 import { LightClient } from "./page/lightclient.js";
 import { splitHashes, verifyConsistency, verifyInclusion } from "./page/merkle.js";
 import { signedNote } from "./page/note.js";
 import { parseProof, proofText, verifyProof } from "./page/prooffile.js";
-import { kernelTransaction, readKeyFile } from "./page/signing.js";
+import { kernelTransaction, readKeyFile, signTransaction } from "./page/signing.js";
 import { genesisAnchor, requireEd25519, Verifier } from "./page/verify.js";
 
 const big = (v) => BigInt(v);
@@ -103,12 +103,15 @@ const operations = {
     const command = Object.fromEntries(Object.entries(q.command).map(([name, v]) => [name, /^[0-9]+n$/.test(v) ? BigInt(v.slice(0, -1)) : v]));
     if (command.kind === "revoke") command.key = fromBase64(command.key);
     const payload = encodeCommand(command);
-    const { transaction } = await kernelTransaction(keys, q.origin, { salt: big(q.salt), expiry: big(q.expiry), payload });
+    const { transaction, id } = await kernelTransaction(keys.publicKey, q.origin, { salt: big(q.salt), expiry: big(q.expiry), payload });
     const read = decodeCommand(payload);
     if (base64(encodeCommand(read)) !== base64(payload) || inWords(read) === "") throw new Error("the command reads otherwise than it was written");
     const exported = await crypto.subtle.exportKey("jwk", keys.key).then(() => true, () => false);
     if (exported) throw new Error("the key can be exported");
-    return base64(transactionBytes(transaction));
+    return base64(transactionBytes(await signTransaction(keys.key, transaction, id)));
+  },
+  async codes(q) {
+    return q.codes.map(codeName).join(" ");
   },
   async command(q) {
     const c = decodeCommand(fromBase64(q.bytes));

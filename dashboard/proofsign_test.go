@@ -105,6 +105,18 @@ func TestBrowserRefusesOtherKeys(t *testing.T) {
 	}
 }
 
+// TestBrowserNamesResults wants the results of commands named as the nodes do.
+func TestBrowserNamesResults(t *testing.T) {
+	p := openPage(t)
+	var names []string
+	for _, c := range governance.Codes() {
+		names = append(names, c.String())
+	}
+	if a := p.ask("codes", map[string]any{"codes": governance.Codes()}); a.Said != strings.Join(names, " ") {
+		t.Errorf("%s\nwant %s", a.Said, names)
+	}
+}
+
 // TestBrowserReadsCommands has both read commands in which something was changed, and notes with
 // characters that hide.
 func TestBrowserReadsCommands(t *testing.T) {

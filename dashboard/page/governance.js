@@ -22,7 +22,7 @@ const kinds = [
 // Which fields say a height or a number; the others have a form of their own.
 const isSlot = (s) => /^[^/]*(\/[^/]*)?$/.test(s) && s.split("/").every((part) => isName(part, limits.name));
 const forms = {
-  note: { write: (w, v) => w.text8(v), read: (r) => textOf(r.bytes8(noteMax)), good: isNote },
+  note: { write: (w, v) => w.text8(v), read: (r) => textOf(r.bytes8(noteMax)), good: (s) => isNote(s) },
   slot: { write: (w, v) => w.text8(v), read: (r) => r.text8(slotMax), good: isSlot },
   namespace: { write: (w, v) => w.text8(v), read: (r) => r.text8(limits.name), good: (s) => isName(s, limits.name) },
   key: { write: (w, v) => w.raw(v), read: (r) => r.hash(), good: (k) => k.length === 32 },
@@ -73,10 +73,27 @@ const hidden = [
   [0xfdd0, 0xfdef], [0xfe00, 0xfe0f], [0xfeff, 0xfeff], [0xffa0, 0xffa0], [0xfff0, 0xffff], [0xe0000, 0x10ffff],
 ];
 
-/** isNote reports whether a text may be a note: short, and with nothing in it that hides. */
-export function isNote(s) {
-  return typeof s === "string" && utf8(s).length <= noteMax && [...s].every((c) => !hidden.some(([from, to]) => c.codePointAt(0) >= from && c.codePointAt(0) <= to));
-}
+/** isPlain reports whether nothing in a text hides from who reads it. */
+export const isPlain = (s) => [...s].every((c) => !hidden.some(([from, to]) => c.codePointAt(0) >= from && c.codePointAt(0) <= to));
+
+/** isNote reports whether a text may be a note. */
+export const isNote = (s) => typeof s === "string" && utf8(s).length <= noteMax && isPlain(s);
+
+const codeBase = 65536 + 4096;
+
+/** codeName names the result of a command. */
+export const codeName = (code) => (code === 0 ? "ok" : (codeNames[code - codeBase - 1] ?? `code-${code}`));
+
+// Names of the results of commands, from codeBase + 1 on.
+export const codeNames = [
+  "malformed", "not-proposer", "not-approver", "not-validator", "bad-name", "not-owner", "bad-sequence", "digest-taken", "author-signature",
+  "module-size", "unknown-hook", "unknown-builtin", "fuel-limit", "no-change", "invalid-configuration", "slot-busy", "name-busy", "too-many-open",
+  "no-proposal", "proposal-closed", "proposal-expired", "own-proposal", "already-counted", "not-approved", "already-scheduled", "notice-too-short",
+  "too-far-ahead", "not-yours", "no-slot", "not-serving", "nothing-before", "already-returning", "not-suspended", "end-of-life", "too-many-yours",
+  "not-responder", "not-assessor", "not-member", "not-prechecked", "wrong-stage", "no-policy", "policy-refuses", "bad-policy", "would-lock",
+  "bad-plan", "bad-nodes", "fixed-parameter", "evidence-expired", "bad-interval", "late-report", "still-bound", "retired-release", "no-key",
+  "key-taken", "key-signature", "last-approver", "confusable-name", "stale-voice",
+];
 
 /** inWords says what a command asks for. */
 export function inWords(c) {

@@ -31,13 +31,17 @@ export async function readKeyFile(bytes) {
   return pair;
 }
 
-/** kernelTransaction returns the signed transaction that carries a command's payload on the chain of an origin. */
-export async function kernelTransaction({ key, publicKey }, origin, { salt, expiry, payload }) {
-  const t = { sender: publicKey, salt, expiry, namespace: kernelNamespace, payload, signature: new Uint8Array(64) };
+/** kernelTransaction returns the transaction that carries a command's payload on the chain of an origin, unsigned, and its id. */
+export async function kernelTransaction(publicKey, origin, { salt, expiry, payload }) {
   if (isZero(publicKey)) badKey("The key is nobody's.");
-  const id = await transactionID(t, origin);
-  t.signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, concat(utf8("quoin/account/v1\n"), id)));
-  return { transaction: t, id };
+  const transaction = { sender: publicKey, salt, expiry, namespace: kernelNamespace, payload, signature: null };
+  return { transaction, id: await transactionID(transaction, origin) };
+}
+
+/** signTransaction returns a transaction with its signature: over its id, which is of one chain. */
+export async function signTransaction(key, transaction, id) {
+  const signature = await crypto.subtle.sign("Ed25519", key, concat(utf8("quoin/account/v1\n"), id));
+  return { ...transaction, signature: new Uint8Array(signature) };
 }
 
 /** randomSalt returns what tells apart two transactions that are otherwise the same. */
