@@ -32,7 +32,7 @@ func TestBrowserSignsAsTheCommandLine(t *testing.T) {
 	s := seed()
 	t.Logf("seed %d; replay with: go test ./dashboard -run TestBrowserSignsAsTheCommandLine -proof-seed %d", s, s)
 	r := rand.New(rand.NewPCG(s, 6))
-	for i := range 40 {
+	for i := range 12 {
 		key := apitest.Key(fmt.Sprint(s, i))
 		origin := quoin.NewOrigin("net", "main", quoin.Hash{byte(i)})
 		n, restarts, note := governance.ProposalNumber(r.Uint64()), r.Uint64()>>1, []string{"", "why not", "größer als ≥ 3 – 😀"}[r.IntN(3)]

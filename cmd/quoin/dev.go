@@ -24,6 +24,8 @@ import (
 
 const (
 	devListen      = "127.0.0.1:26600"
+	devDashboard   = "127.0.0.1:26680"
+	noDashboard    = "none"
 	devReadyWithin = 10 * time.Second
 )
 
@@ -32,6 +34,7 @@ type devOptions struct {
 	nodes      int
 	dir        string
 	listen     string
+	dashboard  string
 	load       int
 	unsigned   bool
 	log        string
@@ -53,6 +56,7 @@ func newDev(t *terminal) *cobra.Command {
 	f.IntVar(&o.nodes, "nodes", 4, "how many validators: 1 to "+strconv.Itoa(devValidatorsMax))
 	f.StringVar(&o.dir, "data", "", "the folder for keys, genesis and data (default: a temporary one)")
 	f.StringVar(&o.listen, "listen", devListen, "where the API listens; if the port is taken, another is chosen")
+	f.StringVar(&o.dashboard, "dashboard", devDashboard, "where browsers find the first validator's page; if the port is taken, another is chosen; none: nowhere")
 	f.IntVar(&o.load, "load", 0, "send so many transactions a second")
 	f.BoolVar(&o.unsigned, "unsigned", false, "allow transactions without a sender (new networks only)")
 	f.StringVar(&o.log, "log", "error", "what to log on standard error: debug, info, warn or error")
@@ -77,8 +81,10 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	if err != nil {
 		return err
 	}
-	if _, _, err := net.SplitHostPort(o.listen); err != nil {
-		return usage(quote(o.listen)+" is no address", "write HOST:PORT")
+	for _, address := range []string{o.listen, o.dashboard} {
+		if _, _, err := net.SplitHostPort(address); err != nil && (address != noDashboard || address == o.listen) {
+			return usage(quote(address)+" is no address", "write HOST:PORT")
+		}
 	}
 	d := &devNet{genesis: g, members: members}
 	defer func() {
@@ -92,8 +98,13 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	if err := d.connect(ctx); err != nil {
 		return err
 	}
-	if err := d.stations[0].serveNear(t, d.first, o.listen); err != nil {
+	if err := d.stations[0].serveNear(t, d.plans[0], o.listen); err != nil {
 		return err
+	}
+	if o.dashboard != noDashboard {
+		if err := d.stations[0].showNear(t, d.plans[0], o.dashboard); err != nil {
+			return err
+		}
 	}
 	s, err := networkContext(dir, []apiNode{{d.stations[0].url(), d.stations[0].node.Key().String()}}, len(members))
 	if err != nil {
@@ -146,42 +157,36 @@ func devNetwork(dir string, o *devOptions, nodesGiven bool) (*quoin.Genesis, []m
 	return g, members, nil
 }
 
-// devNet is a running network.
+// devNet is a running network, whose first station has the API.
 type devNet struct {
-	genesis  *quoin.Genesis
-	members  []member
-	stations []*station // the first one has the API
-	first    *nodePlan
+	*crew
+	genesis *quoin.Genesis
+	members []member
 }
 
 // open opens all nodes at once.
 func (d *devNet) open(dir string, log *slog.Logger) error {
-	plans, stations, errs := make([]*nodePlan, len(d.members)), make([]*station, len(d.members)), make([]error, len(d.members))
-	var wg sync.WaitGroup
+	plans := make([]*nodePlan, len(d.members))
 	for i, m := range d.members {
-		wg.Go(func() {
-			p, err := loadNode(filepath.Join(dir, m.Name))
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			p.peers, p.settings.Listen = nil, "127.0.0.1:0"
-			plans[i] = p.withLogger(log)
-			stations[i], errs[i] = p.open()
-		})
+		p, err := loadNode(filepath.Join(dir, m.Name))
+		if err != nil {
+			return err
+		}
+		p.peers, p.settings.Listen = nil, "127.0.0.1:0"
+		plans[i] = p.withLogger(log)
+	}
+	d.crew = newCrew(plans)
+	errs := make([]error, len(plans))
+	var wg sync.WaitGroup
+	for i := range plans {
+		wg.Go(func() { _, errs[i] = d.crew.open(i) })
 	}
 	wg.Wait()
-	for _, s := range stations {
-		if s != nil {
-			d.stations = append(d.stations, s)
-		}
-	}
 	for _, err := range errs {
 		if err != nil {
 			return err
 		}
 	}
-	d.first = plans[0]
 	return nil
 }
 
@@ -191,7 +196,8 @@ func (d *devNet) connect(ctx context.Context) error {
 	for _, s := range d.stations {
 		peers = append(peers, transport.Peer{Key: transport.Key(s.node.Key()), Address: s.node.Addr().String()})
 	}
-	for _, s := range d.stations {
+	for i, s := range d.stations {
+		d.plans[i].peers = peers // for when it is opened again
 		if err := s.node.SetPeers(peers); err != nil {
 			return failure("the nodes cannot be connected", err, "")
 		}
@@ -222,13 +228,10 @@ func (d *devNet) linked() bool {
 }
 
 func (d *devNet) close() error {
-	var wg sync.WaitGroup
-	errs := make([]error, len(d.stations))
-	for i, s := range d.stations {
-		wg.Go(func() { errs[i] = s.close() })
+	if d.crew == nil {
+		return nil
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return d.crew.close()
 }
 
 func (d *devNet) announce(t *terminal, dir string, temporary bool, took time.Duration) error {
@@ -242,10 +245,14 @@ func (d *devNet) announce(t *terminal, dir string, temporary bool, took time.Dur
 		endpoints = append(endpoints, endpoint{d.members[i].Name, s.node.Key().String(), s.node.Addr().String()})
 	}
 	api := d.stations[0].url()
-	v := map[string]any{"api": api, "origin": d.genesis.Origin(), "folder": dir, "temporary": temporary,
+	page := d.stations[0].pageURL()
+	v := map[string]any{"api": api, "dashboard": page, "origin": d.genesis.Origin(), "folder": dir, "temporary": temporary,
 		"ready_ms": took.Milliseconds(), "validators": endpoints}
 	return t.data(v, func(w io.Writer) {
 		fmt.Fprintf(w, "%d validators, ready in %d ms\n", len(endpoints), took.Milliseconds())
+		if page != "" {
+			fmt.Fprintf(w, "  page     %s\n", page)
+		}
 		fmt.Fprintf(w, "  API      %s\n  network  %s\n", api, d.genesis.Origin())
 		if temporary {
 			fmt.Fprintf(w, "  folder   %s (removed at the end; keep it with --data FOLDER)\n", dir)
@@ -279,17 +286,15 @@ func (d *devNet) load(ctx context.Context, t *terminal, rate int) {
 	}
 }
 
-// watch prints how the network does until the context or a node ends.
+// watch prints how the network does, as the first node tells, until the context or a node ends.
 func (d *devNet) watch(ctx context.Context, t *terminal) error {
-	m := newMeter(d.stations[0].node)
-	defer m.close()
-	failed := make(chan error, len(d.stations))
-	for _, s := range d.stations {
-		go func() {
-			<-s.node.Done()
-			failed <- s.node.Err()
-		}()
-	}
+	var watched *station // that the meter is of
+	var m *meter
+	defer func() {
+		if m != nil {
+			m.close()
+		}
+	}()
 	line := t.statusLine()
 	defer line.end()
 	tick := time.NewTicker(line.every())
@@ -298,10 +303,21 @@ func (d *devNet) watch(ctx context.Context, t *terminal) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-failed:
-			return stopped(err)
+		case err := <-d.failed:
+			return err
 		case <-tick.C:
-			s := d.stations[0].node.Status()
+			now := d.station(0)
+			if now == nil {
+				line.print("%s has crashed, and is opened again soon", d.members[0].Name)
+				continue
+			}
+			if now != watched {
+				if m != nil {
+					m.close()
+				}
+				watched, m = now, newMeter(now.node)
+			}
+			s := watched.node.Status()
 			r := m.take()
 			line.print("height %d  epoch %d  view %d  %.0f tx/s  p50 %s  p99 %s  leader %s", s.Tip.Height, s.Consensus.Epoch, s.Consensus.View,
 				r.perSecond, r.p50, r.p99, leaderName(&s.Configuration))

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"quoin.dev/quoin"
+	injected "quoin.dev/quoin/fault"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/node/compile"
 	"quoin.dev/quoin/transport"
@@ -39,10 +40,17 @@ const (
 
 // nodeSettings is node.json.
 type nodeSettings struct {
-	Name     string `json:"name"`
-	Listen   string `json:"listen"`    // for other nodes
-	API      string `json:"api"`       // for clients
-	CacheMiB int64  `json:"cache_mib"` // of the state's trie; 0 is the default
+	Name   string `json:"name"`
+	Listen string `json:"listen"` // for other nodes
+	API    string `json:"api"`    // for clients
+	// Dashboard is where browsers find the node's page, and Prometheus its metrics; empty: nowhere. Where others can
+	// reach it, it needs a certificate and its key, as PEM files. DashboardHosts are names for it beside its address.
+	Dashboard            string   `json:"dashboard"`
+	DashboardCertificate string   `json:"dashboard_certificate,omitempty"`
+	DashboardKey         string   `json:"dashboard_key,omitempty"`
+	DashboardHosts       []string `json:"dashboard_hosts,omitempty"`
+	Runs                 string   `json:"runs,omitempty"` // a folder with lab runs, for the page
+	CacheMiB             int64    `json:"cache_mib"`      // of the state's trie; 0 is the default
 
 	Plugins pluginSettings  `json:"plugins,omitzero"`
 	Observe observeSettings `json:"observe,omitzero"`
@@ -129,6 +137,7 @@ func newNodeInit(t *terminal) *cobra.Command {
 	f.StringVar(&s.Name, "name", "", "the node's name: [a-z0-9.-]")
 	f.StringVar(&s.Listen, "listen", "127.0.0.1:26700", "where to listen for other nodes")
 	f.StringVar(&s.API, "listen-api", "127.0.0.1:26600", "where to listen for clients")
+	f.StringVar(&s.Dashboard, "dashboard", "127.0.0.1:26680", "where browsers find its page, and Prometheus its metrics; empty: nowhere")
 	f.StringVar(&advertise, "address", "", "where other nodes reach it (default: --listen)")
 	f.Uint64Var(&weight, "weight", 1, "its weight, if it becomes a validator")
 	return c
@@ -197,6 +206,7 @@ func newNodeStart(t *terminal) *cobra.Command {
 					return err
 				}
 			}
+			n.crash = endProcess
 			return t.runNode(c.Context(), n.withLogger(log))
 		},
 	}
@@ -216,7 +226,14 @@ func (t *terminal) runNode(ctx context.Context, n *nodePlan) error {
 		f := failure("the API cannot listen on "+n.settings.API, err, "change api in "+filepath.Join(n.dir, nodeFile))
 		return errors.Join(f, s.close())
 	}
+	if err := s.show(n, n.settings.Dashboard); err != nil {
+		f := failure("the dashboard cannot listen on "+n.settings.Dashboard, err, "change dashboard in "+filepath.Join(n.dir, nodeFile)+"; empty is none")
+		return errors.Join(f, s.close())
+	}
 	t.note("node %s of %s\npeers: %s\nAPI:   %s", n.settings.Name, n.genesis.Origin(), s.node.Addr(), s.url())
+	if page := s.pageURL(); page != "" {
+		t.note("page:  %s", page)
+	}
 	select {
 	case <-ctx.Done():
 		t.note("stopping")
@@ -256,7 +273,9 @@ type nodePlan struct {
 	members  []member
 	peers    []transport.Peer
 	log      *slog.Logger
-	lab      node.Lab // what only `lab node` sets
+	lab      node.Lab              // what only `lab node` sets
+	crash    func(*injected.Fault) // what an injected crash calls; nil: there are none
+	crew     *crew                 // of the stations in this process, which faults are for; nil: this one alone
 }
 
 func loadNode(dir string) (*nodePlan, error) {

@@ -22,8 +22,8 @@ type observeSettings struct {
 
 const traceShareDefault = "1/100"
 
-// observer makes what looks on at the plan's node; nil if nothing does.
-func (p *nodePlan) observer() (*observe.Observer, error) {
+// observer makes what looks on at the plan's node, which becomes the station's; nil if nothing does.
+func (p *nodePlan) observer(of *station) (*observe.Observer, error) {
 	s := &p.settings.Observe
 	if s.Off {
 		return nil, nil
@@ -34,6 +34,22 @@ func (p *nodePlan) observer() (*observe.Observer, error) {
 		if keys, err := publicKeys([]string{m.Key}); err == nil {
 			c.Metrics.Peers[transport.Key(keys[0])] = m.Name
 		}
+	}
+	c.Metrics.API = func() map[string]uint64 {
+		refused := map[string]uint64{}
+		if served := of.api.Load(); served != nil {
+			for code, n := range served.Refused() {
+				refused[string(code)] = n
+			}
+		}
+		return refused
+	}
+	c.Metrics.Viewers = func() int {
+		if page := of.page.Load(); page != nil {
+			open, _, _ := page.Viewers()
+			return open
+		}
+		return 0
 	}
 	c.Around.Space = func() (free, size uint64, err error) { return osdisk.Space(data) }
 	if s.Traces != "" {

@@ -2,23 +2,31 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
+	"quoin.dev/quoin/dashboard"
+	injected "quoin.dev/quoin/fault"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/observe"
+	"quoin.dev/quoin/observe/health"
 	"quoin.dev/quoin/transport"
 )
 
 // station is a running node with its API, if it has one.
 type station struct {
-	node  *node.Node
-	watch *observe.Observer // nil: nothing looks on
-	api   *api.Server
+	node   *node.Node
+	watch  *observe.Observer // nil: nothing looks on
+	faults *injected.Set     // nil: the genesis allows none
+	api    atomic.Pointer[api.Server]
+	page   atomic.Pointer[dashboard.Server]
 }
 
 // open starts the node of a folder, without its API.
@@ -27,7 +35,8 @@ func (p *nodePlan) open() (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	watch, err := p.observer()
+	s := &station{faults: p.faultSet(key)}
+	watch, err := p.observer(s)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +45,7 @@ func (p *nodePlan) open() (*station, error) {
 		looks = watch
 	}
 	n, err := node.Open(node.Config{Observer: looks, Dir: p.data(), Genesis: p.genesis, Identity: key, Listen: p.settings.Listen,
-		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Lab: p.lab, Logger: p.log})
+		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Lab: p.lab, Faults: s.faults, Logger: p.log})
 	if err != nil {
 		if watch != nil {
 			err = errors.Join(err, watch.Close())
@@ -49,7 +58,8 @@ func (p *nodePlan) open() (*station, error) {
 	if watch != nil {
 		watch.Attach(n)
 	}
-	return &station{node: n, watch: watch}, nil
+	s.node, s.watch = n, watch
+	return s, nil
 }
 
 // serve starts the node's API. Beside the proposers of the chain, whoever holds the node's own key may
@@ -60,16 +70,68 @@ func (s *station) serve(p *nodePlan, address string) error {
 	if err != nil {
 		return err
 	}
-	s.api, err = api.Listen(api.Config{Node: s.node, Listen: address, Key: key, Admins: []quoin.PublicKey{publicOf(key)}, Logger: p.log})
+	c := api.Config{Node: s.node, Listen: address, Key: key, Admins: []quoin.PublicKey{publicOf(key)}, Logger: p.log, Ready: s.ready,
+		Program: programVersion(), Name: p.settings.Name, Dashboard: s.pageURL}
+	if s.watch != nil {
+		c.Health = func() health.Report { return s.watch.Health.Report(time.Now()) }
+	}
+	if s.faults != nil {
+		c.Faults = api.FaultsOf(s.node.Key(), s.faults)
+	}
+	if p.crew != nil {
+		c.Faults = p.crew
+	}
+	served, err := api.Listen(c)
+	if err == nil {
+		s.api.Store(served)
+	}
 	return err
 }
 
-func (s *station) url() string { return s.api.URL() }
+// show starts the node's dashboard, after its API.
+func (s *station) show(p *nodePlan, address string) error {
+	if address == "" || s.watch == nil {
+		return nil
+	}
+	c := dashboard.Config{Listen: address, Certificate: p.settings.DashboardCertificate, Key: p.settings.DashboardKey, Hosts: p.settings.DashboardHosts,
+		Node: s.node, Timeline: s.watch.Timeline, Health: s.watch.Health.Report, Changes: api.NewGovernance(s.node).Changes, API: s.api.Load().Handler(),
+		Metrics: s.watch.Metrics.Handler(), Ready: s.ready, Runs: p.settings.Runs, Version: programVersion(), Logger: p.log}
+	page, err := dashboard.Listen(c)
+	if err == nil {
+		s.page.Store(page)
+	}
+	return err
+}
+
+// ready says why the node does not take part.
+func (s *station) ready() error {
+	x := s.node.Status()
+	if behind := x.Newest - min(x.Newest, x.Tip.Height); behind > readyBehindMax {
+		return fmt.Errorf("catching up: %d heights behind", behind)
+	}
+	return nil
+}
+
+// readyBehindMax is how many heights a node that takes part may lack: as many as may be on their way.
+const readyBehindMax = 64
+
+func (s *station) url() string { return s.api.Load().URL() }
+
+// pageURL is where the dashboard is; empty without.
+func (s *station) pageURL() string {
+	if page := s.page.Load(); page != nil {
+		return page.URL()
+	}
+	return ""
+}
 
 func (s *station) close() error {
 	var err error
-	if s.api != nil {
-		err = s.api.Close()
+	if page := s.page.Load(); page != nil {
+		err = page.Close()
+	}
+	if served := s.api.Load(); served != nil {
+		err = errors.Join(err, served.Close())
 	}
 	err = errors.Join(err, s.node.Close())
 	if s.watch != nil {
@@ -80,16 +142,29 @@ func (s *station) close() error {
 
 // serveNear starts the API at an address, or on another port if that one is taken.
 func (s *station) serveNear(t *terminal, p *nodePlan, address string) error {
-	err := s.serve(p, address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		host, _, _ := net.SplitHostPort(address)
-		t.note("%s is taken by another program; choosing another port", address)
-		err = s.serve(p, net.JoinHostPort(host, "0"))
-	}
-	if err != nil {
+	if err := near(t, address, func(a string) error { return s.serve(p, a) }); err != nil {
 		return failure("the API cannot listen on "+address, err, "choose another address with --listen")
 	}
 	return nil
+}
+
+// showNear is serveNear for the dashboard.
+func (s *station) showNear(t *terminal, p *nodePlan, address string) error {
+	if err := near(t, address, func(a string) error { return s.show(p, a) }); err != nil {
+		return failure("the dashboard cannot listen on "+address, err, "choose another address with --dashboard, or none")
+	}
+	return nil
+}
+
+// near starts something at an address, or on another port if that one is taken.
+func near(t *terminal, address string, start func(address string) error) error {
+	err := start(address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(address)
+		t.note("%s is taken by another program; choosing another port", address)
+		err = start(net.JoinHostPort(host, "0"))
+	}
+	return err
 }
 
 // withLogger is the plan with a node's own name in its log.

@@ -27,6 +27,7 @@ const (
 	devValidatorsMax = 31
 	peerPort         = 26700 // of the first validator; the others follow
 	apiPort          = 26600
+	dashboardPort    = 26680
 )
 
 func newTestnet(t *terminal) *cobra.Command {
@@ -52,6 +53,9 @@ func newTestnet(t *terminal) *cobra.Command {
 			nodes := make([]nodeSettings, n)
 			for i := range nodes {
 				nodes[i] = nodeSettings{Name: validatorName(i), Listen: net.JoinHostPort(host, strconv.Itoa(peerPort+i)), API: net.JoinHostPort(host, strconv.Itoa(apiPort+i))}
+				if net.ParseIP(host).IsLoopback() {
+					nodes[i].Dashboard = net.JoinHostPort(host, strconv.Itoa(dashboardPort+i))
+				}
 			}
 			if _, err := os.Stat(filepath.Join(dir, anchorFile)); err == nil {
 				return &fault{exit: exitUsage, code: "exists", what: "there is a network in " + dir, todo: "choose another folder"}
