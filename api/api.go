@@ -170,7 +170,7 @@ func Listen(c Config) (*Server, error) {
 	go func() {
 		defer s.running.Done()
 		if err := s.serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.c.Logger.Error("the API stops", "error", err)
+			s.c.Logger.Error("the API stops", "event", "api-stopped", "error", err)
 		}
 	}()
 	return s, nil
@@ -201,7 +201,7 @@ func newServer(c Config) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       s.admission.connection,
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(c.Logger.With("event", "api-connection").Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
@@ -236,7 +236,7 @@ func (s *Server) handler() http.Handler {
 
 // recovered turns a panic of a handler, which is our mistake, into an error of one request.
 func (s *Server) recovered(_ context.Context, spec connect.Spec, _ http.Header, p any) error {
-	s.c.Logger.Error("a request failed on a broken invariant", "procedure", spec.Procedure, "panic", p)
+	s.c.Logger.Error("a request failed on a broken invariant", "event", "request-panicked", "procedure", spec.Procedure, "panic", p)
 	return refuse(CodeInternal, "report it with the node's log", "%s failed", spec.Procedure)
 }
 

@@ -17,7 +17,7 @@ func (s *Server) log(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	case err != nil:
-		s.c.Logger.Error("a tile cannot be read", "path", path, "error", err)
+		s.c.Logger.Error("a tile cannot be read", "event", "tile-unreadable", "path", path, "error", err)
 		http.Error(w, "the node's log cannot be read", http.StatusInternalServerError)
 		return
 	}

@@ -159,7 +159,7 @@ func Listen(c Config) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(c.Logger.With("event", "dashboard-connection").Handler(), slog.LevelDebug),
 	}
 	s.running.Add(2)
 	go func() {
@@ -169,7 +169,7 @@ func Listen(c Config) (*Server, error) {
 	go func() {
 		defer s.running.Done()
 		if err := s.serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			c.Logger.Error("the dashboard stops", "error", err)
+			c.Logger.Error("the dashboard stops", "event", "dashboard-stopped", "error", err)
 		}
 	}()
 	return s, nil

@@ -46,7 +46,7 @@ func (s *Server) listRuns(w http.ResponseWriter, _ *http.Request) {
 	if list.Served {
 		runs, err := readRuns(s.c.Runs)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.c.Logger.Warn("the folder of runs cannot be read", "folder", s.c.Runs, "error", err)
+			s.c.Logger.Warn("the folder of runs cannot be read", "event", "runs-unreadable", "folder", s.c.Runs, "error", err)
 		}
 		if len(runs) > runsMax {
 			runs, list.Left = runs[:runsMax], len(runs)-runsMax

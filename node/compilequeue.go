@@ -87,13 +87,13 @@ func (l *library) prepare(ctx context.Context, digest quoin.Hash) {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			l.n.log.Warn("a release does not compile", "release", digest, "error", err)
+			l.n.log.Warn("a release does not compile", "event", "release-not-compiled", "release", digest, "error", err)
 			l.settle(digest, err)
 			l.interpret(ctx, digest, file)
 		}
 		return
 	}
-	l.n.log.Info("a release is ready", "release", digest, "name", r.Manifest().Name, "took", time.Since(start))
+	l.n.log.Info("a release is ready", "event", "release-ready", "release", digest, "name", r.Manifest().Name, "took", time.Since(start))
 	if l.hand(ctx, r) {
 		l.mu.Lock()
 		*l.releases[digest] = ReleaseStatus{Digest: digest, State: ReleaseReady}
@@ -122,11 +122,11 @@ func (l *library) interpret(ctx context.Context, digest quoin.Hash, file []byte)
 	}
 	release, err := l.n.interpreter.Compile(file)
 	if err != nil {
-		l.n.log.Error("a release that the chain needs cannot be interpreted either", "release", digest, "error", err)
+		l.n.log.Error("a release that the chain needs cannot be interpreted either", "event", "release-unusable", "release", digest, "error", err)
 		return
 	}
 	if l.hand(ctx, release) {
-		l.n.log.Error("a release that the chain needs is interpreted, for it does not compile here", "release", digest)
+		l.n.log.Error("a release that the chain needs is interpreted, for it does not compile here", "event", "release-interpreted", "release", digest)
 		l.mu.Lock()
 		r.Interpreted = true
 		l.mu.Unlock()
@@ -148,11 +148,11 @@ func (l *library) second(ctx context.Context) {
 		}
 		r, err := l.n.interpreter.Compile(file)
 		if err != nil {
-			l.n.log.Warn("a release cannot be interpreted", "release", b.Release, "error", err)
+			l.n.log.Warn("a release cannot be interpreted", "event", "second-unusable", "release", b.Release, "error", err)
 			continue
 		}
 		if l.n.loop.post(ctx, l.n.loop.own, task{second: r}) == nil {
-			l.n.log.Warn("a release can be executed by the interpreter too, for results differ from the others'", "release", b.Release)
+			l.n.log.Warn("a release can be executed by the interpreter too, for results differ from the others'", "event", "second-ready", "release", b.Release)
 			l.seconds[b.Release] = true
 		}
 	}

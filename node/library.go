@@ -225,7 +225,7 @@ func (l *library) receive(from transport.Key, message []byte) {
 			return
 		}
 		if _, err := l.n.AddRelease(file); err != nil {
-			l.n.log.Warn("a release from a peer is refused", "release", digest, "peer", from, "error", err)
+			l.n.log.Warn("a release from a peer is refused", "event", "release-refused", "release", digest, "peer", from, "error", err)
 			if compile.Final(err) { // a bad signature is not: the digest does not cover it, and another peer may have the author's
 				l.settle(digest, err)
 			}
@@ -274,7 +274,7 @@ func (l *library) file(digest quoin.Hash) ([]byte, error) {
 
 // lose gives up a stored file that is not what it should be. If governance names it, peers are asked.
 func (l *library) lose(digest quoin.Hash, err error) {
-	l.n.log.Error("a stored release is lost", "release", digest, "error", err)
+	l.n.log.Error("a stored release is lost", "event", "release-lost", "release", digest, "error", err)
 	_ = l.n.fs.Remove(path(digest)) // it may be gone
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -296,9 +296,11 @@ func (l *loop) event(e *replica.Event) {
 	switch e.Kind {
 	case replica.EnteredView, replica.BlockNotarized:
 	case replica.MessageRefused, replica.ViewTimedOut, replica.ViewNullified:
-		l.n.log.Debug(string(e.Kind), "epoch", e.Epoch, "view", e.View, "peer", e.Peer, "reason", e.Reason)
+		l.n.log.Debug(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "view", e.View, "peer", e.Peer, "reason", e.Reason)
+	case replica.EpochBegan:
+		l.n.log.Info(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "height", e.Height)
 	default:
-		l.n.log.Warn(string(e.Kind), "epoch", e.Epoch, "view", e.View, "height", e.Height, "block", e.Block, "peer", e.Peer, "reason", e.Reason)
+		l.n.log.Warn(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "view", e.View, "height", e.Height, "block", e.Block, "peer", e.Peer, "reason", e.Reason)
 	}
 }
 

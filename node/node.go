@@ -235,7 +235,7 @@ func (n *Node) openLog() ([]replica.LogRecord, error) {
 	var corrupt *disk.CorruptError
 	if errors.Is(err, disk.ErrMissing) || errors.As(err, &corrupt) {
 		n.observer = err.Error()
-		n.log.Error("the vote log cannot be trusted: this node follows and never votes again with this key; give it a new key by governance", "error", err)
+		n.log.Error("the vote log cannot be trusted: this node follows and never votes again with this key; give it a new key by governance", "event", "vote-log-untrusted", "error", err)
 		n.votes = nil
 		return nil, nil
 	}
@@ -293,7 +293,7 @@ func (n *Node) fail(err error) {
 	defer n.failure.Unlock()
 	if n.failure.err == nil {
 		n.failure.err = err
-		n.log.Error("the node stops", "error", err)
+		n.log.Error("the node stops", "event", "node-stopped", "error", err)
 		if n.stop != nil {
 			n.stop()
 		}

@@ -121,7 +121,7 @@ func (l *library) call(ctx context.Context, d replica.DryCall) {
 	defer table.Remove(release.Digest())
 	answer, err := d.Call(table)
 	if err != nil {
-		l.n.log.Warn("a proposed release cannot be tried on this node now", "proposal", d.Proposal, "release", release.Digest(), "error", err)
+		l.n.log.Warn("a proposed release cannot be tried on this node now", "event", "release-not-tried", "proposal", d.Proposal, "release", release.Digest(), "error", err)
 		return
 	}
 	if l.n.loop.post(ctx, l.n.loop.own, task{input: answer}) == nil {

@@ -70,6 +70,6 @@ func (s *sampler) watchCalls(ctx context.Context) {
 	defer s.n.running.Done()
 	s.watch.run(ctx, func(c *guestCall, least time.Duration) {
 		s.slowCalls.Add(1)
-		s.n.log.Error("a call of a plugin does not end: its fuel should have ended it", "release", c.release, "operation", c.operation, "runs for", least)
+		s.n.log.Error("a call of a plugin does not end: its fuel should have ended it", "event", "call-endless", "release", c.release, "operation", c.operation, "runs_for", least)
 	})
 }

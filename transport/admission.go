@@ -105,7 +105,7 @@ func (a *admission) run() {
 				return
 			}
 			// Out of descriptors, most likely. Handshakes in progress will free some.
-			a.t.log.Warn("cannot accept connections from peers", "error", err)
+			a.t.log.Warn("cannot accept connections from peers", "event", "accept-failed", "error", err)
 			if !a.sleep(50 * time.Millisecond) {
 				return
 			}
@@ -306,7 +306,7 @@ func (c *candidate) refuse(err error) {
 	}
 	c.verdict(c.reasonOf(err))
 	c.admission.t.refuse(c.reason, nil)
-	c.admission.t.log.Debug("connection refused", "remote", c.RemoteAddr(), "reason", c.reason, "error", err)
+	c.admission.t.log.Debug("connection refused", "event", "connection-refused", "remote", c.RemoteAddr(), "reason", c.reason, "error", err)
 }
 
 func (c *candidate) reasonOf(err error) Reason {

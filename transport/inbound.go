@@ -159,7 +159,7 @@ func (c *connection) shut() {
 func (c *connection) dismiss(reason Reason) {
 	if c.judged.CompareAndSwap(false, true) {
 		c.peer.t.refuse(reason, c.peer)
-		c.peer.t.log.Info("link from peer refused", "peer", name(c.peer.key), "remote", c.RemoteAddr(), "reason", reason)
+		c.peer.t.log.Info("link from peer refused", "event", "peer-refused", "peer", name(c.peer.key), "remote", c.RemoteAddr(), "reason", reason)
 	}
 	c.Close()
 }

@@ -108,9 +108,9 @@ func (p *peer) run() {
 		}
 		if lasted == 0 {
 			p.failures.Add(1)
-			p.t.log.Debug("no link to peer", "peer", name(p.key), "address", *p.address.Load(), "error", reason, "retry_within", delay)
+			p.t.log.Debug("no link to peer", "event", "peer-unreachable", "peer", name(p.key), "address", *p.address.Load(), "error", reason, "retry_within", delay)
 		} else {
-			p.t.log.Info("link to peer lost", "peer", name(p.key), "address", *p.address.Load(), "error", reason, "lasted", lasted)
+			p.t.log.Info("link to peer lost", "event", "peer-lost", "peer", name(p.key), "address", *p.address.Load(), "error", reason, "lasted", lasted)
 		}
 		wait := time.NewTimer(delay/2 + rand.N(delay/2+1))
 		select {
@@ -169,7 +169,7 @@ func (p *peer) session() (lasted time.Duration, err error) {
 	began := time.Now()
 	p.connects.Add(1)
 	p.up.Store(true)
-	p.t.log.Info("link to peer up", "peer", name(p.key), "address", *p.address.Load())
+	p.t.log.Info("link to peer up", "event", "peer-connected", "peer", name(p.key), "address", *p.address.Load())
 	var running sync.WaitGroup
 	for class, stream := range streams {
 		queue := p.queues[class]
