@@ -11,11 +11,14 @@ import (
 // calls tells the node's observer of each question to a binding. Without an observer it costs nothing.
 //
 // The table tells it, on the loop's goroutine, that a call of a guest begins and ends, and what each of its
-// questions cost, before or after the end. A call is complete when the next one begins, or the step ends.
+// questions cost, before or after the end. A call is complete when the next one begins, or the step ends. What a
+// built-in answers in a row is told as one call: it answers thousands a second, for each of which several would
+// take a lock.
 type calls struct {
 	observer Observer
 	call     Call
 	open     bool // call is one of a guest that has not been told of
+	row      Call // of a built-in, if it has requests
 	kept     []Call
 }
 
@@ -40,7 +43,7 @@ func (k *calls) metered(b quoin.Binding, o plugin.Outcome) {
 		return
 	}
 	if b.Release.IsZero() || !k.open { // a built-in, or a guest that was not called after all
-		k.observer.Called(Call{Binding: b, Requests: 1, Fuel: o.Fuel, Fault: o.Fault})
+		k.answered(&b, o)
 		return
 	}
 	c := &k.call
@@ -52,8 +55,34 @@ func (k *calls) metered(b quoin.Binding, o plugin.Outcome) {
 	}
 }
 
-// settle tells of the call that ended.
+// answered adds an answer without a call to the row. A fault ends it, so that none is lost.
+func (k *calls) answered(b *quoin.Binding, o plugin.Outcome) {
+	r := &k.row
+	if r.Requests > 0 && (o.Fault != hook.FaultNone || r.Binding.Builtin != b.Builtin || r.Binding.Hook != b.Hook ||
+		r.Binding.Namespace != b.Namespace || r.Binding.Release != b.Release) {
+		k.endRow()
+	}
+	if r.Requests == 0 {
+		r.Binding = *b
+	}
+	r.Requests++
+	r.Fuel += o.Fuel
+	if o.Fault != hook.FaultNone {
+		r.Fault = o.Fault
+		k.endRow()
+	}
+}
+
+func (k *calls) endRow() {
+	if k.row.Requests > 0 {
+		k.observer.Called(k.row)
+		k.row = Call{}
+	}
+}
+
+// settle tells of what ended.
 func (k *calls) settle() {
+	k.endRow()
 	if !k.open {
 		return
 	}

@@ -19,7 +19,7 @@ type Observer interface {
 	Progressed(at time.Time, p replica.Progress)
 	// Executed tells that a block was executed on the loop. The value may be kept.
 	Executed(x Execution)
-	// Called tells of one question to a binding, whoever answered. It is called between the beginning and
+	// Called tells of questions to a binding, whoever answered. It is called between the beginning and
 	// the end of the step that asked, on the loop.
 	Called(c Call)
 	// Admitted tells what became of transactions of this node's clients. They must not be kept.
@@ -54,7 +54,8 @@ type Execution struct {
 // callsKept bounds Execution.Calls.
 const callsKept = 64
 
-// Call is one question to a binding. A batch operation's guest is called once for many requests.
+// Call is one call of a guest, or what a built-in was asked in a row without a fault. A batch operation's guest
+// is called once for many requests.
 type Call struct {
 	Binding   quoin.Binding
 	Operation string        // of guests, such as "machine.v1.apply"; empty for built-ins
