@@ -75,7 +75,7 @@ func (t *terminal) examine(ctx context.Context, dirs []string) ([]doctor.Finding
 	}
 	var found []doctor.Finding
 	for _, dir := range dirs {
-		f, api, bad := openFolder(dir)
+		f, bad := openFolder(dir)
 		found = append(found, bad...)
 		if f.Genesis != nil && trusted == nil {
 			trusted = f.Genesis
@@ -83,8 +83,8 @@ func (t *terminal) examine(ctx context.Context, dirs []string) ([]doctor.Finding
 			f.Trusted = trusted
 		}
 		found = append(found, f.Examine(ctx)...)
-		if f.Genesis != nil && f.Genesis.Hash() == trusted.Hash() && !f.Key.IsZero() && api != "" && f.Running() {
-			endpoints = append(endpoints, client.Endpoint{URL: "https://" + api, Key: f.Key})
+		if f.Genesis != nil && f.Genesis.Hash() == trusted.Hash() && !f.Key.IsZero() && doctor.Fixed(f.API) && f.Running() {
+			endpoints = append(endpoints, client.Endpoint{URL: "https://" + f.API, Key: f.Key})
 		}
 	}
 	if len(endpoints) > 0 {

@@ -9,8 +9,8 @@ import (
 )
 
 // openFolder reads what doctor needs of a node's folder, whatever of it is there. What cannot be read is a
-// finding; the API's address is empty then.
-func openFolder(dir string) (f *doctor.Folder, api string, bad []doctor.Finding) {
+// finding.
+func openFolder(dir string) (f *doctor.Folder, bad []doctor.Finding) {
 	f = &doctor.Folder{Dir: dir, Now: time.Now}
 	need := func(check, path string, read func(path string) error) bool {
 		err := doctor.Regular(path)
@@ -43,7 +43,7 @@ func openFolder(dir string) (f *doctor.Folder, api string, bad []doctor.Finding)
 	common, err := commonDir(dir)
 	if err != nil {
 		x := faultOf(err, true)
-		return f, f.API, append(bad, doctor.Finding{Check: "genesis", About: dir, Level: doctor.Problem, Found: x.what, Mend: x.todo})
+		return f, append(bad, doctor.Finding{Check: "genesis", About: dir, Level: doctor.Problem, Found: x.what, Mend: x.todo})
 	}
 	need("genesis", filepath.Join(common, anchorFile), func(path string) (err error) {
 		f.Genesis, err = readGenesis(path)
@@ -63,5 +63,5 @@ func openFolder(dir string) (f *doctor.Folder, api string, bad []doctor.Finding)
 		}
 		return nil
 	})
-	return f, f.API, bad
+	return f, bad
 }

@@ -65,7 +65,7 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 	if i == nil {
 		return
 	}
-	over := inMilliseconds(i.GetOverMs())
+	over := spanText(i.GetOverMs())
 	for _, o := range atMost(h.GetObjectives()) {
 		if o.Good != nil {
 			row(o.GetName(), objectiveText(o, h.GetWindowMs()))
@@ -104,10 +104,10 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 }
 
 func objectiveText(o *quoinv1.Objective, windowMS uint64) string {
-	text := fmt.Sprintf("%.3f%% good, target %.3f%%; %.1f%% of the error budget of %s is left", 100*o.GetGood(), 100*o.GetTarget(), 100*o.GetLeft(), inMilliseconds(windowMS))
+	text := fmt.Sprintf("%.3f%% good, target %.3f%%; %.1f%% of the error budget of %s is left", 100*o.GetGood(), 100*o.GetTarget(), 100*o.GetLeft(), spanText(windowMS))
 	for _, b := range atMost(o.GetBurns()) {
 		if b.GetBurning() {
-			text += fmt.Sprintf("; it burns at %.1f times its rate over %s", b.GetLongRate(), inMilliseconds(b.GetLongMs()))
+			text += fmt.Sprintf("; it burns at %.1f times its rate over %s", b.GetLongRate(), spanText(b.GetLongMs()))
 		}
 	}
 	return text
@@ -123,6 +123,20 @@ func wordText(x *quoinv1.SignedWord) string {
 
 func quantilesText(q *quoinv1.Quantiles) string {
 	return fmt.Sprintf("%s (p50), %s (p99)", inMicroseconds(q.GetP50Us()), inMicroseconds(q.GetP99Us()))
+}
+
+// spanText writes a length of time in the largest unit that leaves a whole number.
+func spanText(ms uint64) string {
+	d := inMilliseconds(ms)
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if d >= u.unit && d%u.unit == 0 {
+			return fmt.Sprintf("%d %s", d/u.unit, u.name)
+		}
+	}
+	return d.Round(100 * time.Millisecond).String()
 }
 
 func inMicroseconds(n uint64) time.Duration {

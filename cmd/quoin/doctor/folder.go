@@ -165,7 +165,7 @@ func (f *Folder) ports(ctx context.Context, l *list, running bool) {
 		case err != nil:
 			l.add("ports", Problem, "write HOST:PORT as "+x.setting+" in node.json", "%s is no address", short(x.address))
 			continue
-		case port == "0":
+		case !Fixed(x.address):
 			l.add("ports", Unknown, "", "the system chooses the port for %s", x.what)
 			continue
 		}
@@ -209,6 +209,12 @@ func (f *Folder) dial(ctx context.Context, address string) error {
 	return c.Close()
 }
 
+// Fixed reports whether an address is HOST:PORT with a port that the system does not choose.
+func Fixed(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port != "" && port != "0"
+}
+
 // peersMost is how many peers are dialled.
 const peersMost = 256
 
@@ -223,8 +229,8 @@ func (f *Folder) peers(ctx context.Context, l *list) {
 	dialled := 0
 	for i := range f.Peers[:min(len(f.Peers), peersMost)] {
 		p := &f.Peers[i]
-		if p.Key == f.Key {
-			continue
+		if _, port, _ := net.SplitHostPort(p.Address); p.Key == f.Key || port == "0" {
+			continue // itself, or known to the node that chose it alone
 		}
 		dialled++
 		go func() { results <- result{p, f.dial(ctx, p.Address)} }()
