@@ -75,8 +75,12 @@ func newExporter(endpoint string) (sdk.SpanExporter, error) {
 		Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext, TLSHandshakeTimeout: dialTimeout,
 			MaxConnsPerHost: 1, MaxIdleConns: 1, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headerBytesMax},
 	}
+	packing := otlptracehttp.GzipCompression
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() || u.Hostname() == "localhost" {
+		packing = otlptracehttp.NoCompression // it costs more than it saves on the way
+	}
 	return otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(u.String()), otlptracehttp.WithHTTPClient(client),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}), otlptracehttp.WithTimeout(exportTimeout),
-		otlptracehttp.WithCompression(otlptracehttp.GzipCompression), otlptracehttp.WithMaxRequestSize(requestBytesMax),
+		otlptracehttp.WithCompression(packing), otlptracehttp.WithMaxRequestSize(requestBytesMax),
 		otlptracehttp.WithMaxResponseSize(answerBytesMax))
 }

@@ -20,21 +20,13 @@ type identity struct {
 	root  otel.SpanID
 }
 
-const domain = "quoin/trace/v1\n"
-
 // ofTransaction names the trace of a transaction's trip. It is on the node's loop for every transaction
-// of a client.
-func ofTransaction(id quoin.Hash) identity {
-	const kind = domain + "transaction\n"
-	var b [len(kind) + len(id)]byte
-	copy(b[:], kind)
-	copy(b[len(kind):], id[:])
-	return identify(sha256.Sum256(b[:]))
-}
+// of a client, so it takes the id as it is: that is a hash.
+func ofTransaction(id quoin.Hash) identity { return identify(id) }
 
 // ofRelease names the trace of a release's trip.
 func ofRelease(origin quoin.Origin, n governance.ProposalNumber) identity {
-	b := canonical.AppendUint64([]byte(domain+"release\n"), n)
+	b := canonical.AppendUint64([]byte("quoin/trace/v1\nrelease\n"), n)
 	return identify(sha256.Sum256(append(b, origin...)))
 }
 

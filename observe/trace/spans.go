@@ -70,17 +70,16 @@ func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 	t.mu.Lock()
 	admitted, ours := t.admitted.take(b.IDs[i])
 	t.mu.Unlock()
-	state := t.share.state()
 	if ours {
 		admitted = earliest(admitted, b.began)
-		root := t.begin(name.contextOfRoot(state), spanTransaction, admitted, append(about, b.attributes...)...)
+		root := t.begin(name.contextOfRoot(t.state), spanTransaction, admitted, append(about, b.attributes...)...)
 		t.span(root, spanPool, admitted, b.began)
 		end(root, b.at)
 	}
 	if waited := b.waited(i); waited >= 0 {
 		about = append(about, keyWaited.Int64(waited))
 	}
-	block := t.begin(name.contextOf(state), spanBlock, b.began, append(about, b.attributes...)...)
+	block := t.begin(name.contextOf(t.state), spanBlock, b.began, append(about, b.attributes...)...)
 	t.execution(block, b)
 	t.rounds(block, spanQuorum, eventVote, b.executed, b.notarized, b.votes)
 	t.rounds(block, spanCertify, eventFinalize, b.notarized, b.certified, b.finalizes)

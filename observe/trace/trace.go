@@ -4,12 +4,12 @@
 //
 // Nodes pass one another no trace context: nothing of the protocol knows of traces, and no peer is trusted
 // about them. Instead everything that has to agree is a function of what all nodes know. The trace of a
-// transaction is named by a hash of the transaction's id, its root span by the same hash, and whether it is
-// traced at all is a threshold on that hash. So all nodes trace the same transactions, and a backend that gets
-// their spans finds one tree. The trace of a release's trip is named by the chain's origin and the
-// proposal's number.
+// transaction and its root span are named by the transaction's id, which is a hash, and whether it is traced at
+// all is a threshold on that name. So all nodes trace the same transactions, and a backend that gets their
+// spans finds one tree. The trace of a release's trip is named by the chain's origin and the proposal's
+// number.
 //
-//	SHA-256("quoin/trace/v1\ntransaction\n" | transaction id (32))             bytes 0-15: trace, 16-23: root span
+//	transaction id                                                           bytes 0-15: trace, 16-23: root span
 //	SHA-256("quoin/trace/v1\nrelease\n" | proposal number (8) | origin)        the same
 //
 // # Sampling
@@ -81,6 +81,7 @@ type Config struct {
 // Tracer makes spans of what a node does. It is safe for use by several goroutines.
 type Tracer struct {
 	share    threshold
+	state    otel.TraceState // of the share
 	provider *sdk.TracerProvider
 	tracer   otel.Tracer
 	queue    *queue
@@ -115,7 +116,7 @@ func New(c Config) (*Tracer, error) {
 			return nil, err
 		}
 	}
-	t := &Tracer{share: share, origin: c.Origin, blocks: make(chan finished, blocksQueue), trips: newTrips(), admitted: newAdmitted()}
+	t := &Tracer{share: share, state: share.state(), origin: c.Origin, blocks: make(chan finished, blocksQueue), trips: newTrips(), admitted: newAdmitted()}
 	t.queue = newQueue(c.Exporter, c.Logger)
 	limits := sdk.NewSpanLimits()
 	limits.AttributeValueLengthLimit = valueMax

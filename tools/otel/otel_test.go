@@ -46,7 +46,7 @@ func TestOneTraceOfFourNodes(t *testing.T) {
 		t.Fatalf("%v in %q", err, out)
 	}
 
-	trace := named(t, "transaction\n", id)
+	trace := traceName{fmt.Sprintf("%x", id[:16]), fmt.Sprintf("%x", id[16:24])}
 	var spans map[string]span
 	n.until("the spans of all nodes have come", func() bool {
 		spans = spansOf(sink, trace.id)
@@ -55,7 +55,7 @@ func TestOneTraceOfFourNodes(t *testing.T) {
 	checkTransaction(t, spans, trace)
 
 	// The release's trip, of the same network.
-	release := named(t, "release\n", append(binary.BigEndian.AppendUint64(nil, 1), n.origin()...))
+	release := named(append(binary.BigEndian.AppendUint64(nil, 1), n.origin()...))
 	n.until("the stages of the release have come from all nodes", func() bool {
 		spans = spansOf(sink, release.id)
 		return len(where(spans, "stage", "quoin.stage", "scheduled")) == nodes && len(where(spans, "release")) == 1
@@ -182,10 +182,9 @@ func where(spans map[string]span, name string, attribute ...string) (list []span
 // traceName is the name of a trace and its root span.
 type traceName struct{ id, root string }
 
-// named computes a trace's name as docs/traces.md says, and not as the program does.
-func named(t *testing.T, kind string, of []byte) traceName {
-	t.Helper()
-	sum := sha256.Sum256(append([]byte("quoin/trace/v1\n"+kind), of...))
+// named computes the name of a release's trace as docs/traces.md says, and not as the program does.
+func named(of []byte) traceName {
+	sum := sha256.Sum256(append([]byte("quoin/trace/v1\nrelease\n"), of...))
 	return traceName{fmt.Sprintf("%x", sum[:16]), fmt.Sprintf("%x", sum[16:24])}
 }
 
