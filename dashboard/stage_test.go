@@ -128,7 +128,9 @@ func (s *stage) view(away int, slow float64) {
 	if simplex.IsRescue(v) {
 		c.Leader = simplex.Rescuer(v, n)
 	}
-	step := func(ms float64) { s.now = s.now.Add(time.Duration(ms * slow * (0.7 + 0.6*s.random.Float64()) * float64(time.Millisecond))) }
+	step := func(ms float64) {
+		s.now = s.now.Add(time.Duration(ms * slow * (0.7 + 0.6*s.random.Float64()) * float64(time.Millisecond)))
+	}
 	s.event(replica.EnteredView, v, "")
 	s.tell()
 	if c.Leader == away {
@@ -260,8 +262,8 @@ func (s *stage) governed(height uint64) *api.Changes {
 	}
 	return &api.Changes{Height: height, Proposals: []api.Change{
 		{Proposal: &quoinv1.Proposal{Number: 7, Subject: "release", Status: "prechecked", Slot: "machine.v1/kv", Name: "kv-fast", Version: "1.3.0", ProposerName: "proposer-1", Class: "D", Round: 1,
-			Binding:    &quoinv1.Binding{Slot: "machine.v1/kv", Release: candidate[:], FuelMax: 5_000_000, Grants: []string{"state"}},
-			Note:       "half the fuel for a put <script>alert(1)</script>", ProposedHeight: height - 200, Plan: &quoinv1.Plan{Shadow: 64, Trial: 200},
+			Binding: &quoinv1.Binding{Slot: "machine.v1/kv", Release: candidate[:], FuelMax: 5_000_000, Grants: []string{"state"}},
+			Note:    "half the fuel for a put <script>alert(1)</script>", ProposedHeight: height - 200, Plan: &quoinv1.Plan{Shadow: 64, Trial: 200},
 			Tally:      &quoinv1.Tally{Approvals: 1, Weight: 4, Quorum: 3, Stop: 2, Prechecked: 4, Ready: 3, ReadyNeeded: 3, Good: 2},
 			Reviews:    []*quoinv1.Review{{Member: "approver-1", Organisation: "alpha", Approves: true, Counts: true, Note: "read it twice", Height: height - 90}},
 			Evidence:   []*quoinv1.Evidence{{Member: "assessor-1", Organisation: "gamma", Kind: "benchmark", Result: "better", Height: height - 100, UntilHeight: height + 90000}},

@@ -28,7 +28,7 @@ function glyph(kind, x, y) {
     case "notarize": return s("circle", { class: "glyph g-notarize", cx: x, cy: y, r: 4.5 });
     case "finalize": return s("circle", { class: "glyph g-finalize", cx: x, cy: y, r: 5 });
     case "nullify": return s("path", { class: "glyph g-nullify", d: `M${x - 4} ${y - 4}l8 8M${x + 4} ${y - 4}l-8 8` });
-    default: return s("circle", { class: "glyph g-none", cx: x, cy: y, r: 1.5 });
+    default: return s("circle", { class: "glyph g-none", cx: x, cy: y, r: 2 });
   }
 }
 
@@ -49,7 +49,7 @@ export function consensus(context) {
   const lanes = s("svg", { "aria-hidden": "true" });
   const box = h("div", { class: "lanes", tabindex: 0, role: "slider", "aria-label": "Views: choose one with the arrow keys", "aria-valuemin": 0 }, lanes);
   const follow = h("button", { type: "button", "aria-pressed": "true" }, "Following the newest");
-  const one = s("svg", { role: "img", class: "chart", height: 10 }), facts = h("dl", { class: "facts" }), title = h("h2", null, "One view"), body = h("tbody");
+  const one = s("svg", { role: "img", class: "chart", height: 10 }), facts = h("dl", { class: "factlist" }), title = h("h2", null, "One view"), body = h("tbody");
   const drawn = charts(["views", "latency", "pending", "fsync"]);
   const item = (kind, text) => h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, glyph(kind, 8, 8)), text);
   const element = h("div", { class: "view" }, h("h1", null, "Consensus"),
@@ -164,7 +164,7 @@ export function consensus(context) {
       made.push(s("line", { class: "lane-line", x1: nameWidth, x2: width, y1: y, y2: y }), s("text", { class: "lane-name", x: 0, y: y + 4 }, v.name.length > 15 ? `${v.name.slice(0, 14)}…` : v.name));
       for (const kind of said) if (w[kind]) made.push(glyph(kind, x(w[kind]), y));
     });
-    for (const share of [0, 0.25, 0.5, 0.75, 1]) made.push(s("text", { x: x(end * share), y: height - 5, "text-anchor": share === 1 ? "end" : "middle" }, time((end * share) / 1000)));
+    for (const share of width < 420 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]) made.push(s("text", { x: x(end * share), y: height - 5, "text-anchor": share === 1 ? "end" : "middle" }, time((end * share) / 1000)));
     one.replaceChildren(...made);
     mark(one, "aria-label", sentence(model, view));
     const list = [["Outcome", outcome(view)[1]], ["Leader", nameOf(model, view.leader) + (view.rescue ? ", in turn" : "")], ["Began", clock(view.began / 1000)], ["Block", view.block ?? "none"], ["Transactions", view.transactions ? whole(view.transactions) : "none"],

@@ -1,6 +1,6 @@
-// Numbers, times and names for people. Units stand after a thin space.
+// Numbers, times and names for people. Units stand after a narrow space that does not break.
 
-const thin = "\u2009";
+const thin = "\u202f";
 
 /** number writes about three digits of a value, and thousands apart. */
 export function number(x) {
@@ -14,12 +14,19 @@ export function number(x) {
   return (x < 0 ? "−" : "") + apart + (rest ? `.${rest}` : "");
 }
 
+/** compact writes a value on an axis: at most three digits and a letter. */
+export function compact(x) {
+  const [scale, letter] = x >= 1e9 ? [1e9, "G"] : x >= 1e6 ? [1e6, "M"] : x >= 1e4 ? [1e3, "k"] : [1, ""];
+  return letter ? `${Number((x / scale).toPrecision(3))}${thin}${letter}` : number(x);
+}
+
 /** whole writes all digits of a count. */
 export const whole = (x) => (x === undefined || x === null ? "–" : String(x).replace(/\B(?=(\d{3})+$)/g, thin));
 
 /** time writes a duration of milliseconds; below 0 is unknown. */
 export function time(ms) {
   if (ms === undefined || ms === null || ms < 0) return "–";
+  if (ms === 0) return `0${thin}ms`;
   if (ms < 1) return `${number(ms * 1000)}${thin}µs`;
   if (ms < 1000) return `${number(ms)}${thin}ms`;
   if (ms < 90_000) return `${number(ms / 1000)}${thin}s`;

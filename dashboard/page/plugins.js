@@ -49,7 +49,7 @@ function fillSlot(model, card, x) {
   put(kind, `class ${x.class}`);
   mark(kind, "title", classes[x.class]);
   put(now, `${serving(x)} since height ${whole(x.since)}`);
-  put(card.children[1], `${x.purpose ? `${x.purpose.replace(/\.$/, "")}. ` : ""}${classes[x.class] ?? ""}${x.fallback ? ` If it faults, the built-in ${x.fallback} answers.` : ""}`);
+  put(card.children[1], `${x.purpose ? `Decides ${x.purpose.replace(/\.$/, "")}. ` : ""}${classes[x.class] ?? ""}${x.fallback ? ` If it faults, the built-in ${x.fallback} answers.` : ""}`);
   const costs = model.costs.filter((c) => c.slot === x.slot);
   const serves = (c) => (c.builtin ?? "") === (x.builtin ?? "") && (c.release ?? "") === (x.release ?? "");
   costs.sort((a, b) => serves(b) - serves(a) || b.last - a.last);

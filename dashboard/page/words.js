@@ -3,7 +3,7 @@
 /** classes say what a plugin of a class is trusted with. */
 export const classes = {
   N: "Node-local: a bad one costs one node's speed.",
-  L: "Liveness: a bad one costs time, never safety. Every fourth view passes it by.",
+  L: "Liveness: a bad one costs time, never safety.",
   D: "Deterministic: a bad one costs the results of its own namespace.",
   G: "Governance: who votes, who has a say, and by which rules.",
 };
