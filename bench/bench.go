@@ -47,6 +47,7 @@ type Options struct {
 	Genesis     func(*quoin.Genesis) // changes parameters, if not nil
 	Dir         string               // where the network's folder is made, which is removed afterwards [the system's]
 	CPUProfile  io.Writer            // takes a CPU profile of the measured time, if not nil
+	Observed    *Observed            // what looks on; nil: nothing
 	drain       time.Duration        // [drainMax]
 	Progress    func(format string, args ...any)
 }
@@ -111,8 +112,13 @@ type Result struct {
 	CallUSPerBlock float64 `json:"plugin_us_per_block"`           // time in them: an estimate
 	MaxRSS         int64   `json:"max_rss_bytes"`                 // of the whole process, since it began
 
-	Distribution []Quantile `json:"distribution"` // of the latencies
-	Windows      []Window   `json:"windows"`      // one a second
+	BlocksPerS   float64 `json:"blocks_per_second"`
+	AllocBytes   float64 `json:"allocated_bytes_per_transaction"` // of the whole process, clients included
+	AllocObjects float64 `json:"allocations_per_transaction"`
+
+	Distribution []Quantile   `json:"distribution"`          // of the latencies
+	Windows      []Window     `json:"windows"`               // one a second
+	Observation  *Observation `json:"observation,omitempty"` // if anything looked on
 }
 
 // Quantile is a place in a distribution of latencies.
@@ -170,6 +176,7 @@ type network struct {
 	nodes []*node.Node
 	keys  []ed25519.PrivateKey
 	mesh  *relay.Mesh // nil: loopback alone
+	looks *onlookers  // nil: nothing looks on
 	made  uint64      // clients
 }
 
@@ -202,25 +209,47 @@ func newNetwork(o Options, dir string) (*network, error) {
 	if o.Genesis != nil {
 		o.Genesis(g)
 	}
-	for i := range o.Nodes {
-		home := filepath.Join(dir, fmt.Sprint(i))
-		if err := putReleases(home, o.Releases); err != nil {
-			w.close()
-			return nil, err
-		}
-		n, err := node.Open(node.Config{Dir: home, Genesis: g, Identity: w.keys[i], Listen: "127.0.0.1:0", NoSync: o.NoSync,
-			Pool: replica.PoolLimits{Transactions: poolTransactions, PerSender: poolTransactions, Bytes: 512 << 20}})
-		if err != nil {
-			w.close()
-			return nil, err
-		}
-		w.nodes = append(w.nodes, n)
+	if err := w.openNodes(g); err != nil {
+		w.close()
+		return nil, err
 	}
 	if err := w.connect(); err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
+}
+
+// openNodes starts the nodes, and what looks on at them.
+func (w *network) openNodes(g *quoin.Genesis) (err error) {
+	if w.o.Observed != nil {
+		if w.looks, err = newOnlookers(w.o.Observed); err != nil {
+			return err
+		}
+	}
+	for i := range w.o.Nodes {
+		c := node.Config{Dir: filepath.Join(w.dir, fmt.Sprint(i)), Genesis: g, Identity: w.keys[i], Listen: "127.0.0.1:0", NoSync: w.o.NoSync,
+			Pool: replica.PoolLimits{Transactions: poolTransactions, PerSender: poolTransactions, Bytes: 512 << 20}}
+		if err := putReleases(c.Dir, w.o.Releases); err != nil {
+			return err
+		}
+		if w.looks != nil {
+			if c.Observer, err = w.looks.open(fmt.Sprintf("v%d", i), c.Dir, g.Origin()); err != nil {
+				return err
+			}
+		}
+		n, err := node.Open(c)
+		if err != nil {
+			return err
+		}
+		w.nodes = append(w.nodes, n)
+		if w.looks != nil {
+			if err := w.looks.attach(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // connect tells each node where it reaches the others.
@@ -264,6 +293,10 @@ func putReleases(home string, files [][]byte) error {
 }
 
 func (w *network) close() {
+	if w.looks != nil {
+		w.looks.hide()
+		defer w.looks.close()
+	}
 	if w.mesh != nil {
 		_ = w.mesh.Close()
 	}

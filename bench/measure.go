@@ -4,11 +4,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"runtime/pprof"
 	"sync"
 	"syscall"
 	"time"
 
+	"quoin.dev/quoin/bench/audience"
 	"quoin.dev/quoin/transport"
 )
 
@@ -20,6 +22,15 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 	o := w.o
 	crowd := w.load(ctx)
 	defer crowd.close()
+	leave := func() (audience.Report, error) { return audience.Report{}, nil }
+	if w.looks != nil {
+		var err error
+		if leave, err = w.looks.seat(ctx); err != nil {
+			return nil, err
+		}
+		leave = sync.OnceValues(leave)
+		defer func() { _, _ = leave() }() // of a measurement that fails
+	}
 	sleep(crowd.ctx, o.Warmup)
 	if o.CPUProfile != nil {
 		if err := pprof.StartCPUProfile(o.CPUProfile); err != nil {
@@ -50,6 +61,10 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 		pprof.StopCPUProfile()
 	}
 	done := crowd.recorded()
+	seen, err := leave()
+	if err != nil {
+		return nil, err
+	}
 	crowd.stop()
 	if o.Rate > 0 {
 		r.Missing = crowd.drain(ctx, end.Add(o.drain), end)
@@ -64,6 +79,10 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 	r.add(crowd)
 	r.spend(&before, &after, done)
 	r.BytesOnDisk = size(w.dir)
+	r.BlocksPerS = float64(r.Blocks) / end.Sub(start).Seconds()
+	if w.looks != nil {
+		r.Observation = w.looks.observation(seen)
+	}
 	return r, nil
 }
 
@@ -166,6 +185,8 @@ func (r *Result) spend(before, after *counters, transactions int64) {
 		r.FsyncsPerTx = float64(after.fsyncs-before.fsyncs) / n
 		r.WrittenPerTx = float64(after.written-before.written) / n
 		r.SentPerTx = float64(after.sent-before.sent) / n
+		r.AllocBytes = float64(after.allocated-before.allocated) / n
+		r.AllocObjects = float64(after.objects-before.objects) / n
 	}
 	if n := float64(r.Blocks); n > 0 {
 		r.CallsPerBlock = float64(after.calls-before.calls) / n
@@ -185,6 +206,7 @@ type counters struct {
 	cpu, callTime            time.Duration
 	fsyncs, blocks, timeouts uint64
 	calls, sent, written     uint64
+	allocated, objects       uint64 // bytes and pieces of memory
 	maxRSS                   int64
 }
 
@@ -196,6 +218,9 @@ func (w *network) counters() counters {
 	}
 	use := ProcessUse(os.Getpid())
 	c.maxRSS, c.written = use.MaxRSS, use.Written
+	memory := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/allocs:objects"}}
+	metrics.Read(memory)
+	c.allocated, c.objects = memory[0].Value.Uint64(), memory[1].Value.Uint64()
 	for i, n := range w.nodes {
 		s := n.Status()
 		c.fsyncs += s.Fsyncs
