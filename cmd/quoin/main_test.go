@@ -38,6 +38,13 @@ func commands() map[string]scriptCommand {
 			ts.Check(err)
 			exitCode(ts, want, args[1], args[2:]...)
 		},
+		// anyexit COMMAND... runs a command that may fail: whether it does depends on the machine.
+		"anyexit": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) == 0 {
+				ts.Fatalf("usage: anyexit COMMAND...")
+			}
+			_ = ts.Exec(args[0], args[1:]...)
+		},
 		// fixture NAME FILE writes the release of a hostile plugin.
 		"fixture": func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg || len(args) != 2 {

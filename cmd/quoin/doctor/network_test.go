@@ -162,7 +162,10 @@ func TestEveryFaultOfANetworkIsFound(t *testing.T) {
 		}, "releases", Problem},
 		{"refused release that serves nothing", func(_ *Network, s []*said) { s[1].releases[0].State = "refused" }, "", OK},
 		{"clock fast", func(_ *Network, s []*said) { s[1].status.ClockMs = ms(1500 * time.Millisecond) }, "clock", Warning},
-		{"clock slow", func(_ *Network, s []*said) { s[1].status.ClockMs = ms(-3 * time.Second); s[1].status.TimeMs = ms(-4 * time.Second) }, "clock", Problem},
+		{"clock slow", func(_ *Network, s []*said) {
+			s[1].status.ClockMs = ms(-3 * time.Second)
+			s[1].status.TimeMs = ms(-4 * time.Second)
+		}, "clock", Problem},
 		{"clock of all", func(_ *Network, s []*said) {
 			for i := range s {
 				s[i].status.ClockMs = ms(time.Hour)
