@@ -67,17 +67,22 @@ func sign(t testing.TB, file []byte) (quoin.Hash, []byte) {
 func bound(t *testing.T, digest quoin.Hash, file []byte, mode string, logger *slog.Logger) *network {
 	return newNetworkOf(t, 4, func(w *network) {
 		w.logger = logger
-		w.plugins.Compile = compileIn(t, mode)
-		w.genesis.Configuration = w.genesis.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Release: digest, Parameters: []byte{1, 0, 0, 0}})
-		for _, dir := range w.dirs {
-			if err := os.MkdirAll(filepath.Join(dir, libraryDir), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, path(digest)), file, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.bind(t, digest, file, mode)
 	})
+}
+
+// bind binds the release of a leader in the genesis and puts it into the folders.
+func (w *network) bind(t *testing.T, digest quoin.Hash, file []byte, mode string) {
+	w.plugins.Compile = compileIn(t, mode)
+	w.genesis.Configuration = w.genesis.Configuration.WithBinding(quoin.Binding{Hook: "leader.v1", Release: digest, Parameters: []byte{1, 0, 0, 0}})
+	for _, dir := range w.dirs {
+		if err := os.MkdirAll(filepath.Join(dir, libraryDir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, path(digest)), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (n *Node) release(digest quoin.Hash) ReleaseStatus {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/fault"
 	"quoin.dev/quoin/plugin"
 	"quoin.dev/quoin/replica"
 	"quoin.dev/quoin/transport"
@@ -24,7 +25,8 @@ type network struct {
 	health  replica.HealthLimits
 	lab     Lab
 	logger  *slog.Logger
-	watch   []Observer // of each node; nil: nobody
+	watch   []Observer   // of each node; nil: nobody
+	faults  []*fault.Set // likewise; nil: none can be injected
 }
 
 func newNetwork(t testing.TB, n int) *network {
@@ -70,7 +72,11 @@ func (w *network) start(t testing.TB, i int) {
 	if w.watch != nil {
 		o = w.watch[i]
 	}
-	n, err := Open(Config{Observer: o, Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Health: w.health, Lab: w.lab, Logger: w.logger})
+	var faults *fault.Set
+	if w.faults != nil {
+		faults = w.faults[i]
+	}
+	n, err := Open(Config{Observer: o, Faults: faults, Dir: w.dirs[i], Genesis: w.genesis, Identity: w.keys[i], Listen: "127.0.0.1:0", Plugins: w.plugins, Health: w.health, Lab: w.lab, Logger: w.logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,10 +104,7 @@ func (w *network) put(t testing.TB, i int, key, value string) quoin.Height {
 	defer cancel()
 	sub := w.nodes[i].Feed().Subscribe(4096)
 	defer sub.Close()
-	var batch plugin.KVBatch
-	batch.Put([]byte(key), []byte(value))
-	tx := quoin.Transaction{Salt: uint64(time.Now().UnixNano()), Expiry: w.nodes[i].Status().Tip.Height + 1000, Namespace: "kv", Payload: batch.Payload()}
-	admissions, err := w.nodes[i].Submit(ctx, []quoin.Transaction{tx})
+	admissions, err := w.nodes[i].Submit(ctx, []quoin.Transaction{w.transaction(i, key, value)})
 	if err != nil || admissions[0].Code != replica.Admitted {
 		t.Fatalf("submit: %v, %v", admissions, err)
 	}
@@ -119,6 +122,12 @@ func (w *network) put(t testing.TB, i int, key, value string) quoin.Height {
 			t.Fatalf("%s was not certified: %+v", key, w.nodes[i].Status().Consensus)
 		}
 	}
+}
+
+func (w *network) transaction(i int, key, value string) quoin.Transaction {
+	var batch plugin.KVBatch
+	batch.Put([]byte(key), []byte(value))
+	return quoin.Transaction{Salt: uint64(time.Now().UnixNano()), Expiry: w.nodes[i].Status().Tip.Height + 1000, Namespace: "kv", Payload: batch.Payload()}
 }
 
 func (w *network) get(t testing.TB, i int, key string) string {
