@@ -169,7 +169,7 @@ func (s *sampler) replay(r *plugin.Recording, ready *interpreted) {
 	s.differed.Add(1)
 	digest := r.RequestDigest()
 	s.n.log.Error("a call differs on the interpreter: the compiler, the interpreter or this machine is wrong",
-		"event", string(SampleDiffered), "release", r.Release, "operation", r.Operation, "request", digest, "difference", difference)
+		"event", "sample-differed", "release", r.Release, "operation", r.Operation, "request", digest, "difference", difference)
 	s.n.tell(&replica.Event{Kind: SampleDiffered,
 		Reason: r.Operation + " of release " + r.Release.String() + ", request " + digest.String() + ": " + difference})
 }
