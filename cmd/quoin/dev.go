@@ -36,6 +36,7 @@ type devOptions struct {
 	listen     string
 	dashboard  string
 	load       int
+	faults     string
 	unsigned   bool
 	log        string
 	parameters []string
@@ -58,6 +59,7 @@ func newDev(t *terminal) *cobra.Command {
 	f.StringVar(&o.listen, "listen", devListen, "where the API listens; if the port is taken, another is chosen")
 	f.StringVar(&o.dashboard, "dashboard", devDashboard, "where browsers find the first validator's page; if the port is taken, another is chosen; none: nowhere")
 	f.IntVar(&o.load, "load", 0, "send so many transactions a second")
+	f.StringVar(&o.faults, "faults", "", "play faults and changes again and again, for people who look on: "+faultsDemo)
 	f.BoolVar(&o.unsigned, "unsigned", false, "allow transactions without a sender (new networks only)")
 	f.StringVar(&o.log, "log", "error", "what to log on standard error: debug, info, warn or error")
 	f.StringArrayVar(&o.parameters, "parameter", nil, "a parameter of the chain, as NAME=NUMBER (new networks only)")
@@ -85,6 +87,9 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != noDashboard || address == o.listen) {
 			return usage(quote(address)+" is no address", "write HOST:PORT")
 		}
+	}
+	if err := o.checkFaults(g, len(members)); err != nil {
+		return err
 	}
 	d := &devNet{genesis: g, members: members}
 	defer func() {
@@ -122,6 +127,11 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 		loaded := make(chan struct{})
 		defer func() { cancel(); <-loaded }()
 		go func() { defer close(loaded); d.load(ctx, t, o.load) }()
+	}
+	if o.faults != "" {
+		played := make(chan struct{})
+		defer func() { cancel(); <-played }()
+		go func() { defer close(played); d.demo(ctx, t, dir) }()
 	}
 	return d.watch(ctx, t)
 }

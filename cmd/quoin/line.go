@@ -65,3 +65,11 @@ func (l *statusLine) end() {
 		fmt.Fprintln(l.t.err)
 	}
 }
+
+// above prints a line that stays, above the one that is rewritten.
+func (l *statusLine) above(format string, a ...any) {
+	if l.live {
+		fmt.Fprint(l.t.err, "\r\x1b[K")
+	}
+	l.t.note(format, a...)
+}

@@ -155,19 +155,23 @@ func (t *terminal) sendOne(ctx context.Context, f *txFlags, namespace string, pa
 			return nil, err
 		}
 	}
-	if r.result.Code != 0 {
-		name, meaning := resultText(namespace, r.result.Code)
-		todo := "correct it and send it again"
-		if g := governance.Code(r.result.Code); namespace == quoin.KernelNamespace && g.Valid() {
-			todo = advice(g)
-		}
-		if out := r.result.Output; r.result.Code == execution.ResultValidation && len(out) == 4 {
-			meaning = fmt.Sprintf("the validation of %q refused it with its code %d", namespace, binary.BigEndian.Uint32(out))
-		}
-		return nil, refused(name, fmt.Sprintf("transaction %s is in the ledger (height %d, entry %d) and changed nothing", r.id, r.height, r.entry),
-			meaning, todo)
+	return r, r.refusal()
+}
+
+// refusal says why a transaction's machine refused it; nil if it did not.
+func (r *receipt) refusal() error {
+	if r.result.Code == 0 {
+		return nil
 	}
-	return r, nil
+	name, meaning := resultText(r.namespace, r.result.Code)
+	todo := "correct it and send it again"
+	if g := governance.Code(r.result.Code); r.namespace == quoin.KernelNamespace && g.Valid() {
+		todo = advice(g)
+	}
+	if out := r.result.Output; r.result.Code == execution.ResultValidation && len(out) == 4 {
+		meaning = fmt.Sprintf("the validation of %q refused it with its code %d", r.namespace, binary.BigEndian.Uint32(out))
+	}
+	return refused(name, fmt.Sprintf("transaction %s is in the ledger (height %d, entry %d) and changed nothing", r.id, r.height, r.entry), meaning, todo)
 }
 
 // repeatable adds to an undecided failure how to send the very same transaction again, which never
