@@ -30,6 +30,7 @@ func run(args []string) int {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	err := root.ExecuteContext(ctx)
+	t.endLog()
 	if err == nil {
 		return exitOK
 	}

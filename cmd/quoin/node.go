@@ -22,6 +22,7 @@ import (
 	injected "quoin.dev/quoin/fault"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/node/compile"
+	"quoin.dev/quoin/observe/logs"
 	"quoin.dev/quoin/transport"
 )
 
@@ -313,14 +314,24 @@ func commonDir(dir string) (string, error) {
 		todo: "copy the network's " + anchorFile + " and " + peersFile + " into it (see `quoin genesis`)"}
 }
 
+// logger returns the log of a command that runs nodes, once.
 func (t *terminal) logger(level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, usage("unknown level "+quote(level), "use --log debug, info, warn or error")
 	}
-	o := &slog.HandlerOptions{Level: l}
-	if t.json() {
-		return slog.New(slog.NewJSONHandler(t.err, o)), nil
-	}
-	return slog.New(slog.NewTextHandler(t.err, o)), nil
+	t.log = logs.New(t.err, logs.Options{JSON: t.json(), Level: l})
+	return slog.New(t.log), nil
 }
+
+// endLog writes what waits in the log, if there is one and somebody reads it.
+func (t *terminal) endLog() {
+	if t.log == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), endLogTimeout)
+	defer cancel()
+	_ = t.log.Close(ctx) // what takes no line takes no complaint either
+}
+
+const endLogTimeout = 2 * time.Second

@@ -6,6 +6,7 @@ import (
 	"quoin.dev/quoin/node/osdisk"
 	"quoin.dev/quoin/observe"
 	"quoin.dev/quoin/observe/health"
+	"quoin.dev/quoin/observe/logs"
 	"quoin.dev/quoin/observe/metric"
 	"quoin.dev/quoin/observe/trace"
 	"quoin.dev/quoin/transport"
@@ -52,6 +53,9 @@ func (p *nodePlan) observer(of *station) (*observe.Observer, error) {
 		return 0
 	}
 	c.Around.Space = func() (free, size uint64, err error) { return osdisk.Space(data) }
+	if log, ok := p.log.Handler().(*logs.Handler); ok {
+		c.Metrics.Logs, c.Around.Dropped = log.Dropped, log.Dropped
+	}
 	if s.Traces != "" {
 		text := s.TraceShare
 		if text == "" {

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"quoin.dev/quoin/observe/logs"
 )
 
 const (
@@ -24,7 +26,8 @@ type terminal struct {
 	out, err io.Writer
 	format   string
 	api      string
-	began    bool // the command line was understood
+	began    bool          // the command line was understood
+	log      *logs.Handler // of the nodes in this process, if there are any
 }
 
 func (t *terminal) checkFormat() error {
