@@ -12,6 +12,7 @@ import (
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/transport"
 )
 
 type statusService struct{ *Server }
@@ -27,7 +28,7 @@ func (s statusService) GetStatus(ctx context.Context, _ *connect.Request[quoinv1
 		m.Dashboard = s.c.Dashboard()
 	}
 	genesis := s.node.Genesis().Hash()
-	m.Genesis = genesis[:]
+	m.Genesis, m.Peers = genesis[:], toPeers(s.node.Links())
 	err := s.node.Do(ctx, func(v *replica.Replica) {
 		k := v.Kernel()
 		m.Deprecations = toDeprecations(governance.Deprecations(k))
@@ -90,6 +91,15 @@ func toServing(k governance.State, c *quoin.Configuration) []*quoinv1.Serving {
 			}
 		}
 		list = append(list, x)
+	}
+	return list
+}
+
+func toPeers(links transport.Stats) []*quoinv1.PeerLink {
+	var list []*quoinv1.PeerLink
+	for i := range links.Peers {
+		p := &links.Peers[i]
+		list = append(list, &quoinv1.PeerLink{Key: p.Key[:], Up: p.Up, Inbound: p.Inbound, RoundTripUs: uint64(p.RoundTrip.Microseconds()), LastError: p.LastError})
 	}
 	return list
 }

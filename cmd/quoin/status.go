@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,6 +146,9 @@ func writeStatus(w io.Writer, s *quoinv1.Status, h *quoinv1.Health) {
 			names = append(names, fmt.Sprintf("%s (%d)", v.GetName(), v.GetWeight()))
 		}
 		row("validators", strings.Join(names, ", "))
+		if text := peersText(s); text != "" {
+			row("peers", text)
+		}
 		row("pending", fmt.Sprintf("%d transactions of %d bytes, %d uncertified blocks", s.GetPending(), s.GetPoolBytes(), s.GetUncertified()))
 		writeHealth(row, h)
 		row("since start", fmt.Sprintf("%d blocks, %d transactions, %d time-outs, %d nullified views, %d views without a block, %d rescues", s.GetBlocks(), s.GetTransactions(), s.GetTimeouts(), s.GetNullified(), s.GetGaps(), s.GetRescues()))
@@ -172,6 +176,33 @@ func whoIs(s *quoinv1.Status) string {
 		who = s.GetName() + ", observer"
 	}
 	return who + " " + hex.EncodeToString(s.GetNode())
+}
+
+// peersText says how many peers a node can send to, and names those that it cannot.
+func peersText(s *quoinv1.Status) string {
+	if len(s.GetPeers()) == 0 {
+		return ""
+	}
+	up := 0
+	var down []string
+	for _, p := range s.GetPeers() {
+		if p.GetUp() {
+			up++
+			continue
+		}
+		name := hex.EncodeToString(p.GetKey()[:min(6, len(p.GetKey()))])
+		for _, v := range s.GetValidators() {
+			if slices.Equal(v.GetKey(), p.GetKey()) {
+				name = v.GetName()
+			}
+		}
+		down = append(down, name)
+	}
+	text := fmt.Sprintf("%d of %d are up", up, len(s.GetPeers()))
+	if len(down) > 0 {
+		text += "; not " + strings.Join(atMost(down), ", ")
+	}
+	return text
 }
 
 // servingText says what serves a slot, and since when.

@@ -29,8 +29,8 @@ type Targets struct {
 	// Clean is the share of blocks on whose way nothing was wrong: see Defect. Default: 0.999.
 	Clean float64 `json:"clean,omitempty"`
 
-	// Gaps is the share of views without a block from which on that is an alert. Default: 0.25: more than the
-	// failure of one of five leaders explains.
+	// Gaps is the share of views without a block from which on that is an alert. Default: 0.3: more than the
+	// failure of one of four leaders explains.
 	Gaps float64 `json:"gaps,omitempty"`
 	// PluginShare is the share of the certification latency that calls of guests may take. Default: 0.5.
 	PluginShare float64 `json:"plugin_share,omitempty"`
@@ -103,7 +103,7 @@ func (t Targets) or(p *quoin.Parameters) Targets {
 	set(&t.Timely, 0.99)
 	set(&t.CertificationMS, p.TimeoutBaseMS)
 	set(&t.Clean, 0.999)
-	set(&t.Gaps, 0.25)
+	set(&t.Gaps, 0.3)
 	set(&t.PluginShare, 0.5)
 	set(&t.FsyncMS, 100)
 	set(&t.Behind, 64)

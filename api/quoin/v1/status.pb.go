@@ -110,6 +110,7 @@ type Status struct {
 	Gaps                 uint64                 `protobuf:"varint,49,opt,name=gaps,proto3" json:"gaps,omitempty"`                                              // views without a block, since the node started
 	Rescues              uint64                 `protobuf:"varint,50,opt,name=rescues,proto3" json:"rescues,omitempty"`                                        // certified blocks of rescue views, since then
 	Genesis              []byte                 `protobuf:"bytes,51,opt,name=genesis,proto3" json:"genesis,omitempty"`                                         // its hash
+	Peers                []*PeerLink            `protobuf:"bytes,52,rep,name=peers,proto3" json:"peers,omitempty"`                                             // that the node is configured with
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -501,6 +502,90 @@ func (x *Status) GetGenesis() []byte {
 	return nil
 }
 
+func (x *Status) GetPeers() []*PeerLink {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+// PeerLink is a node's link to a peer.
+type PeerLink struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Up            bool                   `protobuf:"varint,2,opt,name=up,proto3" json:"up,omitempty"`                                        // messages to the peer are being sent
+	Inbound       bool                   `protobuf:"varint,3,opt,name=inbound,proto3" json:"inbound,omitempty"`                              // the peer has a link to this node
+	RoundTripUs   uint64                 `protobuf:"varint,4,opt,name=round_trip_us,json=roundTripUs,proto3" json:"round_trip_us,omitempty"` // 0: unknown
+	LastError     string                 `protobuf:"bytes,5,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`          // why the latest link or attempt ended
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerLink) Reset() {
+	*x = PeerLink{}
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerLink) ProtoMessage() {}
+
+func (x *PeerLink) ProtoReflect() protoreflect.Message {
+	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
+func (*PeerLink) Descriptor() ([]byte, []int) {
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PeerLink) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *PeerLink) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *PeerLink) GetInbound() bool {
+	if x != nil {
+		return x.Inbound
+	}
+	return false
+}
+
+func (x *PeerLink) GetRoundTripUs() uint64 {
+	if x != nil {
+		return x.RoundTripUs
+	}
+	return 0
+}
+
+func (x *PeerLink) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
 // Serving is what serves a slot.
 type Serving struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -518,7 +603,7 @@ type Serving struct {
 
 func (x *Serving) Reset() {
 	*x = Serving{}
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +615,7 @@ func (x *Serving) String() string {
 func (*Serving) ProtoMessage() {}
 
 func (x *Serving) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[2]
+	mi := &file_quoin_v1_status_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +628,7 @@ func (x *Serving) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Serving.ProtoReflect.Descriptor instead.
 func (*Serving) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{2}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Serving) GetSlot() string {
@@ -617,7 +702,7 @@ type Deprecation struct {
 
 func (x *Deprecation) Reset() {
 	*x = Deprecation{}
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +714,7 @@ func (x *Deprecation) String() string {
 func (*Deprecation) ProtoMessage() {}
 
 func (x *Deprecation) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[3]
+	mi := &file_quoin_v1_status_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +727,7 @@ func (x *Deprecation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deprecation.ProtoReflect.Descriptor instead.
 func (*Deprecation) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{3}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Deprecation) GetSlot() string {
@@ -695,7 +780,7 @@ type GetHealthRequest struct {
 
 func (x *GetHealthRequest) Reset() {
 	*x = GetHealthRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +792,7 @@ func (x *GetHealthRequest) String() string {
 func (*GetHealthRequest) ProtoMessage() {}
 
 func (x *GetHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[4]
+	mi := &file_quoin_v1_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +805,7 @@ func (x *GetHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHealthRequest.ProtoReflect.Descriptor instead.
 func (*GetHealthRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{4}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
 }
 
 // Health is a report on what the node has seen since it started. What there is no data of is absent.
@@ -741,7 +826,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +838,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[5]
+	mi := &file_quoin_v1_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +851,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{5}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Health) GetVerdict() string {
@@ -846,7 +931,7 @@ type HealthReason struct {
 
 func (x *HealthReason) Reset() {
 	*x = HealthReason{}
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +943,7 @@ func (x *HealthReason) String() string {
 func (*HealthReason) ProtoMessage() {}
 
 func (x *HealthReason) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[6]
+	mi := &file_quoin_v1_status_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +956,7 @@ func (x *HealthReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthReason.ProtoReflect.Descriptor instead.
 func (*HealthReason) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{6}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HealthReason) GetAlert() string {
@@ -926,7 +1011,7 @@ type Objective struct {
 
 func (x *Objective) Reset() {
 	*x = Objective{}
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1023,7 @@ func (x *Objective) String() string {
 func (*Objective) ProtoMessage() {}
 
 func (x *Objective) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[7]
+	mi := &file_quoin_v1_status_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1036,7 @@ func (x *Objective) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Objective.ProtoReflect.Descriptor instead.
 func (*Objective) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{7}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Objective) GetName() string {
@@ -1026,7 +1111,7 @@ type Burn struct {
 
 func (x *Burn) Reset() {
 	*x = Burn{}
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1123,7 @@ func (x *Burn) String() string {
 func (*Burn) ProtoMessage() {}
 
 func (x *Burn) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[8]
+	mi := &file_quoin_v1_status_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1136,7 @@ func (x *Burn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Burn.ProtoReflect.Descriptor instead.
 func (*Burn) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{8}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Burn) GetName() string {
@@ -1115,7 +1200,7 @@ type Quantiles struct {
 
 func (x *Quantiles) Reset() {
 	*x = Quantiles{}
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1212,7 @@ func (x *Quantiles) String() string {
 func (*Quantiles) ProtoMessage() {}
 
 func (x *Quantiles) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[9]
+	mi := &file_quoin_v1_status_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1225,7 @@ func (x *Quantiles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quantiles.ProtoReflect.Descriptor instead.
 func (*Quantiles) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{9}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Quantiles) GetCount() uint64 {
@@ -1192,7 +1277,7 @@ type HealthIndicators struct {
 
 func (x *HealthIndicators) Reset() {
 	*x = HealthIndicators{}
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1289,7 @@ func (x *HealthIndicators) String() string {
 func (*HealthIndicators) ProtoMessage() {}
 
 func (x *HealthIndicators) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[10]
+	mi := &file_quoin_v1_status_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1302,7 @@ func (x *HealthIndicators) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthIndicators.ProtoReflect.Descriptor instead.
 func (*HealthIndicators) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{10}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HealthIndicators) GetOverMs() uint64 {
@@ -1370,7 +1455,7 @@ type SignedWord struct {
 
 func (x *SignedWord) Reset() {
 	*x = SignedWord{}
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1467,7 @@ func (x *SignedWord) String() string {
 func (*SignedWord) ProtoMessage() {}
 
 func (x *SignedWord) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[11]
+	mi := &file_quoin_v1_status_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1480,7 @@ func (x *SignedWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignedWord.ProtoReflect.Descriptor instead.
 func (*SignedWord) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{11}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SignedWord) GetProposal() uint64 {
@@ -1462,7 +1547,7 @@ type GetCompatibilityRequest struct {
 
 func (x *GetCompatibilityRequest) Reset() {
 	*x = GetCompatibilityRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1559,7 @@ func (x *GetCompatibilityRequest) String() string {
 func (*GetCompatibilityRequest) ProtoMessage() {}
 
 func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[12]
+	mi := &file_quoin_v1_status_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1572,7 @@ func (x *GetCompatibilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCompatibilityRequest.ProtoReflect.Descriptor instead.
 func (*GetCompatibilityRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{12}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{13}
 }
 
 // Compatibility is the matrix of hooks, versions and limits.
@@ -1506,7 +1591,7 @@ type Compatibility struct {
 
 func (x *Compatibility) Reset() {
 	*x = Compatibility{}
-	mi := &file_quoin_v1_status_proto_msgTypes[13]
+	mi := &file_quoin_v1_status_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1603,7 @@ func (x *Compatibility) String() string {
 func (*Compatibility) ProtoMessage() {}
 
 func (x *Compatibility) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[13]
+	mi := &file_quoin_v1_status_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1616,7 @@ func (x *Compatibility) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compatibility.ProtoReflect.Descriptor instead.
 func (*Compatibility) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{13}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Compatibility) GetNodeVersion() uint32 {
@@ -1601,7 +1686,7 @@ type HookSupport struct {
 
 func (x *HookSupport) Reset() {
 	*x = HookSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[14]
+	mi := &file_quoin_v1_status_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1698,7 @@ func (x *HookSupport) String() string {
 func (*HookSupport) ProtoMessage() {}
 
 func (x *HookSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[14]
+	mi := &file_quoin_v1_status_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1711,7 @@ func (x *HookSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HookSupport.ProtoReflect.Descriptor instead.
 func (*HookSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{14}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *HookSupport) GetName() string {
@@ -1712,7 +1797,7 @@ type OperationSupport struct {
 
 func (x *OperationSupport) Reset() {
 	*x = OperationSupport{}
-	mi := &file_quoin_v1_status_proto_msgTypes[15]
+	mi := &file_quoin_v1_status_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1809,7 @@ func (x *OperationSupport) String() string {
 func (*OperationSupport) ProtoMessage() {}
 
 func (x *OperationSupport) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[15]
+	mi := &file_quoin_v1_status_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1822,7 @@ func (x *OperationSupport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationSupport.ProtoReflect.Descriptor instead.
 func (*OperationSupport) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{15}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OperationSupport) GetExport() string {
@@ -1787,7 +1872,7 @@ type HostFunction struct {
 
 func (x *HostFunction) Reset() {
 	*x = HostFunction{}
-	mi := &file_quoin_v1_status_proto_msgTypes[16]
+	mi := &file_quoin_v1_status_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1884,7 @@ func (x *HostFunction) String() string {
 func (*HostFunction) ProtoMessage() {}
 
 func (x *HostFunction) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[16]
+	mi := &file_quoin_v1_status_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1897,7 @@ func (x *HostFunction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFunction.ProtoReflect.Descriptor instead.
 func (*HostFunction) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{16}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HostFunction) GetModule() string {
@@ -1853,7 +1938,7 @@ type Limit struct {
 
 func (x *Limit) Reset() {
 	*x = Limit{}
-	mi := &file_quoin_v1_status_proto_msgTypes[17]
+	mi := &file_quoin_v1_status_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1950,7 @@ func (x *Limit) String() string {
 func (*Limit) ProtoMessage() {}
 
 func (x *Limit) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[17]
+	mi := &file_quoin_v1_status_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1963,7 @@ func (x *Limit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limit.ProtoReflect.Descriptor instead.
 func (*Limit) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{17}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Limit) GetName() string {
@@ -1906,7 +1991,7 @@ type Validator struct {
 
 func (x *Validator) Reset() {
 	*x = Validator{}
-	mi := &file_quoin_v1_status_proto_msgTypes[18]
+	mi := &file_quoin_v1_status_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2003,7 @@ func (x *Validator) String() string {
 func (*Validator) ProtoMessage() {}
 
 func (x *Validator) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[18]
+	mi := &file_quoin_v1_status_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2016,7 @@ func (x *Validator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validator.ProtoReflect.Descriptor instead.
 func (*Validator) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{18}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Validator) GetName() string {
@@ -1967,7 +2052,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_quoin_v1_status_proto_msgTypes[19]
+	mi := &file_quoin_v1_status_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2064,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[19]
+	mi := &file_quoin_v1_status_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2077,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{19}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SubscribeRequest) GetFromHeight() uint64 {
@@ -2033,7 +2118,7 @@ type FeedItem struct {
 
 func (x *FeedItem) Reset() {
 	*x = FeedItem{}
-	mi := &file_quoin_v1_status_proto_msgTypes[20]
+	mi := &file_quoin_v1_status_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2130,7 @@ func (x *FeedItem) String() string {
 func (*FeedItem) ProtoMessage() {}
 
 func (x *FeedItem) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[20]
+	mi := &file_quoin_v1_status_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2143,7 @@ func (x *FeedItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedItem.ProtoReflect.Descriptor instead.
 func (*FeedItem) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{20}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FeedItem) GetBlock() *FeedBlock {
@@ -2093,7 +2178,7 @@ type FeedBlock struct {
 
 func (x *FeedBlock) Reset() {
 	*x = FeedBlock{}
-	mi := &file_quoin_v1_status_proto_msgTypes[21]
+	mi := &file_quoin_v1_status_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2190,7 @@ func (x *FeedBlock) String() string {
 func (*FeedBlock) ProtoMessage() {}
 
 func (x *FeedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[21]
+	mi := &file_quoin_v1_status_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2203,7 @@ func (x *FeedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBlock.ProtoReflect.Descriptor instead.
 func (*FeedBlock) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{21}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FeedBlock) GetBlock() *Block {
@@ -2178,7 +2263,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_quoin_v1_status_proto_msgTypes[22]
+	mi := &file_quoin_v1_status_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2275,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_quoin_v1_status_proto_msgTypes[22]
+	mi := &file_quoin_v1_status_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2288,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_quoin_v1_status_proto_rawDescGZIP(), []int{22}
+	return file_quoin_v1_status_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Event) GetKind() string {
@@ -2260,7 +2345,7 @@ var File_quoin_v1_status_proto protoreflect.FileDescriptor
 const file_quoin_v1_status_proto_rawDesc = "" +
 	"\n" +
 	"\x15quoin/v1/status.proto\x12\bquoin.v1\x1a\x14quoin/v1/chain.proto\x1a\x15quoin/v1/ledger.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xff\f\n" +
+	"\x10GetStatusRequest\"\xa9\r\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -2319,7 +2404,15 @@ const file_quoin_v1_status_proto_rawDesc = "" +
 	"\aserving\x180 \x03(\v2\x11.quoin.v1.ServingR\aserving\x12\x12\n" +
 	"\x04gaps\x181 \x01(\x04R\x04gaps\x12\x18\n" +
 	"\arescues\x182 \x01(\x04R\arescues\x12\x18\n" +
-	"\agenesis\x183 \x01(\fR\agenesis\"\xc9\x01\n" +
+	"\agenesis\x183 \x01(\fR\agenesis\x12(\n" +
+	"\x05peers\x184 \x03(\v2\x12.quoin.v1.PeerLinkR\x05peers\"\x89\x01\n" +
+	"\bPeerLink\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
+	"\x02up\x18\x02 \x01(\bR\x02up\x12\x18\n" +
+	"\ainbound\x18\x03 \x01(\bR\ainbound\x12\"\n" +
+	"\rround_trip_us\x18\x04 \x01(\x04R\vroundTripUs\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x05 \x01(\tR\tlastError\"\xc9\x01\n" +
 	"\aServing\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12\x18\n" +
 	"\abuiltin\x18\x02 \x01(\tR\abuiltin\x12\x18\n" +
@@ -2517,70 +2610,72 @@ func file_quoin_v1_status_proto_rawDescGZIP() []byte {
 	return file_quoin_v1_status_proto_rawDescData
 }
 
-var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_quoin_v1_status_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_quoin_v1_status_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),        // 0: quoin.v1.GetStatusRequest
 	(*Status)(nil),                  // 1: quoin.v1.Status
-	(*Serving)(nil),                 // 2: quoin.v1.Serving
-	(*Deprecation)(nil),             // 3: quoin.v1.Deprecation
-	(*GetHealthRequest)(nil),        // 4: quoin.v1.GetHealthRequest
-	(*Health)(nil),                  // 5: quoin.v1.Health
-	(*HealthReason)(nil),            // 6: quoin.v1.HealthReason
-	(*Objective)(nil),               // 7: quoin.v1.Objective
-	(*Burn)(nil),                    // 8: quoin.v1.Burn
-	(*Quantiles)(nil),               // 9: quoin.v1.Quantiles
-	(*HealthIndicators)(nil),        // 10: quoin.v1.HealthIndicators
-	(*SignedWord)(nil),              // 11: quoin.v1.SignedWord
-	(*GetCompatibilityRequest)(nil), // 12: quoin.v1.GetCompatibilityRequest
-	(*Compatibility)(nil),           // 13: quoin.v1.Compatibility
-	(*HookSupport)(nil),             // 14: quoin.v1.HookSupport
-	(*OperationSupport)(nil),        // 15: quoin.v1.OperationSupport
-	(*HostFunction)(nil),            // 16: quoin.v1.HostFunction
-	(*Limit)(nil),                   // 17: quoin.v1.Limit
-	(*Validator)(nil),               // 18: quoin.v1.Validator
-	(*SubscribeRequest)(nil),        // 19: quoin.v1.SubscribeRequest
-	(*FeedItem)(nil),                // 20: quoin.v1.FeedItem
-	(*FeedBlock)(nil),               // 21: quoin.v1.FeedBlock
-	(*Event)(nil),                   // 22: quoin.v1.Event
-	nil,                             // 23: quoin.v1.HealthIndicators.DefectsEntry
-	(*Block)(nil),                   // 24: quoin.v1.Block
-	(*Certificate)(nil),             // 25: quoin.v1.Certificate
+	(*PeerLink)(nil),                // 2: quoin.v1.PeerLink
+	(*Serving)(nil),                 // 3: quoin.v1.Serving
+	(*Deprecation)(nil),             // 4: quoin.v1.Deprecation
+	(*GetHealthRequest)(nil),        // 5: quoin.v1.GetHealthRequest
+	(*Health)(nil),                  // 6: quoin.v1.Health
+	(*HealthReason)(nil),            // 7: quoin.v1.HealthReason
+	(*Objective)(nil),               // 8: quoin.v1.Objective
+	(*Burn)(nil),                    // 9: quoin.v1.Burn
+	(*Quantiles)(nil),               // 10: quoin.v1.Quantiles
+	(*HealthIndicators)(nil),        // 11: quoin.v1.HealthIndicators
+	(*SignedWord)(nil),              // 12: quoin.v1.SignedWord
+	(*GetCompatibilityRequest)(nil), // 13: quoin.v1.GetCompatibilityRequest
+	(*Compatibility)(nil),           // 14: quoin.v1.Compatibility
+	(*HookSupport)(nil),             // 15: quoin.v1.HookSupport
+	(*OperationSupport)(nil),        // 16: quoin.v1.OperationSupport
+	(*HostFunction)(nil),            // 17: quoin.v1.HostFunction
+	(*Limit)(nil),                   // 18: quoin.v1.Limit
+	(*Validator)(nil),               // 19: quoin.v1.Validator
+	(*SubscribeRequest)(nil),        // 20: quoin.v1.SubscribeRequest
+	(*FeedItem)(nil),                // 21: quoin.v1.FeedItem
+	(*FeedBlock)(nil),               // 22: quoin.v1.FeedBlock
+	(*Event)(nil),                   // 23: quoin.v1.Event
+	nil,                             // 24: quoin.v1.HealthIndicators.DefectsEntry
+	(*Block)(nil),                   // 25: quoin.v1.Block
+	(*Certificate)(nil),             // 26: quoin.v1.Certificate
 }
 var file_quoin_v1_status_proto_depIdxs = []int32{
-	18, // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
-	3,  // 1: quoin.v1.Status.deprecations:type_name -> quoin.v1.Deprecation
-	2,  // 2: quoin.v1.Status.serving:type_name -> quoin.v1.Serving
-	6,  // 3: quoin.v1.Health.reasons:type_name -> quoin.v1.HealthReason
-	7,  // 4: quoin.v1.Health.objectives:type_name -> quoin.v1.Objective
-	10, // 5: quoin.v1.Health.indicators:type_name -> quoin.v1.HealthIndicators
-	11, // 6: quoin.v1.Health.said:type_name -> quoin.v1.SignedWord
-	8,  // 7: quoin.v1.Objective.burns:type_name -> quoin.v1.Burn
-	9,  // 8: quoin.v1.HealthIndicators.certification:type_name -> quoin.v1.Quantiles
-	9,  // 9: quoin.v1.HealthIndicators.recovery:type_name -> quoin.v1.Quantiles
-	23, // 10: quoin.v1.HealthIndicators.defects:type_name -> quoin.v1.HealthIndicators.DefectsEntry
-	9,  // 11: quoin.v1.HealthIndicators.plugin:type_name -> quoin.v1.Quantiles
-	9,  // 12: quoin.v1.HealthIndicators.fsync:type_name -> quoin.v1.Quantiles
-	14, // 13: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
-	16, // 14: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
-	17, // 15: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
-	15, // 16: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
-	21, // 17: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
-	22, // 18: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
-	24, // 19: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
-	25, // 20: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
-	0,  // 21: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
-	12, // 22: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
-	4,  // 23: quoin.v1.StatusService.GetHealth:input_type -> quoin.v1.GetHealthRequest
-	19, // 24: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
-	1,  // 25: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
-	13, // 26: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
-	5,  // 27: quoin.v1.StatusService.GetHealth:output_type -> quoin.v1.Health
-	20, // 28: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
-	25, // [25:29] is the sub-list for method output_type
-	21, // [21:25] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	19, // 0: quoin.v1.Status.validators:type_name -> quoin.v1.Validator
+	4,  // 1: quoin.v1.Status.deprecations:type_name -> quoin.v1.Deprecation
+	3,  // 2: quoin.v1.Status.serving:type_name -> quoin.v1.Serving
+	2,  // 3: quoin.v1.Status.peers:type_name -> quoin.v1.PeerLink
+	7,  // 4: quoin.v1.Health.reasons:type_name -> quoin.v1.HealthReason
+	8,  // 5: quoin.v1.Health.objectives:type_name -> quoin.v1.Objective
+	11, // 6: quoin.v1.Health.indicators:type_name -> quoin.v1.HealthIndicators
+	12, // 7: quoin.v1.Health.said:type_name -> quoin.v1.SignedWord
+	9,  // 8: quoin.v1.Objective.burns:type_name -> quoin.v1.Burn
+	10, // 9: quoin.v1.HealthIndicators.certification:type_name -> quoin.v1.Quantiles
+	10, // 10: quoin.v1.HealthIndicators.recovery:type_name -> quoin.v1.Quantiles
+	24, // 11: quoin.v1.HealthIndicators.defects:type_name -> quoin.v1.HealthIndicators.DefectsEntry
+	10, // 12: quoin.v1.HealthIndicators.plugin:type_name -> quoin.v1.Quantiles
+	10, // 13: quoin.v1.HealthIndicators.fsync:type_name -> quoin.v1.Quantiles
+	15, // 14: quoin.v1.Compatibility.hooks:type_name -> quoin.v1.HookSupport
+	17, // 15: quoin.v1.Compatibility.host_functions:type_name -> quoin.v1.HostFunction
+	18, // 16: quoin.v1.Compatibility.limits:type_name -> quoin.v1.Limit
+	16, // 17: quoin.v1.HookSupport.operations:type_name -> quoin.v1.OperationSupport
+	22, // 18: quoin.v1.FeedItem.block:type_name -> quoin.v1.FeedBlock
+	23, // 19: quoin.v1.FeedItem.event:type_name -> quoin.v1.Event
+	25, // 20: quoin.v1.FeedBlock.block:type_name -> quoin.v1.Block
+	26, // 21: quoin.v1.FeedBlock.certificate:type_name -> quoin.v1.Certificate
+	0,  // 22: quoin.v1.StatusService.GetStatus:input_type -> quoin.v1.GetStatusRequest
+	13, // 23: quoin.v1.StatusService.GetCompatibility:input_type -> quoin.v1.GetCompatibilityRequest
+	5,  // 24: quoin.v1.StatusService.GetHealth:input_type -> quoin.v1.GetHealthRequest
+	20, // 25: quoin.v1.FeedService.Subscribe:input_type -> quoin.v1.SubscribeRequest
+	1,  // 26: quoin.v1.StatusService.GetStatus:output_type -> quoin.v1.Status
+	14, // 27: quoin.v1.StatusService.GetCompatibility:output_type -> quoin.v1.Compatibility
+	6,  // 28: quoin.v1.StatusService.GetHealth:output_type -> quoin.v1.Health
+	21, // 29: quoin.v1.FeedService.Subscribe:output_type -> quoin.v1.FeedItem
+	26, // [26:30] is the sub-list for method output_type
+	22, // [22:26] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_quoin_v1_status_proto_init() }
@@ -2590,16 +2685,16 @@ func file_quoin_v1_status_proto_init() {
 	}
 	file_quoin_v1_chain_proto_init()
 	file_quoin_v1_ledger_proto_init()
-	file_quoin_v1_status_proto_msgTypes[7].OneofWrappers = []any{}
 	file_quoin_v1_status_proto_msgTypes[8].OneofWrappers = []any{}
-	file_quoin_v1_status_proto_msgTypes[10].OneofWrappers = []any{}
+	file_quoin_v1_status_proto_msgTypes[9].OneofWrappers = []any{}
+	file_quoin_v1_status_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quoin_v1_status_proto_rawDesc), len(file_quoin_v1_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
