@@ -45,7 +45,8 @@ func (p *nodePlan) open() (*station, error) {
 		looks = watch
 	}
 	n, err := node.Open(node.Config{Observer: looks, Dir: p.data(), Genesis: p.genesis, Identity: key, Listen: p.settings.Listen,
-		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20, Lab: p.lab, Faults: s.faults, Logger: p.log})
+		Peers: p.peers, Builtins: extraBuiltins(), Plugins: p.settings.Plugins.options(), CacheBytes: p.settings.CacheMiB << 20,
+		Health: p.settings.Observe.Targets.Limits(), Lab: p.lab, Faults: s.faults, Logger: p.log})
 	if err != nil {
 		if watch != nil {
 			err = errors.Join(err, watch.Close())
