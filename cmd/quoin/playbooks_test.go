@@ -52,6 +52,16 @@ const (
     stop net/validator-3
     stop net/validator-4
 `
+	// fourOnTrial has such a network with a leader on trial.
+	fourOnTrial = four + `
+    quoin release propose --builtin weighted-random --hook leader.v1 --trial 50000
+    quoin release approve 1
+    quoin release approve 1 --as approver-2
+    quoin release schedule 1
+    quoin tx load updates --seconds 2 --clients 4 --records 10 --value-bytes 10
+    quoin release history leader.v1
+      2 …proposal …built-in weighted-random
+`
 	// oneBurned has such a network, one of which is gone for good.
 	oneBurned = four + `
     stop net/validator-4
@@ -107,6 +117,7 @@ var playbooks = []playbook{
 	{"An emergency that nobody can review", active, ""},
 	{"An end of life has passed", active, ""},
 	{"A proposal does not move", halfApproved, ""},
+	{"Alerts", fourOnTrial, ""},
 }
 
 // TestPlaybooks runs each playbook on a network that has the trouble.
