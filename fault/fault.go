@@ -111,6 +111,8 @@ func (f *Fault) Check(now time.Time) error {
 		return wrong("a share of %d in 1000; kind %s wants %s", f.Share, f.Kind, want(f.Kind == Drop, "1 to 1000"))
 	case f.Kind == SlowPlugin && (f.Slot == "" || len(f.Slot) > SlotMax), f.Kind != SlowPlugin && f.Slot != "":
 		return wrong("a slot %.80q; kind %s wants %s", f.Slot, f.Kind, want(f.Kind == SlowPlugin, "one such as leader.v1"))
+	case f.Kind == Crash && lasts <= CrashAfter:
+		return wrong("it would last %v, and a node that crashes lives on for %v", lasts.Round(time.Millisecond), CrashAfter)
 	case lasts <= 0 || lasts > LongestMax:
 		return wrong("it would last %v; want more than nothing and at most %v", lasts.Round(time.Millisecond), LongestMax)
 	case !printable(f.Note) || !printable(f.Slot):

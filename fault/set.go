@@ -71,7 +71,13 @@ func (s *Set) Inject(f Fault) error {
 	}
 	s.tell(a, false)
 	if f.Kind == Crash && f.Targeted(s.c.Self) {
-		time.AfterFunc(CrashAfter, func() { s.c.Crash(&a.Fault) })
+		time.AfterFunc(CrashAfter, func() {
+			select {
+			case <-a.over: // it was lifted, or the node is being closed
+			default:
+				s.c.Crash(&a.Fault)
+			}
+		})
 	}
 	return nil
 }

@@ -148,7 +148,7 @@ func TestNobodyWaitsLongerThanTheFaultLasts(t *testing.T) {
 
 func TestCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var crashed [3]atomic.Int32 // by number
+		var crashed [4]atomic.Int32 // by number
 		s := NewSet(Config{Self: key(1), Crash: func(f *Fault) { crashed[f.ID].Add(1) }})
 		defer s.Close()
 		inject(t, s, faultOf(Crash, 1))
@@ -159,10 +159,12 @@ func TestCrash(t *testing.T) {
 		if crashed[1].Load() != 0 {
 			t.Error("it crashed before it could answer")
 		}
+		inject(t, s, faultOf(Crash, 3))
+		s.Lift(3)
 		time.Sleep(CrashAfter)
 		synctest.Wait()
-		if crashed[1].Load() != 1 || crashed[2].Load() != 0 {
-			t.Errorf("crashed %d times for its own fault, %d times for another's", crashed[1].Load(), crashed[2].Load())
+		if crashed[1].Load() != 1 || crashed[2].Load()+crashed[3].Load() != 0 {
+			t.Errorf("crashed %d times for its own fault, %d times for another's, %d times for one that was lifted", crashed[1].Load(), crashed[2].Load(), crashed[3].Load())
 		}
 	})
 	s := NewSet(Config{Self: key(1)})
@@ -199,6 +201,7 @@ func TestHostileFaultsAreRefused(t *testing.T) {
 		"partition of itself":  func(f *Fault) { f.Kind, f.Delay, f.Peers = Partition, 0, f.Targets },
 		"share of nothing":     func(f *Fault) { f.Kind, f.Delay = Drop, 0 },
 		"share above all":      func(f *Fault) { f.Kind, f.Delay, f.Share = Drop, 0, ShareAll+1 },
+		"crash of a moment":    func(f *Fault) { f.Kind, f.Delay, f.Until = Crash, 0, time.Now().Add(CrashAfter) },
 		"plugin without slot":  func(f *Fault) { f.Kind = SlowPlugin },
 		"plugin of long slot":  func(f *Fault) { f.Kind, f.Slot = SlowPlugin, strings.Repeat("x", SlotMax+1) },
 		"slot that moves":      func(f *Fault) { f.Kind, f.Slot = SlowPlugin, "leader.v1\n" },

@@ -13,7 +13,6 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api"
 	injected "quoin.dev/quoin/fault"
-	"quoin.dev/quoin/node"
 )
 
 // crew keeps the stations of a network in one process running: it closes those that crash and opens them
@@ -90,15 +89,18 @@ func (c *crew) fail(err error) {
 func (c *crew) crash(i int, away time.Duration) error {
 	c.mu.Lock()
 	s := c.stations[i]
-	c.stations[i] = nil
-	c.mu.Unlock()
-	if s == nil {
+	if s == nil || c.context.Err() != nil {
+		c.mu.Unlock()
 		return nil // it is down already, and comes back when it was to
 	}
+	c.stations[i] = nil
+	c.reopening.Add(1)
+	c.mu.Unlock()
 	p := c.plans[i]
 	p.settings.Listen = s.node.Addr().String()
 	err := s.close()
-	c.reopening.Go(func() {
+	go func() {
+		defer c.reopening.Done()
 		select {
 		case <-c.context.Done():
 			return
@@ -107,7 +109,7 @@ func (c *crew) crash(i int, away time.Duration) error {
 		if err := c.reopen(i, s); err != nil {
 			c.fail(failure(p.settings.Name+" cannot be opened again after a crash", err, ""))
 		}
-	})
+	}()
 	return err
 }
 
@@ -140,7 +142,9 @@ func hostOf(address string) string {
 
 // close closes all stations, and gives up those that crashed.
 func (c *crew) close() error {
+	c.mu.Lock() // nothing crashes any more
 	c.stop()
+	c.mu.Unlock()
 	c.reopening.Wait()
 	stations := c.running()
 	errs := make([]error, len(stations))
@@ -151,24 +155,6 @@ func (c *crew) close() error {
 	wg.Wait()
 	c.following.Wait()
 	return errors.Join(errs...)
-}
-
-// inject tells all stations of a fault that happens to some of them, by their places. Number and targets
-// are filled in.
-func (c *crew) inject(f injected.Fault, targets ...int) error {
-	for _, i := range targets {
-		key, err := publicKeys([]string{c.plans[i].members[i].Key})
-		if err != nil {
-			return err
-		}
-		f.Targets = append(f.Targets, key...)
-	}
-	if !c.plans[0].genesis.Configuration.Parameters.FaultInjection() {
-		return node.ErrFaultsNotAllowed
-	}
-	_, f.ID = c.List()
-	_, err := c.Inject(f)
-	return err
 }
 
 // Inject implements api.Faults: every station that runs is told.
