@@ -136,6 +136,10 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	return d.watch(ctx, t)
 }
 
+// devWindowMinutes is the window of the error budgets of a network that lives for minutes: what stands for an hour
+// of 28 days is two minutes of it, and what stands for five minutes ten seconds.
+const devWindowMinutes = 28 * 24 * 2
+
 // devNetwork makes a network's folder, or reads one that is there.
 func devNetwork(dir string, o *devOptions, nodesGiven bool) (*quoin.Genesis, []member, error) {
 	if _, err := os.Stat(filepath.Join(dir, anchorFile)); errors.Is(err, fs.ErrNotExist) {
@@ -146,6 +150,7 @@ func devNetwork(dir string, o *devOptions, nodesGiven bool) (*quoin.Genesis, []m
 		nodes := make([]nodeSettings, max(0, o.nodes))
 		for i := range nodes {
 			nodes[i] = nodeSettings{Name: validatorName(i), Listen: "127.0.0.1:0", API: "127.0.0.1:0"}
+			nodes[i].Observe.Targets.WindowMinutes = devWindowMinutes
 		}
 		if _, err := makeNetwork(dir, "dev", nodes, values); err != nil {
 			return nil, nil, err
