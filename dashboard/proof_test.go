@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,10 +27,15 @@ import (
 
 // page is a Node.js process that runs the page's modules.
 type page struct {
-	t   *testing.T
-	in  io.Writer
-	out *bufio.Reader
+	t       *testing.T
+	in      io.Writer
+	out     *bufio.Reader
+	differs func(what string, got, want answer) // is told where the page and the client disagree
+	close   func()                              // ends the process
 }
+
+// harness is the program that runs the page's modules.
+const harness = "proof_test.mjs"
 
 // answer is what the page said, or the code with which it refused.
 type answer struct {
@@ -40,6 +46,12 @@ type answer struct {
 
 func openPage(t *testing.T) *page {
 	t.Helper()
+	return openPageIn(t, ".")
+}
+
+// openPageIn runs the modules of a folder.
+func openPageIn(t *testing.T, dir string) *page {
+	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -47,8 +59,8 @@ func openPage(t *testing.T) *page {
 		}
 		t.Skip("there is no Node.js, which runs the page's modules; on Debian: apt-get install nodejs")
 	}
-	c := exec.Command(path, "proof_test.mjs")
-	c.Stderr = os.Stderr
+	c := exec.Command(path, harness)
+	c.Dir, c.Stderr = dir, os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -60,12 +72,17 @@ func openPage(t *testing.T) *page {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &page{t, in, bufio.NewReaderSize(out, 1<<20)}
-	t.Cleanup(func() {
+	p := &page{t: t, in: in, out: bufio.NewReaderSize(out, 1<<20)}
+	p.differs = func(what string, got, want answer) {
+		t.Helper()
+		t.Errorf("%s:\nthe page says   %.300q %s %s\nthe client says %.300q %s %s", what, got.Said, got.Code, got.Sentence, want.Said, want.Code, want.Sentence)
+	}
+	p.close = sync.OnceFunc(func() {
 		if in.Close() == nil {
 			_ = c.Wait()
 		}
 	})
+	t.Cleanup(p.close)
 	if a := p.ask("ready", nil); a.Said != "ready" {
 		t.Fatalf("Node.js cannot verify: %s %s; version 18.4 or later can", a.Code, a.Sentence)
 	}
@@ -115,7 +132,7 @@ func verdict(said string, err error) answer {
 func (p *page) agree(what string, got, want answer) {
 	p.t.Helper()
 	if got.Said != want.Said || got.Code != want.Code {
-		p.t.Errorf("%s:\nthe page says   %.300q %s %s\nthe client says %.300q %s %s", what, got.Said, got.Code, got.Sentence, want.Said, want.Code, want.Sentence)
+		p.differs(what, got, want)
 	}
 }
 
@@ -173,7 +190,7 @@ func newChain(t *testing.T) *chain {
 	c.prove("one")
 	c.adopt(1, []quoin.Validator{heavier(set[0], 5), heavier(set[1], 3), set[2], set[3]})
 	c.prove("two")
-	c.adopt(2, []quoin.Validator{heavier(set[0], 2), heavier(set[1], 3), heavier(set[2], 2)})
+	c.adopt(2, []quoin.Validator{heavier(set[0], 2), heavier(set[1], 3), set[2]}) // two of whom are exactly two thirds
 	c.prove("three")
 	if e := c.c.Verifier().Epoch(); e != epochsOfChain {
 		t.Fatalf("epoch %d", e)
@@ -313,6 +330,7 @@ func TestBrowserVerifiesGenuineProofs(t *testing.T) {
 	t.Run("answers", func(t *testing.T) { testAnswers(t, c, p) })
 	t.Run("genesis", func(t *testing.T) { testGenesis(t, c, p) })
 	t.Run("configurations", func(t *testing.T) { testConfigurations(t, c, p) })
+	t.Run("planted mistakes", func(t *testing.T) { testPlants(t, c) })
 }
 
 // flip returns b with one bit changed.

@@ -2,7 +2,7 @@
 // checkpoint that it rests on, or the reason why it is refused.
 
 import { Refusal, fromHex, hex, isName, utf8 } from "./canonical.js";
-import { h } from "./dom.js";
+import { h, put } from "./dom.js";
 import { whole } from "./format.js";
 import { signedNote } from "./note.js";
 import { block, entry, key } from "./ledgerviews.js";
@@ -14,6 +14,7 @@ import { refusalText, trust, trustPanel } from "./trust.js";
 const newestMax = 16; // blocks of the first page
 const behindMax = 256n; // beyond that it begins anew
 const refreshMS = 1000;
+const columns = [["Height"], ["Time"], ["Proposer"], ["View", "number"], ["Gap", "number"], ["Entries", "number"], ["Signed by"]];
 
 /** view makes the ledger's view; parts is what follows "#/ledger/" in the route. */
 export function view(context, parts = []) {
@@ -75,7 +76,7 @@ function search(context, parts) {
   const kinds = { block: "Block height", entry: "Entry number", transaction: "Transaction id", key: "Key, as namespace/key" };
   const kind = h("select", { id: "ledger-kind", "aria-label": "What to look for" }, Object.entries(kinds).map(([value, text]) => h("option", { value, selected: parts[0] === value }, text)));
   const given = parts[0] in kinds ? parts.slice(1).join("/") : "";
-  const text = h("input", { id: "ledger-text", type: "search", autocomplete: "off", spellcheck: "false", "aria-label": "Height, number, id or key", value: given });
+  const text = h("input", { id: "ledger-text", type: "search", autocomplete: "off", spellcheck: "false", "aria-label": "Height, number, id or key", placeholder: "42, #17, an id, or kv/hello", value: given });
   const complaint = h("p", { class: "refusal", role: "alert", hidden: true });
   text.addEventListener("input", () => {
     const guess = guessKind(text.value.trim());
@@ -108,31 +109,38 @@ async function newest(client) {
   const table = h("tbody");
   const checkpoint = h("div", { class: "checkpoint" });
   const complaint = h("div", { role: "status" });
+  const followed = h("p", { class: "fine" });
   const element = h("div", null,
     h("section", { "aria-labelledby": "newest-checkpoint" }, h("h2", { id: "newest-checkpoint" }, "Newest checkpoint"), checkpoint),
-    h("section", { "aria-labelledby": "newest-blocks" }, h("h2", { id: "newest-blocks" }, "Newest blocks"), complaint,
+    h("section", { "aria-labelledby": "newest-blocks" }, h("h2", { id: "newest-blocks" }, "Newest blocks"), followed, complaint,
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Newest blocks" }, h("table", { class: "blocks" },
-        h("thead", null, h("tr", null, ["Height", "Time", "Proposer", "View", "Gap", "Entries", "Signed by"].map((name) => h("th", { scope: "col" }, name)))), table))));
-  let next = null, busy = false, at = 0;
+        h("thead", null, h("tr", null, columns.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), table))));
+  let feed = null, next = 0n, first = 0n, busy = false, at = 0;
 
   async function refresh(height) {
-    if (next === null || height > next + behindMax) next = height < BigInt(newestMax) ? 1n : height - BigInt(newestMax) + 1n;
-    const { blocks, next: then } = await client.blocks(next, newestMax);
+    if (feed === null || height > next + behindMax) {
+      first = next = height < BigInt(newestMax) ? 1n : height - BigInt(newestMax) + 1n;
+      feed = client.feed(first);
+    }
+    const { blocks, next: then } = await feed.more(newestMax);
     next = then;
     for (const b of blocks) table.prepend(row(client, b));
     while (table.children.length > newestMax) table.lastElementChild.remove();
     const last = blocks[blocks.length - 1];
-    if (last) checkpoint.replaceChildren(...checkpointShown(client, last.certificate, checkpoint.querySelector("details")?.open));
+    if (!last) return;
+    checkpoint.replaceChildren(...checkpointShown(client, last.certificate, checkpoint.querySelector("details")?.open));
+    put(followed, `Followed entry by entry from height ${whole(first)} to ${whole(last.header.height)}: each checkpoint extends the one before; nothing was changed or taken away.`);
   }
 
   async function update(_, model) {
     const now = Date.now();
-    if (busy || now - at < refreshMS || (next !== null && BigInt(model.now?.height ?? 0) < next)) return;
+    if (busy || now - at < refreshMS || BigInt(model.now?.height ?? 0) < next) return;
     [busy, at] = [true, now];
     try {
       await refresh(BigInt(model.now?.height ?? 0));
       complaint.replaceChildren();
     } catch (error) {
+      feed = null;
       complaint.replaceChildren(refused(refusalText(error)));
     }
     busy = false;

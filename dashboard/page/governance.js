@@ -115,6 +115,6 @@ export function inWords(c) {
     revoke: () => `take all rights from the key ${hex(c.key)}`,
     ready: () => `say that this validator is ready for ${n}, ${round}`,
     precheck: () => (c.code === 0 ? `say that this validator can run ${n}` : `say that this validator cannot run ${n}, code ${c.code}`),
-  }[c.kind]?.() ?? `${c.kind} (see \`quoin audit log\`)`;
+  }[c.kind]?.() ?? `${c.kind}: see quoin audit log`;
   return c.note ? `${said} (note: ${c.note})` : said;
 }

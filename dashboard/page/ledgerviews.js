@@ -28,7 +28,7 @@ function entryTable(b) {
     h("th", { scope: "row" }, link(`ledger/entry/${b.firstEntry + BigInt(i)}`, whole(b.firstEntry + BigInt(i)))), h("td", null, e.transaction.namespace),
     h("td", { class: "said" }, h("bdi", null, said(e.transaction))), h("td", null, resultShown(e.transaction, e.result)), h("td", { class: "number" }, whole(e.result.fuel))));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Entries of the block" }, h("table", null,
-    h("thead", null, h("tr", null, ["Entry", "Namespace", "What", "Result", "Fuel"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", null, rows)),
+    h("thead", null, h("tr", null, [["Entry"], ["Namespace"], ["What"], ["Result"], ["Fuel", "number"]].map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), h("tbody", null, rows)),
     b.entries.length > listedMax && h("p", { class: "fine" }, `${whole(b.entries.length - listedMax)} more are not listed; they were verified all the same.`));
 }
 

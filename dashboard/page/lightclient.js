@@ -37,9 +37,21 @@ export class LightClient {
   }
 
   /** blocks returns certified blocks from a height on, and the height at which to go on. */
-  async blocks(from, limit) {
-    const m = await this.#ask("LedgerService", "ListBlocks", { fromHeight: String(from), limit });
+  blocks(from, limit) {
+    return this.feed(from).more(limit);
+  }
+
+  /**
+   * feed follows the ledger from a height on: each call of more brings the next certified blocks, each of
+   * which stands on the one before, so that every checkpoint is shown to extend those before it.
+   */
+  feed(from) {
     const follower = new Follower(this.verifier, from);
+    return { more: (limit) => this.#more(follower, limit) };
+  }
+
+  async #more(follower, limit) {
+    const m = await this.#ask("LedgerService", "ListBlocks", { fromHeight: String(follower.next), limit });
     const blocks = [];
     for (const s of list(m.segments)) {
       follower.begin(decode(bytes(s.edge), Edge.read));

@@ -1,7 +1,7 @@
 // How what was verified is shown: bytes of strangers as text or digits, never as markup; and beside
 // each thing the certificate that it rests on.
 
-import { hex } from "./canonical.js";
+import { decode, hex } from "./canonical.js";
 import { copyButton, h } from "./dom.js";
 import { codeName, decodeCommand, inWords, isPlain } from "./governance.js";
 import { whole } from "./format.js";
@@ -62,13 +62,26 @@ export function timeShown(ms) {
   return h("time", { datetime: date.toISOString() }, date.toISOString().replace("T", " ").replace("Z", " UTC"));
 }
 
-/** said describes a transaction in a line: a command of governance in words, else its size. */
+/** said describes a transaction in a line: a command of governance in words, one key that is set, else its size. */
 export function said(t) {
-  if (t.namespace !== kernelNamespace) return `${whole(t.payload.length)} bytes`;
+  if (t.namespace !== kernelNamespace) return (t.namespace === "kv" && singlePut(t.payload)) || `${whole(t.payload.length)} bytes`;
   try {
     return inWords(decodeCommand(t.payload));
   } catch {
     return `${whole(t.payload.length)} bytes of the kernel`;
+  }
+}
+
+/** singlePut reads a payload of the key-value machine that sets one key to a text; else it returns null. */
+function singlePut(payload) {
+  try {
+    return decode(payload, (r) => {
+      if (r.uint16() !== 1 || r.byte() !== 1) return r.take(r.left) && null;
+      const [name, value] = [textOf(r.take(r.uint16())), textOf(r.take(r.uint32()))];
+      return name === null || value === null || value.length > 80 ? null : `put ${name} = ${value}`;
+    });
+  } catch {
+    return null;
   }
 }
 

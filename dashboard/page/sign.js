@@ -147,6 +147,7 @@ function plan(client, p, holder) {
     try {
       signed ??= await signTransaction(holder.pair.key, p.transaction, p.id);
       outcome.replaceChildren(...outcomeShown(client, await client.submit(signed)));
+      button.hidden = true;
     } catch (error) {
       outcome.replaceChildren(refused(`${refusalText(error)} It may have been taken all the same: send the same again, which never executes it twice.`));
       [button.disabled, button.textContent] = [false, "Send the same again"];
