@@ -76,18 +76,24 @@ func acts() []act {
 	}
 }
 
-// checkFaults refuses what `--faults` cannot be.
-func (o *devOptions) checkFaults(g *quoin.Genesis, validators int) error {
+// checkFaults refuses plays that there are none of.
+func (o *devOptions) checkFaults() error {
+	if o.faults != "" && o.faults != faultsDemo {
+		return usage("there is no play "+quote(o.faults)+" of faults", "use --faults "+faultsDemo+"; single faults are injected with `quoin fault`")
+	}
+	return nil
+}
+
+// checkStage refuses to play on a network that would not bear it.
+func (o *devOptions) checkStage(g *quoin.Genesis, validators int) error {
 	switch {
 	case o.faults == "":
 		return nil
-	case o.faults != faultsDemo:
-		return usage("there is no play "+quote(o.faults)+" of faults", "use --faults demo; single faults are injected with `quoin fault`")
 	case !g.Configuration.Parameters.FaultInjection():
-		return refused("no-faults", "the genesis of this network does not allow faults", "its parameter fault_injection is 0, and that is fixed for its life",
-			"leave --faults out, or choose a new folder: `quoin dev` makes networks that allow them")
+		return refused("faults-not-allowed", "this network's genesis does not allow that faults are injected", "its parameter fault_injection is 0, for the life of the network",
+			"leave --faults out, or choose a new folder: the networks of `quoin dev` allow them")
 	case validators < demoValidatorsMin:
-		return usage(fmt.Sprintf("the demo stops a validator, and a network of %d cannot do without one", validators), fmt.Sprintf("choose --nodes %d or more", demoValidatorsMin))
+		return usage(fmt.Sprintf("the demo stops a validator, and a network of %d cannot go on without one", validators), fmt.Sprintf("choose a new folder, and --nodes %d or more", demoValidatorsMin))
 	}
 	return nil
 }

@@ -72,6 +72,9 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	if err != nil {
 		return err
 	}
+	if err := o.checkFaults(); err != nil {
+		return err
+	}
 	dir, temporary := o.dir, o.dir == ""
 	if temporary {
 		if dir, err = os.MkdirTemp("", "quoin-dev-"); err != nil {
@@ -88,7 +91,7 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 			return usage(quote(address)+" is no address", "write HOST:PORT")
 		}
 	}
-	if err := o.checkFaults(g, len(members)); err != nil {
+	if err := o.checkStage(g, len(members)); err != nil {
 		return err
 	}
 	d := &devNet{genesis: g, members: members}
