@@ -38,6 +38,12 @@ type Observation struct {
 	SpanBytes int64           `json:"span_bytes"` // that the receiver got, packed
 }
 
+// Add adds what came of another network.
+func (x *Observation) Add(y *Observation) {
+	x.Audience.Add(&y.Audience)
+	x.Spans, x.Dropped, x.SpanBytes = x.Spans+y.Spans, x.Dropped+y.Dropped, x.SpanBytes+y.SpanBytes
+}
+
 // onlookers are what looks on at the nodes of a network.
 type onlookers struct {
 	o          *Observed

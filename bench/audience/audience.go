@@ -63,6 +63,15 @@ type Report struct {
 	Bytes          int64 `json:"bytes"`  // read
 }
 
+// Add adds what another audience met, at another time.
+func (r *Report) Add(x *Report) {
+	r.Streams = max(r.Streams, x.Streams)
+	r.StreamsRefused, r.StreamsEnded, r.Frames = r.StreamsRefused+x.StreamsRefused, r.StreamsEnded+x.StreamsEnded, r.Frames+x.Frames
+	r.Polls, r.PollsRefused = r.Polls+x.Polls, r.PollsRefused+x.PollsRefused
+	r.Scrapes, r.ScrapesRefused = r.Scrapes+x.Scrapes, r.ScrapesRefused+x.ScrapesRefused
+	r.Failed, r.Bytes = r.Failed+x.Failed, r.Bytes+x.Bytes
+}
+
 // The page's times: see dashboard/page/stream.js.
 const (
 	reconnect = 2 * time.Second

@@ -188,7 +188,7 @@ func (d *duel) run(ctx context.Context, t *terminal) error {
 		*compare.Statement
 		Digest string `json:"digest"`
 	}{s, digest.String()}
-	if err := t.data(v, func(w io.Writer) { printComparison(w, s, x.base.name, x.candidate.name) }); err != nil {
+	if err := t.data(v, func(w io.Writer) { printComparison(w, &s.Result, s.Mode, s.Count, x.base.name, x.candidate.name) }); err != nil {
 		return err
 	}
 	return verdictFault(&s.Result)
@@ -300,32 +300,19 @@ func (d *duel) simulate(ctx context.Context, t *terminal, x *compared) ([]compar
 	return compare.Measurements(pairs), nil
 }
 
-// alternate loads one live network after the other, in the order A B, B A, A B, so that what changes
-// slowly meets both alike.
+// alternate loads live networks in turns.
 func (d *duel) alternate(ctx context.Context, t *terminal, x *compared) ([]compare.Pair, error) {
-	var pairs []compare.Pair
-	seen := map[*side][][]bench.Quantile{}
-	for i := range d.pairs {
-		order := []*side{x.base, x.candidate}
-		if i%2 == 1 {
-			slices.Reverse(order)
-		}
-		measured := map[*side]compare.Measurement{}
-		for _, s := range order {
-			t.note("pair %d of %d: %s", i+1, d.pairs, s.name)
-			o := d.load
-			o.Nodes, o.Bindings, o.Releases, o.Genesis, o.Warmup = d.world.Nodes, s.Candidate.Bindings(), s.releases, s.Genesis, time.Second
-			r, err := bench.Run(ctx, o)
-			if err != nil {
-				return nil, failure("the network of "+s.name+" was not measured", err, "")
-			}
-			measured[s] = r.Compared()
-			seen[s] = append(seen[s], r.Distribution)
-		}
-		pairs = append(pairs, compare.Pair{Base: measured[x.base], Candidate: measured[x.candidate]})
+	of := func(s *side) contender {
+		o := d.load
+		o.Nodes, o.Bindings, o.Releases, o.Genesis, o.Warmup = d.world.Nodes, s.Candidate.Bindings(), s.releases, s.Genesis, time.Second
+		return contender{s.name, o}
 	}
-	x.lines = []report.Line{typical("base", seen[x.base]), typical("candidate", seen[x.candidate])}
-	return pairs, nil
+	results, err := inTurns(ctx, t, d.pairs, of(x.base), of(x.candidate))
+	if err != nil {
+		return nil, err
+	}
+	x.lines = typicalOf(results)
+	return measurements(results), nil
 }
 
 // judgeBy marks the metrics that make the verdict, in place of those that usually do.

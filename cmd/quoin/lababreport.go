@@ -31,11 +31,11 @@ func (d *duel) command() string {
 }
 
 // printComparison writes a comparison for people.
-func printComparison(w io.Writer, s *compare.Statement, base, candidate string) {
-	fmt.Fprintf(w, "base       %s\ncandidate  %s\n%d pairs, %s, margin %.1f%%\n\n", base, candidate, s.Count, s.Mode, float64(s.Result.Margin)/10_000)
+func printComparison(w io.Writer, r *compare.Result, mode string, count int, base, candidate string) {
+	fmt.Fprintf(w, "base       %s\ncandidate  %s\n%d pairs, %s, margin %.1f%%\n\n", base, candidate, count, mode, float64(r.Margin)/10_000)
 	table(w, func(row func(...any)) {
 		row("metric", "base", "candidate", "change", "95% interval", "verdict", "")
-		for _, f := range s.Result.Findings {
+		for _, f := range r.Findings {
 			judged := ""
 			if f.Judged {
 				judged = "judged"
@@ -43,11 +43,11 @@ func printComparison(w io.Writer, s *compare.Statement, base, candidate string) 
 			row(f.Name, measured(f.Base, f.Unit), measured(f.Candidate, f.Unit), compare.Percent(f.Ratio), compare.Percent(f.Low)+" to "+compare.Percent(f.High), f.Verdict, judged)
 		}
 	})
-	for _, k := range s.Result.Budgets {
+	for _, k := range r.Budgets {
 		fmt.Fprintf(w, "budget of %s: %s, %d (%d to %d) where %d is the limit\n", k.Metric, k.State, k.Value, k.Low, k.High, k.Limit)
 	}
-	fmt.Fprintf(w, "\nverdict: %s\n", s.Result.Verdict)
-	for _, reason := range s.Result.Reasons() {
+	fmt.Fprintf(w, "\nverdict: %s\n", r.Verdict)
+	for _, reason := range r.Reasons() {
 		fmt.Fprintf(w, "  %s\n", reason)
 	}
 }
@@ -112,7 +112,7 @@ func (d *duel) keep(t *terminal, s *compare.Statement, x *compared) error {
 		Version: s.Version, Reproduce: x.reproduce, Failed: s.Result.Verdict == compare.Worse, Digest: digest.String(),
 		Verdict:       string(s.Result.Verdict) + ": " + strings.Join(s.Result.Reasons(), "; "),
 		Distributions: []report.Distribution{{Title: "Latency until certified", Unit: "ms", Lines: x.lines}},
-		Comparisons:   []report.Comparison{comparison(s, x)}, Tables: []report.Table{pairsTable(s)}}
+		Comparisons:   []report.Comparison{comparison(&s.Result, s.Count, x.base.name, x.candidate.name)}, Tables: []report.Table{pairsTable(&s.Result, s.First, s.Count)}}
 	if len(x.reported) > 0 {
 		r.Distributions = append(r.Distributions, report.Distribution{Title: "Latency until reported as final", Unit: "ms", Lines: x.reported})
 	}
@@ -139,11 +139,11 @@ func (t *terminal) saveRun(r *report.Run, dir string) error {
 // offScale is a ratio, in millionths, that would leave the others no room in a chart.
 const offScale = 4_000_000
 
-func comparison(s *compare.Statement, x *compared) report.Comparison {
-	c := report.Comparison{Title: "Candidate against base", Base: x.base.name, Candidate: x.candidate.name,
-		Note: fmt.Sprintf("Medians; the change is the median of the ratios of %d pairs, with its 95%% interval. Margin: %.1f%%.", s.Count, float64(s.Result.Margin)/10_000)}
+func comparison(r *compare.Result, count int, base, candidate string) report.Comparison {
+	c := report.Comparison{Title: "Candidate against base", Base: base, Candidate: candidate,
+		Note: fmt.Sprintf("Medians; the change is the median of the ratios of %d pairs, with its 95%% interval. Margin: %.1f%%.", count, float64(r.Margin)/10_000)}
 	change := func(ratio int64) float64 { return float64(ratio)/10_000 - 100 }
-	for _, f := range s.Result.Findings {
+	for _, f := range r.Findings {
 		if f.Ratio == 0 {
 			continue // no data; the table of figures says so
 		}
@@ -151,23 +151,23 @@ func comparison(s *compare.Statement, x *compared) report.Comparison {
 			c.Note += fmt.Sprintf(" Off the scale, and not judged: %s, from %s to %s.", f.Name, measured(f.Base, f.Unit), measured(f.Candidate, f.Unit))
 			continue
 		}
-		base, unit := shown(f.Base, f.Unit)
-		candidate, _ := shown(f.Candidate, f.Unit)
-		c.Rows = append(c.Rows, report.Compared{Metric: f.Name, Unit: unit, LowerBetter: !f.Higher, Base: base, Candidate: candidate,
+		before, unit := shown(f.Base, f.Unit)
+		after, _ := shown(f.Candidate, f.Unit)
+		c.Rows = append(c.Rows, report.Compared{Metric: f.Name, Unit: unit, LowerBetter: !f.Higher, Base: before, Candidate: after,
 			Change: change(f.Ratio), Low: change(f.Low), High: change(f.High), Verdict: string(f.Verdict)})
 	}
 	return c
 }
 
 // pairsTable has the judged figures of each pair.
-func pairsTable(s *compare.Statement) report.Table {
+func pairsTable(r *compare.Result, first uint64, count int) report.Table {
 	t := report.Table{Title: "Pairs", Columns: []string{"pair"}, Numeric: []bool{true}}
-	rows := make([][]string, s.Count)
+	rows := make([][]string, count)
 	for i := range rows {
-		rows[i] = []string{fmt.Sprint(s.First + uint64(i))}
+		rows[i] = []string{fmt.Sprint(first + uint64(i))}
 	}
-	for _, f := range s.Result.Findings {
-		if !f.Judged || len(f.Pairs) < s.Count {
+	for _, f := range r.Findings {
+		if !f.Judged || len(f.Pairs) < count {
 			continue
 		}
 		_, unit := shown(0, f.Unit)

@@ -42,7 +42,7 @@ func (d *duel) check(ctx context.Context, t *terminal) error {
 		Content *compare.Statement `json:"statement"`
 	}{digest.String(), authorKey{signer}, d.rerun, s}
 	return t.data(v, func(w io.Writer) {
-		printComparison(w, s, subjectName(&s.Base), subjectName(&s.Candidate))
+		printComparison(w, &s.Result, s.Mode, s.Count, subjectName(&s.Base), subjectName(&s.Candidate))
 		fmt.Fprintf(w, "\ndigest %s\nsigner %s\n", digest, orNobody(signer))
 		if d.rerun {
 			fmt.Fprintln(w, "run again: every figure is the same")
