@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -345,14 +347,22 @@ func TestThereAreOnlySoManyViewersAndTheOthersPoll(t *testing.T) {
 
 func TestWhoAsksTooOftenWaits(t *testing.T) {
 	s, _ := serve(t, func(c *Config) { c.Limits.RequestsPerSecond = 5 })
-	refused := 0
+	began := time.Now()
+	var refused atomic.Int64
+	var all sync.WaitGroup
 	for range 60 {
-		if r := ask(t, s, "GET", "/healthz", "", nil, ""); r.StatusCode == http.StatusTooManyRequests && r.Header.Get("Retry-After") != "" {
-			refused++
-		}
+		all.Go(func() {
+			if r := ask(t, s, "GET", "/healthz", "", nil, ""); r.StatusCode == http.StatusTooManyRequests && r.Header.Get("Retry-After") != "" {
+				refused.Add(1)
+			}
+		})
 	}
-	if refused < 20 {
-		t.Errorf("%d of 60 requests were refused at 5 a second", refused)
+	all.Wait()
+	if refused.Load() < 20 {
+		t.Errorf("%d of 60 requests were refused at 5 a second", refused.Load())
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("refused after %v: who does not wait must be made to", took)
 	}
 }
 

@@ -67,23 +67,57 @@ func (g *guard) around(next http.Handler) http.Handler {
 		}
 		if !g.take(r, time.Now()) {
 			refuse(w, http.StatusTooManyRequests, "rate-limit", "this address asks too often", 1)
+			hold(r)
 			return
 		}
 		if r.URL.Path == "/live" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		defer g.requests.Add(-1)
-		if g.requests.Add(1) > int64(g.limits.Requests) {
-			refuse(w, http.StatusServiceUnavailable, "busy", "the server has as many requests at once as it takes", 2)
-			return
+		if g.serve(w, r, next) == http.StatusTooManyRequests {
+			hold(r)
 		}
-		c := http.NewResponseController(w)
-		until := time.Now().Add(g.limits.RequestTime)
-		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // every connection of net/http has them
-		r.Body = http.MaxBytesReader(w, r.Body, g.limits.BodyBytes)
-		next.ServeHTTP(w, r)
 	})
+}
+
+// serve answers a request that is no stream, if there is room, and returns the status.
+func (g *guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler) int {
+	defer g.requests.Add(-1)
+	if g.requests.Add(1) > int64(g.limits.Requests) {
+		refuse(w, http.StatusServiceUnavailable, "busy", "the server has as many requests at once as it takes", 2)
+		return http.StatusServiceUnavailable
+	}
+	c := http.NewResponseController(w)
+	until := time.Now().Add(g.limits.RequestTime)
+	_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // every connection of net/http has them
+	r.Body = http.MaxBytesReader(w, r.Body, g.limits.BodyBytes)
+	a := &answer{ResponseWriter: w, status: http.StatusOK}
+	next.ServeHTTP(a, r)
+	return a.status
+}
+
+// answer remembers its status.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// hold keeps an answer to who asks too often back for as long as it says to wait. So who does not wait, such
+// as a scraper gone mad, asks once a second on each connection, of which there are few, in place of as often as
+// it can. An answer of some hundred bytes is not sent before its handler returns.
+func hold(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-time.After(time.Second):
+	}
 }
 
 // isOwn reports whether a request names this server: by the address that it came to, by a name that was
