@@ -67,7 +67,7 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 	}
 	over := spanText(i.GetOverMs())
 	for _, o := range atMost(h.GetObjectives()) {
-		if o.Good != nil {
+		if o != nil && o.Good != nil {
 			row(o.GetName(), objectiveText(o, h.GetWindowMs()))
 		}
 	}
@@ -125,22 +125,28 @@ func quantilesText(q *quoinv1.Quantiles) string {
 	return fmt.Sprintf("%s (p50), %s (p99)", inMicroseconds(q.GetP50Us()), inMicroseconds(q.GetP99Us()))
 }
 
-// spanText writes a length of time in the largest unit that leaves a whole number.
+// spanText writes a length of time without what is nought.
 func spanText(ms uint64) string {
-	d := inMilliseconds(ms)
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
-		if d >= u.unit && d%u.unit == 0 {
-			return fmt.Sprintf("%d %s", d/u.unit, u.name)
+	d := inMilliseconds(ms).Round(100 * time.Millisecond)
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", days)
+	}
+	text := d.String()
+	for _, nought := range []string{"m0s", "h0m"} {
+		if cut, ok := strings.CutSuffix(text, nought); ok {
+			text = cut + nought[:1]
 		}
 	}
-	return d.Round(100 * time.Millisecond).String()
+	return text
 }
 
+// inMicroseconds reads a length of time, with as many digits as anybody wants to see.
 func inMicroseconds(n uint64) time.Duration {
-	return time.Duration(min(n, uint64(24*time.Hour/time.Microsecond))) * time.Microsecond
+	d := time.Duration(min(n, uint64(24*time.Hour/time.Microsecond))) * time.Microsecond
+	if d > 10*time.Millisecond {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
 }
 
 func inMilliseconds(n uint64) time.Duration {
