@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -122,6 +123,7 @@ func TestLedgerIsVerifiedInABrowser(t *testing.T) {
 		}
 	}
 	v.lies()
+	v.looks()
 	v.signs(n)
 	v.endServed(n.page)
 }
@@ -180,6 +182,41 @@ func (v *visit) lies() {
 	v.turn("#/ledger/transaction/0")
 	v.turn("#/ledger/entry/0")
 	v.shows(".ledger-body .verified", "signed by")
+}
+
+// looks inspects the views in both colour schemes and two widths, and keeps what they look like.
+func (v *visit) looks() {
+	v.t.Helper()
+	for _, hash := range []string{"#/ledger", "#/ledger/block/1", "#/ledger/entry/0", "#/ledger/key/kv/hello", "#/ledger/sign/rollback/leader.v1"} {
+		for _, scheme := range []string{"light", "dark"} {
+			for _, width := range []int64{1280, 390} {
+				v.resize(scheme, width)
+				v.turn(hash)
+				if strings.Contains(hash, "sign") {
+					v.shows(".sign", "Sign a command")
+				} else {
+					v.shows(".ledger-body .verified", "signed by")
+				}
+				name := strings.ReplaceAll(strings.TrimPrefix(hash, "#/"), "/", "-")
+				for _, problem := range evaluate[[]string](v, inspect) {
+					if problem != "no picture is shown" && !strings.HasPrefix(problem, "leads nowhere: ") { // routes are no places of the page
+						v.t.Errorf("%s, %s, %d: %s", name, scheme, width, problem)
+					}
+				}
+				if *screenshots != "" {
+					v.screenshot(filepath.Join(*screenshots, fmt.Sprintf("%s-%s-%d.png", name, scheme, width)))
+				}
+			}
+		}
+	}
+}
+
+func (v *visit) resize(scheme string, width int64) {
+	v.t.Helper()
+	call(v, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 844, DeviceScaleFactor: 1, Mobile: width < 500})
+	call(v, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // so that colours do not fade
+	}})
 }
 
 // turn goes to another view of the page.
