@@ -16,6 +16,7 @@ const named = (name) => spaced(name)[0].toUpperCase() + spaced(name).slice(1);
 
 export function alerts(_, [aimed]) {
   const now = h("div", { class: "alerts" }), budgets = h("tbody"), events = h("tbody"), list = h("ol", { class: "marks", tabindex: 0, "aria-label": "Newest marks" }), indicators = h("dl", { class: "factlist" });
+  const period = h("p", { class: "seeing" }), over = h("p", { class: "seeing" });
   const all = h("tbody", null, Object.entries(playbooks).map(([name, [means, todo]]) => h("tr", { "data-alert": name, class: name === aimed ? "aimed" : undefined }, h("th", { scope: "row" }, named(name)), h("td", null, means), h("td", null, todo), h("td", { class: "note mono" }, `#${name.toLowerCase()}`))));
   const part = (id, name, explain, ...content) => h("section", { "aria-labelledby": id }, h("h2", { id }, name), explain && h("p", { class: "seeing" }, explain), ...content);
   const scrolling = (name, columns, body, kind) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", { class: kind }, h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))), body));
@@ -23,8 +24,8 @@ export function alerts(_, [aimed]) {
     h("p", { class: "seeing" }, "What am I seeing? What this node finds wrong now, by the same names as the rules for Prometheus in deploy/. Each has a playbook. No list means that nothing is wrong that one node can see; that a node is down, others tell."),
     part("now-name", "Now", "", now),
     h("div", { class: "two" },
-      h("div", null, part("budget-name", "Error budgets", "An objective wants a share of good; the rest may go wrong over four weeks. The burn rate says how fast that is used up: 1 lasts exactly four weeks.", scrolling("Error budgets", ["Objective", "Target", "So far", "Budget left", "Burn rate"], budgets)),
-        part("indicator-name", "Indicators", "What the objectives are made of, over the last hour.", indicators)),
+      h("div", null, part("budget-name", "Error budgets", "An objective wants a share of good; the rest may go wrong within a time. The burn rate says how fast that is used up.", period, scrolling("Error budgets", ["Objective", "Target", "So far", "Budget left", "Burn rate"], budgets)),
+        part("indicator-name", "Indicators", "", over, indicators)),
       part("happened-name", "What happened", "", list)),
     part("playbook-name", "All alerts, and what to do", "", scrolling("All alerts", ["Alert", "What it means", "What to do first", "In docs/playbooks.md"], all)),
     part("events-name", "Newest events", "By their stable names, as in the log.", scrolling("Newest events", ["Time", "Event", "View", "Height", "About", "Why"], events, "events")));
@@ -39,7 +40,11 @@ export function alerts(_, [aimed]) {
         if (r.alert) put(box.querySelector(".sentence"), `${r.sentence[0].toUpperCase()}${r.sentence.slice(1)}.`);
       });
       rows(budgets, health?.objectives ?? [], (o) => o.name, () => h("tr", null, h("th", { scope: "row" }), h("td"), h("td"), h("td", null, bar(), h("span")), h("td")), fillBudget);
-      if (health) showIndicators(health.indicators);
+      if (health) {
+        put(period, `Here the time is ${time(health.window)}: at a burn rate of 1 the budget lasts exactly that long.`);
+        put(over, `What the objectives are made of, over the last ${time(health.indicators.over)}.`);
+        showIndicators(health.indicators);
+      }
       showMarks(model, list);
       rows(events, model.events.slice(-60).reverse(), (e) => e.number, (e) => h("tr", null, h("td", null, clock(e.time)), h("td", { class: "mono" }, e.kind), h("td", null, e.view ? whole(e.view) : ""), h("td", null, e.height ? whole(e.height) : ""), h("td", null, e.validator ?? ""), h("td", null, e.reason ?? "")));
     },
@@ -68,7 +73,7 @@ function fillBudget(tr, o) {
   put(tr.children[1], percent(o.target, 2));
   put(tr.children[2], o.known ? percent(o.good, 2) : "no data yet");
   const [svg, text] = tr.children[3].children;
-  mark(svg, "class", o.left < 0 ? "budget over" : "budget");
+  mark(svg, "class", o.left < 0 ? "budget overdrawn" : "budget");
   mark(svg.lastChild, "width", o.known ? Math.min(100, Math.abs(o.left) * 100) : 0);
   put(text, o.known ? (o.left < 0 ? ` overdrawn by ${percent(-o.left, 0)}` : ` ${percent(o.left, 0)}`) : " –");
   const worst = (o.burns ?? []).filter((b) => b.known).sort((a, b) => b.long_rate / b.threshold - a.long_rate / a.threshold)[0];

@@ -12,7 +12,12 @@ const apart = 14; // pixels between marks that are drawn apart
 export const glyphOf = (tone) => glyphs[tone] ?? "●";
 
 /** span.seconds is how much time all charts show. */
-export const span = { seconds: 300 };
+export const span = { seconds: 60, chosen: false };
+
+// Until the reader chooses, the charts show a minute, and five once there is more than two to show.
+function choose(points) {
+  if (!span.chosen) span.seconds = points.length > 120 ? 300 : 60;
+}
 
 /** niceCeiling is the least of 1, 2, 2.5 and 5 times a power of ten that is not below x. */
 function niceCeiling(x) {
@@ -166,6 +171,7 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150, 
     element,
     update(model) {
       [points, marks, now] = [model.points, model.marks, Math.floor(model.time / 1000) - 1];
+      choose(points);
       draw();
     },
   };
@@ -175,10 +181,10 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150, 
 export function newWindow(changed) {
   const choices = [[60, "1 min"], [300, "5 min"], [900, "15 min"]];
   const group = h("div", { class: "choice", role: "group", "aria-label": "How much time the charts show" });
-  const draw = () => [...group.children].forEach((b, i) => b.setAttribute("aria-pressed", String(choices[i][0] === span.seconds)));
   for (const [seconds, name] of choices) {
-    group.append(h("button", { type: "button", on: { click: () => { span.seconds = seconds; draw(); changed(); } } }, name));
+    group.append(h("button", { type: "button", on: { click: () => { Object.assign(span, { seconds, chosen: true }); changed(); } } }, name));
   }
-  draw();
-  return group;
+  const show = () => [...group.children].forEach((b, i) => attribute(b, "aria-pressed", String(choices[i][0] === span.seconds)));
+  show();
+  return { element: group, show };
 }

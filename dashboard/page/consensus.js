@@ -7,6 +7,7 @@ import { nameOf } from "./model.js";
 import { charts } from "./series.js";
 import { terms } from "./words.js";
 
+const fast = 12, calm = 2000; // columns at once: then the picture moves so often, in milliseconds
 const laneHeight = 26, columnWidth = 26, head = 20, foot = 20, lanesMost = 40;
 const said = ["propose", "notarize", "nullify", "finalize"];
 
@@ -50,7 +51,7 @@ export function consensus(context) {
   const box = h("div", { class: "lanes", tabindex: 0, role: "slider", "aria-label": "Views: choose one with the arrow keys", "aria-valuemin": 0 }, lanes);
   const follow = h("button", { type: "button", "aria-pressed": "true" }, "Following the newest");
   const one = s("svg", { role: "img", class: "chart", height: 10 }), facts = h("dl", { class: "factlist" }), title = h("h2", null, "One view"), body = h("tbody");
-  const drawn = charts(["views", "latency", "pending", "fsync"]);
+  const drawn = charts(["timeouts", "latency", "blocks", "pending", "fsync", "behind"]), span = newWindow(() => context.redraw());
   const item = (kind, text) => h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, glyph(kind, 8, 8)), text);
   const element = h("div", { class: "view" }, h("h1", null, "Consensus"),
     h("p", { class: "seeing" }, "What am I seeing? ", terms.view, " Columns are views, the newest on the right; rows are validators, as this node hears them. A row of small dots is a validator that says nothing."),
@@ -61,9 +62,9 @@ export function consensus(context) {
     h("section", { "aria-live": "off" }, title, h("p", { class: "seeing" }, "When each message arrived here, from the first sign of the view on. ", terms.finalize),
       h("div", { class: "one" }, h("div", null, one, h("details", null, h("summary", null, "As a table"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "One view, as a table" }, h("table", null, h("thead", null, h("tr", null, h("th", { scope: "col" }, "Validator"), said.map((x) => h("th", { scope: "col", class: "number" }, x)))), body)))), facts)),
     h("p", { class: "seeing" }, terms.rescue, " ", terms.nullify),
-    h("div", { class: "bar" }, h("h2", null, "Over time"), newWindow(() => context.redraw())), h("div", { class: "charts" }, drawn.map((c) => c.element)));
+    h("div", { class: "bar" }, h("h2", null, "Over time"), span.element), h("div", { class: "charts" }, drawn.map((c) => c.element)));
 
-  let columns = [], chosen = null, model = null, shownAt = 0; // chosen: a view's key; null follows
+  let columns = [], order = [], chosen = null, model = null, shownAt = 0, movedAt = 0; // chosen: a view's key; null follows
   const key = (v) => `${v.epoch}/${v.view}`;
 
   const choose = (index) => {
@@ -97,7 +98,11 @@ export function consensus(context) {
     if (!model?.node || !box.clientWidth) return;
     mark(follow, "aria-pressed", String(chosen === null));
     put(follow, chosen === null ? "Following the newest" : "Follow the newest");
+    order = model.node.validators.map((v, index) => ({ ...v, index })).sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })).slice(0, lanesMost);
     if (chosen === null || now && !columns.length) {
+      const newest = columns.at(-1), moved = newest ? model.views.filter((v) => v.epoch > newest.epoch || v.view > newest.view).length : 0;
+      if (!now && moved > fast && Date.now() - movedAt < calm) return;
+      movedAt = Date.now();
       const nameWidth = laneNames();
       const fit = Math.max(4, Math.floor((box.clientWidth - nameWidth - 10) / columnWidth));
       columns = model.views.slice(-fit);
@@ -117,22 +122,22 @@ export function consensus(context) {
   const laneNames = () => Math.min(130, 18 + 7.2 * Math.max(...model.node.validators.map((v) => Math.min(v.name.length, 15))));
 
   function drawLanes() {
-    const validators = model.node.validators.slice(0, lanesMost), nameWidth = laneNames();
+    const validators = order, nameWidth = laneNames();
     const height = head + validators.length * laneHeight + foot, made = [];
     mark(lanes, "height", height);
     validators.forEach((v, row) => {
       const y = head + row * laneHeight + laneHeight / 2;
-      const silent = model.now.heard[row] + 8 < model.now.view;
+      const silent = model.now.heard[v.index] + 8 < model.now.view;
       made.push(s("line", { class: "lane-line", x1: nameWidth, x2: box.clientWidth, y1: y, y2: y }), s("text", { class: silent ? "lane-name silent" : "lane-name", x: 12, y: y + 4 }, (silent ? "✕ " : "") + (v.name.length > 15 ? `${v.name.slice(0, 14)}…` : v.name)));
     });
     columns.forEach((view, i) => {
-      const x = nameWidth + i * columnWidth + columnWidth / 2, words = saidIn(view), [kind, text] = outcome(view);
+      const x = nameWidth + i * columnWidth + columnWidth / 2, words = saidIn(view), [kind] = outcome(view);
       const column = s("g", { "data-column": i }, s("title", null, sentence(model, view)), s("rect", { class: view.rescue ? "rescue-column" : "", fill: "transparent", x: x - columnWidth / 2, y: 0, width: columnWidth, height }));
       if (view.view % 5 === 0 || view.rescue) column.append(s("text", { class: "column-name", x, y: 13, "text-anchor": "middle" }, view.rescue ? "R" : String(view.view % 10000)));
-      validators.forEach((_, row) => {
+      validators.forEach(({ index }, row) => {
         const y = head + row * laneHeight + laneHeight / 2;
-        if (row === view.leader) column.append(s("rect", { class: "leading", x: x - 10, y: y - 10, width: 20, height: 20, rx: 4 }));
-        column.append(glyph(last(words.get(row)), x, y));
+        if (index === view.leader) column.append(s("rect", { class: "leading", x: x - 10, y: y - 10, width: 20, height: 20, rx: 4 }));
+        column.append(glyph(last(words.get(index)), x, y));
       });
       column.append(s("text", { class: `outcome ${kind}`, x, y: height - 6, "text-anchor": "middle" }, kind === "final" ? "✓" : kind === "lost" ? "✕" : "·"));
       if (key(view) === chosen) column.append(s("rect", { class: "chosen", x: x - columnWidth / 2 + 1, y: 1, width: columnWidth - 2, height: height - 2, rx: 4 }));
@@ -140,7 +145,7 @@ export function consensus(context) {
       if (key(view) === chosen || (chosen === null && i === columns.length - 1)) {
         mark(box, "aria-valuenow", i);
         mark(box, "aria-valuemax", columns.length - 1);
-        mark(box, "aria-valuetext", `${sentence(model, view)}${text ? "" : ""}`);
+        mark(box, "aria-valuetext", sentence(model, view));
       }
     });
     lanes.replaceChildren(...made);
@@ -148,7 +153,7 @@ export function consensus(context) {
 
   function drawOne(view) {
     put(title, `View ${view.view}${view.rescue ? " (rescue)" : ""}, led by ${nameOf(model, view.leader)}`);
-    const words = saidIn(view), validators = model.node.validators.slice(0, lanesMost), width = one.parentElement.clientWidth, nameWidth = laneNames();
+    const words = saidIn(view), validators = order, width = one.parentElement.clientWidth, nameWidth = laneNames();
     const stages = [["entered", "entered"], ["executed", "executed"], ["notarized", "notarized"], ["timed_out", "time-out"], ["nullified", "given up"], ["certified", "final"]].filter(([k]) => view[k]);
     const end = Math.max(2000, ...stages.map(([k]) => view[k]), ...[...words.values()].flatMap((w) => Object.values(w))) * 1.04;
     const x = (offset) => nameWidth + (offset / end) * (width - nameWidth - 16), height = 34 + validators.length * laneHeight + 24, made = [];
@@ -160,7 +165,7 @@ export function consensus(context) {
       made.push(s("line", { class: "stage-line", x1: place, x2: place, y1: row ? 26 : 13, y2: height - 22 }), s("text", { class: "stage-name", x: Math.min(place, width - 30), y: row ? 23 : 10, "text-anchor": "middle" }, name));
     }
     validators.forEach((v, row) => {
-      const y = 34 + row * laneHeight + laneHeight / 2, w = words.get(row) ?? {};
+      const y = 34 + row * laneHeight + laneHeight / 2, w = words.get(v.index) ?? {};
       made.push(s("line", { class: "lane-line", x1: nameWidth, x2: width, y1: y, y2: y }), s("text", { class: "lane-name", x: 0, y: y + 4 }, v.name.length > 15 ? `${v.name.slice(0, 14)}…` : v.name));
       for (const kind of said) if (w[kind]) made.push(glyph(kind, x(w[kind]), y));
     });
@@ -170,7 +175,7 @@ export function consensus(context) {
     const list = [["Outcome", outcome(view)[1]], ["Leader", nameOf(model, view.leader) + (view.rescue ? ", in turn" : "")], ["Began", clock(view.began / 1000)], ["Block", view.block ?? "none"], ["Transactions", view.transactions ? whole(view.transactions) : "none"],
       ["Heard of", `${words.size} of ${model.node.validators.length} validators`], ["Voted", `${[...words.values()].filter((w) => w.notarize).length} for a result, ${[...words.values()].filter((w) => w.finalize).length} to make it final, ${[...words.values()].filter((w) => w.nullify).length} to give up`]];
     facts.replaceChildren(...list.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
-    body.replaceChildren(...validators.map((v, row) => h("tr", null, h("th", { scope: "row" }, v.name), said.map((kind) => h("td", { class: "number" }, words.get(row)?.[kind] ? time(words.get(row)[kind] / 1000) : "–")))));
+    body.replaceChildren(...validators.map((v) => h("tr", null, h("th", { scope: "row" }, v.name), said.map((kind) => h("td", { class: "number" }, words.get(v.index)?.[kind] ? time(words.get(v.index)[kind] / 1000) : "–")))));
   }
 
   return {
@@ -179,6 +184,7 @@ export function consensus(context) {
       model = m;
       draw(false);
       for (const c of drawn) c.update(m);
+      span.show();
     },
     close: () => resized.disconnect(),
   };

@@ -2,7 +2,7 @@
 
 import { h, mark, put, rows } from "./dom.js";
 import { ago, clock, number, percent, proposed, serving, short, time, whole } from "./format.js";
-import { glyphOf, newChart, newWindow } from "./chart.js";
+import { glyphOf, newWindow } from "./chart.js";
 import { activation, comparisonOf, faults, lately, nameOf, newestOf, openProposals, rates } from "./model.js";
 import { charts } from "./series.js";
 import { playbooks, terms } from "./words.js";
@@ -14,9 +14,11 @@ const verdicts = {
   unknown: ["?", "Not known yet", "This node has not seen enough to judge."],
 };
 
+const reasonsMost = 2; // shown at once: the rest is in Alerts
+
 export function overview(context) {
-  const sign = h("span", { class: "sign", "aria-hidden": "true" }), word = h("strong"), why = h("p", { class: "why" }), reasons = h("ul", { class: "reasons" });
-  const verdict = h("section", { class: "verdict", "aria-labelledby": "verdict-name" }, h("h1", { id: "verdict-name" }, sign, word), why, reasons);
+  const sign = h("span", { class: "sign", "aria-hidden": "true" }), word = h("strong"), why = h("p", { class: "why" }), reasons = h("ul", { class: "reasons" }), more = h("a", { class: "note", href: "#/alerts" });
+  const verdict = h("section", { class: "verdict", "aria-labelledby": "verdict-name" }, h("h1", { id: "verdict-name" }, sign, word), why, reasons, more);
   const todo = h("section", { class: "todo", "aria-labelledby": "todo-name" }, h("h2", { id: "todo-name" }, "What to do next"));
   const todoText = h("p"), todoLink = h("a", { href: "#/" });
   todo.append(todoText, h("p", { class: "more" }, todoLink));
@@ -30,14 +32,14 @@ export function overview(context) {
     latency: tile("Certification", terms.certification), leader: tile("Leader now", "Who proposes in the present view, and what chooses the leaders"),
     voters: tile("Validators heard", "Who took part in one of the newest views, as this node hears it"), pending: tile("Waiting", "Transactions in this node's pool"),
   };
-  const drawn = charts(["transactions", "latency", "views", "guest"]);
+  const drawn = charts(["transactions", "latency", "timeouts", "guest"]), span = newWindow(() => context.redraw());
   const serve = h("tbody"), changes = h("div", { class: "changes" }), marks = h("ol", { class: "marks", tabindex: 0, "aria-label": "Newest marks" });
   const links = h("ul", { class: "links" });
 
   const element = h("div", { class: "view overview" },
     h("div", { class: "head" }, verdict, todo),
     h("dl", { class: "tiles" }, Object.values(tiles).map((t) => t.element)),
-    h("div", { class: "bar" }, h("h2", null, "Over time"), newWindow(() => context.redraw())),
+    h("div", { class: "bar" }, h("h2", null, "Over time"), span.element),
     h("p", { class: "seeing" }, "Signs on the charts are marks: faults, crashes, changes of algorithms. Point at one, or reach it with the tabulator and the arrow keys, to read what happened."),
     h("div", { class: "charts" }, drawn.map((c) => c.element)),
     h("div", { class: "two" },
@@ -56,6 +58,7 @@ export function overview(context) {
       showVerdict(model);
       showTiles(model);
       for (const c of drawn) c.update(model);
+      span.show();
       showServing(model);
       showChanges(model);
       showMarks(model, marks);
@@ -76,13 +79,16 @@ export function overview(context) {
     put(sign, s);
     put(word, w);
     put(why, text);
-    rows(reasons, health.reasons, (r) => r.alert, () => h("li", null, h("a"), h("span")), (li, r) => {
+    rows(reasons, health.reasons.slice(0, reasonsMost), (r) => r.alert, () => h("li", null, h("a"), h("span")), (li, r) => {
       li.children[0].setAttribute("href", `#/alerts/${encodeURIComponent(r.alert)}`);
       put(li.children[0], r.alert.replace(/^Quoin/, "").replace(/(.)([A-Z])/g, "$1 $2").toLowerCase());
       put(li.children[1], ` ${r.sentence}`);
     });
-    const [text2, link, name] = nextStep(model);
-    put(todoText, text2);
+    const left = health.reasons.length - reasonsMost;
+    mark(more, "class", left > 0 ? "note" : "note none");
+    put(more, `${Math.max(left, 1)} more in Alerts`);
+    const [step, link, name] = nextStep(model);
+    put(todoText, step);
     put(todoLink, name);
     todoLink.setAttribute("href", link);
   }
@@ -102,11 +108,11 @@ export function overview(context) {
     tiles.rate.set(`${number(Math.round(lately(model, "tx") ?? 0))}/s`, `${number(Math.round((lately(model, "blocks") ?? 0) * 10) / 10)} blocks a second`);
     tiles.latency.set(time(newestOf(model, "p50")), `99th percentile ${time(newestOf(model, "p99"))}`);
     const chooser = model.governed?.serving.find((x) => x.slot === "leader.v1");
-    tiles.leader.set(nameOf(model, now.leader), `chosen by ${serving(chooser ?? { builtin: "round-robin" })}`);
+    tiles.leader.set(nameOf(model, now.leader), `by ${serving(chooser ?? { builtin: "round-robin" }).replace(" (built-in)", "")}`);
     const heard = now.heard.filter((v) => v + 4 >= now.view).length;
     const silent = now.heard.flatMap((v, i) => (v + 4 >= now.view ? [] : [nameOf(model, i)]));
     tiles.voters.set(`${heard} of ${node.validators.length}`, silent.length ? `not lately: ${silent.slice(0, 3).join(", ")}` : `${node.quorum} of ${node.weight} weight decide`);
-    tiles.pending.set(whole(now.pending), `${number(lately(model, "timeouts", 60) * 60 || 0)} time-outs in a minute`);
+    tiles.pending.set(whole(now.pending), `${whole(model.points.slice(-60).reduce((sum, p) => sum + p.timeouts, 0))} time-outs in a minute`);
   }
 
   function showServing(model) {
@@ -130,7 +136,8 @@ export function overview(context) {
       if (!p.number) return;
       put(box.children[0].firstChild, `${p.number}: ${proposed(p.whole)} for ${p.whole.slot}`);
       const due = activation(model, p.whole);
-      put(box.children[1], due ? `Takes over at height ${due.height}: ${due.heights} heights${due.ms >= 0 ? `, about ${time(due.ms)}` : ""} to go.` : `It is ${p.stands.replace(/ \(now \d+\)$/, "")}.`);
+      const stands = p.stands.replace(/ \(now \d+\)$/, "");
+      put(box.children[1], due ? `Takes over at height ${due.height}: ${due.heights} heights${due.ms >= 0 ? `, about ${time(due.ms)}` : ""} to go.` : `${stands[0].toUpperCase()}${stands.slice(1)}.`);
       const c = comparisonOf(model, p.number);
       put(box.children[2], c ? `Beside what serves, on ${whole(c.compared)} calls: other results in ${percent(c.differs.share)} (95 %: ${percent(c.differs.low)} to ${percent(c.differs.high)}), faults in ${percent(c.faulted.share)}.` : "\u00a0");
     });

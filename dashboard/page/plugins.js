@@ -10,12 +10,12 @@ import { classes, terms } from "./words.js";
 const columns = [["Calls/s"], ["Calls"], ["Fuel/s"], ["Fuel a call"], ["ns/fuel"], ["Slowest call"], ["Memory"], ["Compiled in"], ["Faults"]];
 
 export function plugins(context) {
-  const slots = h("div", { class: "slots" }), beside = h("div"), drawn = charts(["guest", "fuel"]), files = h("tbody");
+  const slots = h("div", { class: "slots" }), beside = h("div"), drawn = charts(["guest", "fuel"]), span = newWindow(() => context.redraw()), files = h("tbody");
   const element = h("div", { class: "view" }, h("h1", null, "Plugins"),
     h("p", { class: "seeing" }, "What am I seeing? The kernel asks plugins at fixed places, the slots. Each plugin runs in a sandbox that counts its work in fuel: the same call costs the same fuel on every machine, and here you see what a unit of it costs this one. When a plugin faults, a built-in answers in its stead."),
     h("section", { "aria-labelledby": "beside-name" }, h("h2", { id: "beside-name" }, "Beside what serves"), h("p", { class: "seeing" }, "A candidate in the shadow answers the same calls as what serves; on trial it is the other way round. Shares are of the calls that this node compared. ", terms.interval), beside),
     h("section", { "aria-labelledby": "slots-name" }, h("h2", { id: "slots-name" }, "Slots"), slots),
-    h("div", { class: "bar" }, h("h2", null, "Over time"), newWindow(() => context.redraw())), h("div", { class: "charts" }, drawn.map((c) => c.element)),
+    h("div", { class: "bar" }, h("h2", null, "Over time"), span.element), h("div", { class: "charts" }, drawn.map((c) => c.element)),
     h("section", { "aria-labelledby": "files-name" }, h("h2", { id: "files-name" }, "Release files on this node"), h("p", { class: "seeing" }, "Files that governance names are fetched from other nodes, checked, and compiled in the background."),
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Release files on this node" }, h("table", null, h("thead", null, h("tr", null, h("th", { scope: "col" }, "Digest"), h("th", { scope: "col" }, "State"), h("th", { scope: "col" }, "Why"))), files))));
 
@@ -27,6 +27,7 @@ export function plugins(context) {
       const list = (model.governed?.serving ?? []).filter((x) => x.class !== "G");
       rows(slots, list, (x) => x.slot, newSlot, (card, x) => fillSlot(model, card, x));
       for (const c of drawn) c.update(model);
+      span.show();
       rows(files, model.releases, (r) => r.digest, () => h("tr", null, h("td", { class: "mono" }), h("td"), h("td")), (tr, r) => {
         put(tr.children[0], short(r.digest));
         put(tr.children[1], r.state);

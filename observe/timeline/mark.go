@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -136,6 +137,9 @@ var happening = map[replica.EventKind]struct {
 	replica.DeprecatedInUse:  {ToneNote, "Something deprecated still serves", "Its end of use is set. Nothing stops by itself; it should be replaced."},
 }
 
+// faultNumber begins what a node says of a fault: it is for who lifts it.
+var faultNumber = regexp.MustCompile(`^fault [0-9]+: `)
+
 // markEvent makes a mark of an event that is one.
 func (t *Timeline) markEvent(at time.Time, e *replica.Event) {
 	if e.Kind == replica.ViewTimedOut {
@@ -156,7 +160,7 @@ func (t *Timeline) markEvent(at time.Time, e *replica.Event) {
 	case FaultInjected, FaultLifted:
 		subject = "" // each is one
 		if e.Reason != "" {
-			m.Title += ": " + e.Reason
+			m.Title += ": " + faultNumber.ReplaceAllString(e.Reason, "")
 		}
 	case Told:
 		m.Title, m.Text, _ = strings.Cut(e.Reason, ". ")
