@@ -200,7 +200,7 @@ func TestClosingSendsWhatWaits(t *testing.T) {
 		f.certify(at, blockOf(at, quoin.Height(i+1), 10))
 	}
 	spans := f.close(t)
-	if s := f.Stats().Queue; s.Spans != 10*(10*5+1) || int(s.Exported) != len(spans) || s.Exported != s.Spans {
+	if s := f.Stats().Queue; s.Spans != 10*(10+5) || int(s.Exported) != len(spans) || s.Exported != s.Spans {
 		t.Errorf("%d spans, %+v", len(spans), s)
 	}
 }

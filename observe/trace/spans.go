@@ -18,7 +18,7 @@ type blockTrip struct {
 	began, executed, notarized, certified time.Time
 	votes, finalizes                      []vote
 	attributes                            []attribute.KeyValue
-	calls                                 otel.SpanContext // of the execution's span that has the calls in it, once there is one
+	shown                                 otel.SpanContext // the first span of the block, which has all that is the block's
 }
 
 // tripOf puts together what was noted of a block.
@@ -62,7 +62,9 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// transaction makes the spans of one transaction of a block.
+// transaction makes the spans of one transaction of a block. What is the block's own, below its span, is shown once:
+// the spans of the block's other traced transactions are linked to the first's, which is the same one on all
+// nodes.
 func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 	tx, result := &b.Block.Transactions()[i], &b.Results[i]
 	about := []attribute.KeyValue{keyTransaction.String(b.IDs[i].String()), keyNamespace.String(tx.Namespace),
@@ -80,15 +82,19 @@ func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 		about = append(about, keyWaited.Int64(waited))
 	}
 	block := t.begin(name.contextOf(t.state), spanBlock, b.began, append(about, b.attributes...)...)
+	defer end(block, b.at)
+	if b.shown.IsValid() {
+		otel.SpanFromContext(block).AddLink(otel.Link{SpanContext: b.shown})
+		return
+	}
+	b.shown = otel.SpanContextFromContext(block)
 	t.execution(block, b)
 	t.rounds(block, spanQuorum, eventVote, b.executed, b.notarized, b.votes)
 	t.rounds(block, spanCertify, eventFinalize, b.notarized, b.certified, b.finalizes)
 	t.span(block, spanSync, b.certified, b.at)
-	end(block, b.at)
 }
 
-// execution makes the span of a block's execution. The calls of guests in it are shown once: the spans of the
-// block's other traced transactions are linked to the first's, which is the same one on all nodes.
+// execution makes the span of a block's execution, with the calls of guests in it.
 func (t *Tracer) execution(block context.Context, b *blockTrip) {
 	x := &b.execution
 	if x.Began.IsZero() {
@@ -96,11 +102,6 @@ func (t *Tracer) execution(block context.Context, b *blockTrip) {
 	}
 	execute := t.begin(block, spanExecute, x.Began, keyCalls.Int(len(x.Calls)))
 	defer end(execute, b.executed)
-	if b.calls.IsValid() {
-		otel.SpanFromContext(execute).AddLink(otel.Link{SpanContext: b.calls})
-		return
-	}
-	b.calls = otel.SpanContextFromContext(execute)
 	for i := range x.Calls[:min(len(x.Calls), callsMax)] {
 		c := &x.Calls[i]
 		about := []attribute.KeyValue{keySlot.String(c.Binding.Slot()), keyOperation.String(c.Operation), keyRequests.Int(c.Requests),
