@@ -126,6 +126,7 @@ type Server struct {
 	settle    *settlements
 	provers   provers
 	judge     judge
+	healths   healths
 	http      *http.Server
 	listener  net.Listener
 	stop      context.CancelFunc

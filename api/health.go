@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -11,27 +12,45 @@ import (
 	"quoin.dev/quoin/replica"
 )
 
-// saidWithin bounds the wait for what the validator said on the ledger: the loop is asked for it, and how a
-// node does must be told also when its loop does not answer.
-const saidWithin = time.Second
+const (
+	// saidWithin bounds the wait for what the validator said on the ledger: the loop is asked for it, and how a
+	// node does must be told also when its loop does not answer.
+	saidWithin = time.Second
+	// healthFor is for how long an answer serves all who ask, so that those who ask without end cost nothing.
+	healthFor = 100 * time.Millisecond
+)
+
+// healths keeps the newest answer.
+type healths struct {
+	mu     sync.Mutex
+	at     time.Time
+	answer *quoinv1.Health
+}
 
 // GetHealth implements quoinv1connect.StatusServiceHandler.
-func (s statusService) GetHealth(ctx context.Context, _ *connect.Request[quoinv1.GetHealthRequest]) (*connect.Response[quoinv1.Health], error) {
+func (s statusService) GetHealth(context.Context, *connect.Request[quoinv1.GetHealthRequest]) (*connect.Response[quoinv1.Health], error) {
+	s.healths.mu.Lock()
+	defer s.healths.mu.Unlock()
+	if s.healths.answer == nil || time.Since(s.healths.at) > healthFor {
+		s.healths.answer = s.newHealth()
+		s.healths.at = time.Now()
+	}
+	return connect.NewResponse(s.healths.answer), nil
+}
+
+func (s statusService) newHealth() *quoinv1.Health {
 	r := health.Report{At: time.Now(), Verdict: health.Unknown}
 	if s.c.Health != nil {
 		r = s.c.Health()
 	}
 	m := toHealth(&r)
-	ctx, cancel := context.WithTimeout(ctx, saidWithin)
+	ctx, cancel := context.WithTimeout(s.ctx, saidWithin)
 	defer cancel()
 	said := make(chan []health.Word, 1)
-	err := s.node.Do(ctx, func(v *replica.Replica) {
-		said <- health.Said(v.Kernel(), v.Overview().Tip.Height, s.node.Key())
-	})
-	if err == nil {
+	if s.node.Do(ctx, func(v *replica.Replica) { said <- health.Said(v.Kernel(), v.Overview().Tip.Height, s.node.Key()) }) == nil {
 		m.Said = toSaid(<-said)
 	}
-	return connect.NewResponse(m), nil
+	return m
 }
 
 func toHealth(r *health.Report) *quoinv1.Health {

@@ -43,11 +43,24 @@ var burnWindows = []struct {
 // share is a share of bad ones.
 type share struct{ bad, total float64 }
 
+// windows are the sums over the window, and over the long and the short window of each burn rate.
+type windows struct {
+	width time.Duration // of a fine bucket
+	all   sums
+	burns []struct{ long, short sums }
+}
+
+func (m *Model) windows(now time.Duration) *windows {
+	w := &windows{width: m.fine.width, all: m.sumsOver(now, m.fine.width*fineInWindow)}
+	for _, x := range burnWindows {
+		w.burns = append(w.burns, struct{ long, short sums }{m.sumsOver(now, x.long*w.width), m.sumsOver(now, x.short*w.width)})
+	}
+	return w
+}
+
 // objective computes one.
-func (m *Model) objective(now time.Duration, name, unit string, target float64, of func(*sums) share, enough func(long share, x *Burn) bool) Objective {
-	width := m.fine.width
-	all := m.sumsOver(now, width*fineInWindow)
-	s := of(&all)
+func (w *windows) objective(name, unit string, target float64, of func(*sums) share, enough func(long share, x *Burn) bool) Objective {
+	s := of(&w.all)
 	o := Objective{Name: name, Unit: unit, Target: target, Bad: s.bad, Total: s.total, Known: s.total > 0}
 	if !o.Known {
 		return o
@@ -55,22 +68,21 @@ func (m *Model) objective(now time.Duration, name, unit string, target float64, 
 	o.Good = 1 - s.bad/s.total
 	budget := (1 - target) * s.total
 	if unit == "ms" {
-		budget = (1 - target) * inMS(width*fineInWindow)
+		budget = (1 - target) * inMS(w.width*fineInWindow)
 	}
 	o.Left = 1 - s.bad/budget
-	for _, w := range burnWindows {
-		b := Burn{Name: w.name, Long: w.long * width, Short: w.short * width, Threshold: w.threshold}
-		rate := func(window time.Duration) (share, float64, bool) {
-			sums := m.sumsOver(now, window)
-			s := of(&sums)
+	for i, x := range burnWindows {
+		b := Burn{Name: x.name, Long: x.long * w.width, Short: x.short * w.width, Threshold: x.threshold}
+		rate := func(sums *sums) (share, float64, bool) {
+			s := of(sums)
 			if s.total == 0 {
 				return s, 0, false
 			}
 			return s, s.bad / s.total / (1 - target), true
 		}
 		var long share
-		long, b.LongRate, b.LongKnown = rate(b.Long)
-		_, b.ShortRate, b.ShortKnown = rate(b.Short)
+		long, b.LongRate, b.LongKnown = rate(&w.burns[i].long)
+		_, b.ShortRate, b.ShortKnown = rate(&w.burns[i].short)
 		b.Burning = b.LongKnown && b.ShortKnown && b.LongRate > b.Threshold && b.ShortRate > b.Threshold && enough(long, &b)
 		o.Burns = append(o.Burns, b)
 	}
@@ -80,12 +92,13 @@ func (m *Model) objective(now time.Duration, name, unit string, target float64, 
 // objectives computes all.
 func (m *Model) objectives(now time.Duration, t *Targets) []Objective {
 	ofBlocks := func(long share, _ *Burn) bool { return long.total >= least && long.bad >= leastBad }
+	w := m.windows(now)
 	return []Objective{
-		m.objective(now, "availability", "ms", t.Availability,
+		w.objective("availability", "ms", t.Availability,
 			func(s *sums) share { return share{inMS(s.down), inMS(s.observed)} },
 			func(long share, b *Burn) bool { return long.total >= inMS(b.Short) }),
-		m.objective(now, "certification", "blocks", t.Timely, func(s *sums) share { return share{float64(s.slow), float64(s.timed)} }, ofBlocks),
-		m.objective(now, "clean", "blocks", t.Clean, func(s *sums) share { return share{float64(s.unclean), float64(s.blocks)} }, ofBlocks),
+		w.objective("certification", "blocks", t.Timely, func(s *sums) share { return share{float64(s.slow), float64(s.timed)} }, ofBlocks),
+		w.objective("clean", "blocks", t.Clean, func(s *sums) share { return share{float64(s.unclean), float64(s.blocks)} }, ofBlocks),
 	}
 }
 

@@ -242,3 +242,31 @@ func FuzzClock(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkBlock is what a block costs that the model is told of, with sixteen calls of guests and two fsyncs.
+func BenchmarkBlock(b *testing.B) {
+	w := newWorld(Targets{})
+	for b.Loop() {
+		w.pass(10 * time.Millisecond)
+		w.tell(1)
+		for range 16 {
+			w.Called(node.Call{Took: time.Microsecond})
+		}
+		w.Synced(node.FileVotes, time.Millisecond)
+		w.Synced(node.FileStore, time.Millisecond)
+		w.certify(20, 0)
+	}
+}
+
+// BenchmarkReport is what a report costs of a model that remembers all that it can.
+func BenchmarkReport(b *testing.B) {
+	w := newWorld(Targets{})
+	for range fineKept + 1 {
+		w.pass(time.Minute)
+		w.tell(1)
+		w.certify(20, 0)
+	}
+	for b.Loop() {
+		w.report()
+	}
+}

@@ -86,17 +86,18 @@ func (m *Model) Report(now time.Time) Report {
 	t := m.goals()
 	r.ClockBack = m.clock.back
 	r.Objectives = m.objectives(at, &t)
-	r.Indicators = m.indicators(at)
-	x := examination{m: m, t: &t, now: at, r: &r, recent: m.fineOver(at, burnWindows[0].short*m.fine.width), hour: m.fineOver(at, burnWindows[0].long*m.fine.width)}
+	hour := m.fineOver(at, burnWindows[0].long*m.fine.width)
+	r.Indicators = m.indicators(at, hour)
+	x := examination{m: m, t: &t, now: at, r: &r, recent: m.fineOver(at, burnWindows[0].short*m.fine.width), hour: hour}
 	x.look()
 	return r
 }
 
-func (m *Model) indicators(now time.Duration) Indicators {
-	over := burnWindows[0].long * m.fine.width
-	s := m.fineOver(now, over)
-	i := Indicators{Over: over, Observed: s.observed, Blocks: s.blocks, BlockAge: now - m.lastCert, Waiting: m.waiting,
-		Certification: s.latency.quantiles(), Recovery: m.fineOver(now, fineKept*m.fine.width).recovery.quantiles(),
+func (m *Model) indicators(now time.Duration, s *fineBucket) Indicators {
+	var recovery histogram
+	m.fine.over(now, fineKept*m.fine.width, func(b *fineBucket) { recovery.merge(&b.recovery) })
+	i := Indicators{Over: burnWindows[0].long * m.fine.width, Observed: s.observed, Blocks: s.blocks, BlockAge: now - m.lastCert, Waiting: m.waiting,
+		Certification: s.latency.quantiles(), Recovery: recovery.quantiles(),
 		RecoveryLast: m.recovery[0], RecoveryWorst: m.recovery[1], DefectsOf: map[string]uint64{}, Plugin: s.guests.quantiles(),
 		Behind: m.seen.behind, Fsync: s.fsync.quantiles()}
 	for kind, n := range s.defects {
