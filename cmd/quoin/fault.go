@@ -111,6 +111,9 @@ func newFaultKind(t *terminal, k *faultKind) *cobra.Command {
 	return c
 }
 
+// leaderWithin is how long to wait for somebody to lead.
+const leaderWithin = 5 * time.Second
+
 func injectFault(ctx context.Context, t *terminal, k *faultKind, flags *faultFlags, names []string) error {
 	key, err := flags.key()
 	if err != nil {
@@ -121,7 +124,15 @@ func injectFault(ctx context.Context, t *terminal, k *faultKind, flags *faultFla
 		return err
 	}
 	defer n.close()
+	next, err := n.nextFault(ctx)
+	if err != nil {
+		return err
+	}
 	s, err := n.status(ctx)
+	for late := time.Now().Add(leaderWithin); err == nil && flags.leader && s.GetLeader() < 0 && time.Now().Before(late); {
+		time.Sleep(20 * time.Millisecond) // between two views
+		s, err = n.status(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -130,9 +141,7 @@ func injectFault(ctx context.Context, t *terminal, k *faultKind, flags *faultFla
 	if err != nil {
 		return err
 	}
-	if f.ID, err = n.nextFault(ctx); err != nil {
-		return err
-	}
+	f.ID = next
 	if err := f.Check(now); err != nil {
 		return usage(err.Error(), "see `quoin fault "+string(k.kind)+" --help`")
 	}
