@@ -91,7 +91,7 @@ func New(c Config) *Metrics {
 	for i := range table {
 		f := &table[i]
 		m.descs[i] = prometheus.NewDesc(f.Prometheus(), f.Help, f.Labels, nil)
-		if f.Kind == Histogram && i != queueTime {
+		if f.Kind == Histogram && i != queueTime && i != inclusion {
 			m.histograms[i] = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: f.Prometheus(), Help: f.Help, Buckets: f.Buckets}, f.Labels)
 		}
 	}
@@ -151,6 +151,13 @@ func (e *emitter) set(family int, v float64, labels ...string) {
 }
 
 func (e *emitter) count(family int, n uint64, labels ...string) { e.set(family, float64(n), labels...) }
+
+// histogram gives a histogram that is kept elsewhere. The buckets count all up to their bound.
+func (e *emitter) histogram(family int, count uint64, sum float64, buckets map[float64]uint64, labels ...string) {
+	if x, err := prometheus.NewConstHistogram(e.m.descs[family], count, sum, buckets, labels...); err == nil {
+		e.ch <- x
+	}
+}
 
 func (e *emitter) flag(family int, on bool, labels ...string) {
 	v := 0.0

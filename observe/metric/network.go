@@ -3,8 +3,6 @@ package metric
 import (
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/transport"
 )
@@ -70,9 +68,7 @@ func (e *emitter) waits(w *transport.Waits, class string) {
 		buckets[bound.Seconds()] = count
 	}
 	count += w.Buckets[len(transport.WaitBounds)]
-	if x, err := prometheus.NewConstHistogram(e.m.descs[queueTime], count, w.Sum.Seconds(), buckets, class); err == nil {
-		e.ch <- x
-	}
+	e.histogram(queueTime, count, w.Sum.Seconds(), buckets, class)
 }
 
 // waitBounds are the transport's, in seconds.

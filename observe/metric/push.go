@@ -33,6 +33,7 @@ type pushed struct {
 	swept   time.Time
 
 	plugins         plugins
+	inclusions      inclusions
 	events          map[string]uint64
 	fallbacks       map[string]uint64
 	doubts          map[string]uint64
@@ -54,14 +55,14 @@ type proposal struct {
 }
 
 func newPushed() pushed {
-	return pushed{serving: map[string]governance.HistoryNumber{}, plugins: newPlugins(), events: map[string]uint64{}, fallbacks: map[string]uint64{},
+	return pushed{serving: map[string]governance.HistoryNumber{}, plugins: newPlugins(), inclusions: newInclusions(), events: map[string]uint64{}, fallbacks: map[string]uint64{},
 		doubts: map[string]uint64{}, changes: map[string]uint64{}, commands: map[[2]string]uint64{}, reports: map[string]uint64{}}
 }
 
 // copied returns what is needed to emit p, so that the lock need not be held meanwhile.
 func (p *pushed) copied() pushed {
 	c := *p
-	c.plugins = p.plugins.copied()
+	c.plugins, c.inclusions = p.plugins.copied(), p.inclusions.copied()
 	c.events, c.fallbacks, c.doubts = maps.Clone(p.events), maps.Clone(p.fallbacks), maps.Clone(p.doubts)
 	c.changes, c.commands, c.reports = maps.Clone(p.changes), maps.Clone(p.commands), maps.Clone(p.reports)
 	return c
@@ -86,6 +87,7 @@ func (p *pushed) emit(e *emitter) {
 	e.count(leaderChanges, p.leaderChanges)
 	e.count(compileFailures, p.compileFailures)
 	p.plugins.emit(e)
+	p.inclusions.emit(e)
 }
 
 // tally counts one more of a label that has at most so many values.
@@ -207,16 +209,11 @@ func (m *Metrics) Admitted(time.Time, []replica.Admission) {}
 
 // Finished implements node.Observer.
 func (m *Metrics) Finished(at time.Time, f *replica.Finished) {
-	delay := m.histograms[inclusion].WithLabelValues()
-	for _, ms := range f.Waited {
-		if ms != replica.WaitedUnknown {
-			delay.Observe(float64(ms) / 1000)
-		}
-	}
 	h := f.Block.Header()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := &m.pushed
+	p.inclusions.add(f.Waited)
 	if x := p.heardOf(h.Epoch, h.View); x != nil {
 		m.observe(finality, at.Sub(x.at))
 	}
@@ -224,9 +221,10 @@ func (m *Metrics) Finished(at time.Time, f *replica.Finished) {
 		p.leaderChanges++
 	}
 	p.proposer.epoch, p.proposer.index = h.Epoch, h.Proposer
-	for i, t := range f.Block.Transactions() {
-		if t.Kernel() && len(t.Payload) > 0 {
-			p.commanded(&t, f.Results[i].Code)
+	txs := f.Block.Transactions()
+	for i := range txs {
+		if t := &txs[i]; t.Kernel() && len(t.Payload) > 0 {
+			p.commanded(t, f.Results[i].Code)
 		}
 	}
 }
