@@ -122,9 +122,14 @@ async function newest(client) {
       first = next = height < BigInt(newestMax) ? 1n : height - BigInt(newestMax) + 1n;
       feed = client.feed(first);
     }
-    const { blocks, next: then } = await feed.more(newestMax);
-    next = then;
-    for (const b of blocks) table.prepend(row(client, b));
+    const blocks = [];
+    for (let brought = 1; brought > 0 && next <= height; ) {
+      const more = await feed.more(newestMax * 4);
+      next = more.next;
+      brought = more.blocks.length;
+      blocks.push(...more.blocks);
+    }
+    for (const b of blocks.slice(-newestMax)) table.prepend(row(client, b));
     while (table.children.length > newestMax) table.lastElementChild.remove();
     const last = blocks[blocks.length - 1];
     if (!last) return;

@@ -27,12 +27,13 @@ const actions = {
 };
 
 // What needs files, or a second key, is the command line's.
-const elsewhere = ["quoin release propose FILE --slot SLOT", "quoin release attest NUMBER --kind security --result passed --report FILE", "quoin key rotate NEWFILE", "quoin key revoke KEY"];
+const elsewhere = ["quoin release propose FILE", "quoin release attest NUMBER --kind security --result passed --report FILE", "quoin key rotate NEWFILE", "quoin key revoke KEY"];
 
 const scheduleAhead = 20n; // as the command line's default
 
 /** view makes the view of a signature; parts may say what is to be signed: the action, then what it is about. */
 export function view(context, parts = []) {
+  if (parts[0] && !Object.hasOwn(actions, parts[0])) return notHere(parts[0]);
   const holder = { pair: null }; // the key, in memory only
   const prepared = h("div", { role: "status", "aria-live": "polite" });
   const form = formOf(parts, holder, prepared);
@@ -57,6 +58,15 @@ export function view(context, parts = []) {
     close() {
       holder.pair = null;
     },
+  };
+}
+
+/** notHere answers for a command that this page does not sign. */
+function notHere(kind) {
+  return {
+    element: h("section", { class: "view ledger sign" }, h("h1", null, "Sign a command"), refused(`This page does not sign ${kind}; the command line does.`), elsewhere.map((text) => commandLine(text))),
+    update() {},
+    close() {},
   };
 }
 
