@@ -50,6 +50,7 @@ type onlookers struct {
 	receiver   *http.Server
 	traces     string // the receiver's URL
 	got        atomic.Int64
+	last       Observation
 	observers  []*observe.Observer
 	dashboards []*dashboard.Server
 }
@@ -113,13 +114,15 @@ func (s *onlookers) seat(ctx context.Context) (leave func() (audience.Report, er
 	return func() (audience.Report, error) { stop(); return <-report, nil }, nil
 }
 
-// observation counts what came of it.
+// observation counts what came of it since it was asked last.
 func (s *onlookers) observation(r audience.Report) *Observation {
-	x := &Observation{Audience: r, SpanBytes: s.got.Load()}
+	now := Observation{SpanBytes: s.got.Load()}
 	for _, o := range s.observers {
 		q := o.Tracer.Stats().Queue
-		x.Spans, x.Dropped = x.Spans+q.Spans, x.Dropped+q.Dropped+q.Failed
+		now.Spans, now.Dropped = now.Spans+q.Spans, now.Dropped+q.Dropped+q.Failed
 	}
+	x := &Observation{Audience: r, Spans: now.Spans - s.last.Spans, Dropped: now.Dropped - s.last.Dropped, SpanBytes: now.SpanBytes - s.last.SpanBytes}
+	s.last = now
 	return x
 }
 

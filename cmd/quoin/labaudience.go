@@ -25,7 +25,7 @@ type audienceFlags struct {
 func (f *audienceFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.o.Viewers, "viewers", 1, "browsers that look at the first node")
 	c.Flags().IntVar(&f.o.Scrapers, "scrapers", 1, "that read the metrics of all nodes in turn")
-	c.Flags().DurationVar(&f.o.Every, "every", time.Second, "between two turns of a scraper")
+	c.Flags().DurationVar(&f.o.Every, "every", 5*time.Second, "between two turns of a scraper")
 	c.Flags().BoolVar(&f.hammer, "hammer", false, "scrapers do not pause")
 }
 

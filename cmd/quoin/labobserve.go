@@ -42,8 +42,8 @@ func newLabObserve(t *terminal) *cobra.Command {
 	var x observing
 	c := &cobra.Command{
 		Use: "observe", Short: "Measure what it costs that everything looks on, and what an audience can do", Args: args(0, 0),
-		Long: "Compare networks of real nodes, in turns: with nothing that looks on, and with metrics, health, timeline,\n" +
-			"traces, dashboards and their audience. The audience is a process of its own.\n\n" +
+		Long: "Compare two networks of real nodes, loaded in turns: one with nothing that looks on, and one with metrics,\n" +
+			"health, timeline, traces, dashboards and their audience. The audience is a process of its own.\n\n" +
 			"The verdict is better, same (both exit 0), worse (exit 8) or inconclusive (exit 9), as of `quoin lab ab`.\n" +
 			"See docs/observability-cost.md.",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,11 +53,12 @@ func newLabObserve(t *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.IntVar(&x.load.Nodes, "nodes", 4, "validators")
-	f.IntVar(&x.pairs, "pairs", compare.PairsMin, "how many pairs of networks")
+	f.IntVar(&x.pairs, "pairs", 30, "how many pairs of turns")
 	f.IntVar(&x.load.Rate, "rate", 0, "transactions a second (0: closed loop, as many as it bears)")
 	f.IntVar(&x.load.Keys, "keys", 1000, "keys of the state")
 	f.IntVar(&x.load.Payload, "payload", 128, "bytes of a value")
-	f.DurationVar(&x.load.Duration, "duration", 5*time.Second, "how long each network counts")
+	f.DurationVar(&x.load.Warmup, "warmup", time.Second, "before a turn counts")
+	f.DurationVar(&x.load.Duration, "duration", 2*time.Second, "how long a turn counts")
 	f.StringVar(&x.load.Dir, "dir", "", "where to make the folders for data, which are removed afterwards")
 	f.StringVar(&x.load.Network, "network", bench.NetworkNone, "delays between nodes: "+bench.NetworkHelp)
 	f.StringVar(&x.base, "base", baseOff, "what it is compared with: off (nothing looks on) or unseen (everything looks on, and nobody at it)")
@@ -95,9 +96,11 @@ func (x *observing) run(ctx context.Context, t *terminal) error {
 	if err := judgeBy(metrics, x.judged); err != nil {
 		return err
 	}
-	results, err := inTurns(ctx, t, x.pairs, base, candidate)
+	line := t.statusLine()
+	results, err := bench.InTurns(ctx, base.options, candidate.options, x.pairs, func(pair int) { line.print("pair %d of %d", pair, x.pairs) })
+	line.end()
 	if err != nil {
-		return err
+		return failure("the networks were not measured", err, "")
 	}
 	v := observed{Base: base.name, Candidate: candidate.name, Pairs: x.pairs, Reproduce: x.command,
 		Load: compare.Load{Nodes: x.load.Nodes, Rate: x.load.Rate, Payload: x.load.Payload, Keys: x.load.Keys, Duration: x.load.Duration.Milliseconds(), Network: x.load.Network}}
@@ -122,7 +125,7 @@ func (x *observing) contenders(t *terminal) (base, candidate contender, err erro
 		return base, candidate, usage(fmt.Sprintf("%d pairs and a margin of %v", x.pairs, x.margin), fmt.Sprintf("choose --pairs %d to %d, --margin 0 to 1", compare.PairsMin, compare.PairsMax))
 	}
 	o := &x.load
-	if o.Nodes < 1 || o.Nodes > devValidatorsMax || o.Rate < 0 || o.Keys < 1 || o.Payload < 1 || o.Duration < time.Millisecond {
+	if o.Nodes < 1 || o.Nodes > devValidatorsMax || o.Rate < 0 || o.Keys < 1 || o.Payload < 1 || o.Duration < time.Millisecond || o.Warmup < time.Millisecond {
 		return base, candidate, usage("numbers that make no network", "see `quoin lab observe --help`")
 	}
 	if _, err := o.Link(); err != nil {
