@@ -90,7 +90,7 @@ function one(context, n) {
       if (!p) return;
       const it = p.open || !fetched ? p.whole : { ...fetched, ...p.whole, reviews: fetched.reviews, evidence: fetched.evidence, validators: fetched.validators, releaseFacts: fetched.releaseFacts, parameters: fetched.parameters, members: fetched.members, policies: fetched.policies, validatorSet: fetched.validatorSet, tally: fetched.tally };
       fillTrack(road, it);
-      put(meaning, `${p.stands}. ${meaningOf(it.status)}`);
+      put(meaning, `It is ${p.stands.replace(/ \(now \d+\)$/, "")}. ${meaningOf(it.status)}`);
       const due = activation(model, it);
       count.hidden = !due;
       if (due) put(count, `${whole(due.heights)} heights to go${due.ms >= 0 ? `, about ${time(due.ms)}` : ""}: takes over at height ${whole(due.height)}`);
