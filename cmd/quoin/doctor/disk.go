@@ -82,7 +82,11 @@ func (f *Folder) measure(ctx context.Context, dir string) (took []time.Duration,
 
 // space looks at how much room there is, and for how long it suffices if the folder goes on growing as it did.
 func (f *Folder) space(l *list) {
-	free, size, err := osdisk.Space(f.Dir)
+	space := f.Space
+	if space == nil {
+		space = osdisk.Space
+	}
+	free, size, err := space(f.Dir)
 	if err != nil {
 		l.add("space", Unknown, "", "nobody can tell: %v", err)
 		return

@@ -28,8 +28,9 @@ type Folder struct {
 	Peers   []Peer
 	Machine Machine
 	Now     func() time.Time
-	Within  time.Duration        // for one connection; 0: three seconds
-	Sync    func(*os.File) error // nil: fsync
+	Within  time.Duration                                   // for one connection; 0: three seconds
+	Sync    func(*os.File) error                            // nil: fsync
+	Space   func(dir string) (free, size uint64, err error) // nil: osdisk.Space
 }
 
 // Peer is another node.

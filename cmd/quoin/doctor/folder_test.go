@@ -65,7 +65,8 @@ func ranFolder(t *testing.T) *Folder {
 	must(t, os.WriteFile(filepath.Join(dir, "node.key"), []byte("key"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "node.json"), []byte("{}"), 0o644))
 	return &Folder{Dir: dir, Key: signature.PublicOf(key), Genesis: g, Trusted: g, Listen: freeAddress(t), API: freeAddress(t),
-		Machine: machineOf(t, "65536", "8000000", "max", "max 100000"), Now: time.Now, Sync: func(*os.File) error { return nil }}
+		Machine: machineOf(t, "65536", "8000000", "max", "max 100000"), Now: time.Now, Sync: func(*os.File) error { return nil },
+		Space: func(string) (uint64, uint64, error) { return 100 << 30, 200 << 30, nil }}
 }
 
 func withLeader(c quoin.Configuration) quoin.Configuration {
@@ -184,6 +185,12 @@ func TestEveryFaultOfAFolderIsFound(t *testing.T) {
 		{"a disk that is always slow", func(t *testing.T, f *Folder) { f.Now = ticking(1, 30*time.Millisecond) }, "fsync", Warning},
 		{"a disk that hardly moves", func(t *testing.T, f *Folder) { f.Now = ticking(1, 8*time.Second) }, "fsync", Problem},
 		{"a disk that fails", func(t *testing.T, f *Folder) { f.Sync = func(*os.File) error { return syscall.EIO } }, "fsync", Problem},
+		{"a full disk", func(t *testing.T, f *Folder) {
+			f.Space = func(string) (uint64, uint64, error) { return 1 << 20, 200 << 30, nil }
+		}, "space", Problem},
+		{"a disk that nobody knows", func(t *testing.T, f *Folder) {
+			f.Space = func(string) (uint64, uint64, error) { return 0, 0, syscall.ENOSYS }
+		}, "space", Unknown},
 		{"few open files", func(t *testing.T, f *Folder) { f.Machine = machineOf(t, "256", "8000000", "max", "max 100000") }, "limits", Problem},
 		{"rather few open files", func(t *testing.T, f *Folder) { f.Machine = machineOf(t, "1024", "8000000", "max", "max 100000") }, "limits", Warning},
 		{"little memory", func(t *testing.T, f *Folder) { f.Machine = machineOf(t, "unlimited", "400000", "max", "max 100000") }, "limits", Problem},
