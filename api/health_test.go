@@ -13,6 +13,7 @@ import (
 	"quoin.dev/quoin/api/apitest"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
+	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/observe/health"
 	"quoin.dev/quoin/replica"
@@ -84,5 +85,48 @@ func TestHealthIsWhatTheModelSays(t *testing.T) {
 	}
 	if s.Name != "alice" || s.Program != "v1.2.3" || s.Dashboard == "" || len(s.Serving) == 0 {
 		t.Errorf("%v", s)
+	}
+}
+
+// TestHealthTellsWhatTheValidatorSaid follows a proposal from its shadow to its trial and beyond.
+func TestHealthTellsWhatTheValidatorSaid(t *testing.T) {
+	x := newCouncil(t)
+	p := governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})
+	p.Plan.Shadow, p.Plan.Trial = 16, 400
+	x.must(x.w.Admin, p)
+	x.proposal(1, governance.StatusPrechecked)
+	x.must(x.w.Second, governance.Approve{Proposal: 1})
+	if said := x.said("", 0); len(said) != 0 {
+		t.Errorf("of what is only approved it said %v", said)
+	}
+	x.must(x.w.Admin, governance.Shadow{Proposal: 1})
+	if w := x.said("shadow", 1)[0]; w.Proposal != 1 || w.Slot != "leader.v1" || w.Kind != "report" || w.Through%16 != 0 || w.Code != "same" && w.Code != "differs" || w.Bad != (w.Code == "differs") {
+		t.Errorf("of a shadow it said %v", w)
+	}
+	x.must(x.w.Admin, governance.Schedule{Proposal: 1, Height: x.c.Verifier().Newest().Height + 40})
+	if w := x.said("trial", 1)[0]; w.Kind != "health" || w.Code == "" || w.Sentence == "" {
+		t.Errorf("of a trial it said %v", w)
+	}
+	x.must(x.w.Admin, governance.Confirm{Proposal: 1})
+	if w := x.said("active", 0)[0]; w.Kind != "health" || w.Slot != "leader.v1" || w.Sentence == "" {
+		t.Errorf("of what is active it said %v", w)
+	}
+}
+
+// said returns what the validator said once it is about a proposal of a status, and speaks of a height; an
+// empty status is that it says nothing.
+func (x *council) said(status string, least uint64) []*quoinv1.SignedWord {
+	x.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		h, err := x.c.Health(x.ctx())
+		if err != nil {
+			x.Fatal(err)
+		}
+		if status == "" || len(h.Said) == 1 && h.Said[0].Status == status && h.Said[0].Through >= least {
+			return h.Said
+		}
+		if time.Now().After(end) {
+			x.Fatalf("want a word of a proposal that is %s: %v", status, h.Said)
+		}
 	}
 }
