@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -152,6 +153,21 @@ func TestBadCollectors(t *testing.T) {
 	}
 }
 
+// A collector whose certificate nobody vouches for gets nothing.
+func TestATLSCollectorMustBeKnown(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("spans were sent") }))
+	defer s.Close()
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	x := tracing(t, s.URL, nil)
+	one(t, x, 4)
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+	if s := x.Stats().Queue; s.Failed != s.Spans || s.Exported != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
@@ -187,6 +203,7 @@ func TestASilentCollectorCostsDropsAlone(t *testing.T) {
 	if took := time.Since(began); took > 10*closeTimeout {
 		t.Errorf("closing took %s", took)
 	}
+	<-x.queue.done // a request that was on its way when closing was over
 	if s := x.Stats().Queue; s.Spans != s.Exported+s.Dropped+s.Failed || s.Exported != 0 {
 		t.Errorf("%+v", s)
 	}

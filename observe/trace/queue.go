@@ -117,7 +117,11 @@ func (q *queue) send(batch []sdk.ReadOnlySpan) []sdk.ReadOnlySpan {
 	}
 	ctx, cancel := context.WithTimeout(q.export, exportTimeout)
 	defer cancel()
-	if err := q.exporter.ExportSpans(ctx, batch); err != nil {
+	err := ctx.Err() // closing has taken too long: what is left is not even encoded
+	if err == nil {
+		err = q.exporter.ExportSpans(ctx, batch)
+	}
+	if err != nil {
 		q.failed.Add(uint64(len(batch)))
 		q.complain(err, len(batch))
 	} else {

@@ -205,8 +205,8 @@ func (r *releases) follow(p *governance.Proposal, at time.Time, first bool) {
 		i++
 	}
 	if i == len(r.roads) {
-		if over(p.Status) && p.Status != governance.StatusActive {
-			return // nothing more becomes of it, or it was all too fast
+		if closed(p.Status) {
+			return
 		}
 		x := &road{Proposal: *p, seen: at, since: at, partial: first, root: r.chosen(p.Number), fresh: true, fetched: first || p.Subject != governance.SubjectRelease}
 		r.roads = append(r.roads, x)
@@ -233,13 +233,12 @@ func (r *releases) follow(p *governance.Proposal, at time.Time, first bool) {
 }
 
 // over reports whether a status ends the trip that a root span shows: the proposal serves for good, or will not.
-func over(s governance.Status) bool {
-	return s == governance.StatusActive || closed(s) || s == governance.StatusSuperseded
-}
+func over(s governance.Status) bool { return s == governance.StatusActive || closed(s) }
 
-// closed reports whether nothing that matters here follows a status.
+// closed reports whether a proposal of the status is not followed any more. What is superseded may come back by a
+// rollback, which is that other proposal's story.
 func closed(s governance.Status) bool {
-	return s >= governance.StatusRetired && s <= governance.StatusCancelled
+	return s >= governance.StatusRetired && s <= governance.StatusCancelled || s == governance.StatusSuperseded
 }
 
 // chosen reports whether this node is the one that tells of a proposal's whole trip: one of the validators is, by
