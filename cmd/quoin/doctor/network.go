@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/api"
 	quoinv1 "quoin.dev/quoin/api/quoin/v1"
 )
 
@@ -227,6 +228,10 @@ func (n *Network) versions(ctx context.Context, a *answer) {
 	c, err := within(ctx, n.Within, a.node.Ask.Compatibility)
 	if err != nil {
 		a.add("versions", Unknown, "", "it does not say what it offers: %s", why(err))
+		return
+	}
+	if v := a.status.GetVersion(); v != "" && v != api.Version {
+		a.add("versions", Warning, "use the program of the node's version", "it speaks the API %s, and this program %s", short(v), api.Version)
 		return
 	}
 	p := &n.wanted().Parameters

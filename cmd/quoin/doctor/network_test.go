@@ -143,6 +143,7 @@ func TestEveryFaultOfANetworkIsFound(t *testing.T) {
 		}, "health", Problem},
 		{"no data", func(_ *Network, s []*said) { s[0].health = &quoinv1.Health{Verdict: "unknown"} }, "health", Unknown},
 		{"another state", func(_ *Network, s []*said) { s[2].status.StateRoot = []byte("other") }, "agreement", Problem},
+		{"api", func(_ *Network, s []*said) { s[1].status.Version = "quoin.v9" }, "versions", Warning},
 		{"engine", func(_ *Network, s []*said) { s[1].compatibility.EngineVersion++ }, "versions", Problem},
 		{"schedule", func(_ *Network, s []*said) { s[1].compatibility.ScheduleVersion++ }, "versions", Problem},
 		{"wanted engine", func(n *Network, _ []*said) {
