@@ -4,7 +4,7 @@
 import { h, mark as attribute, put, s } from "./dom.js";
 import { clock } from "./format.js";
 
-const left = 44, right = 10, top = 22, bottom = 20;
+const left = 54, right = 10, top = 22, bottom = 20;
 const glyphs = { note: "●", good: "✓", change: "◆", warn: "▲", bad: "✕", fault: "⚡" };
 const apart = 14; // pixels between marks that are drawn apart
 
@@ -38,7 +38,8 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150, 
   const over = s("svg", { class: "over", height, role: "group", "aria-label": `Marks on ${title}` }, flags);
   const tip = h("div", { class: "tip", role: "tooltip", hidden: true });
   const current = lines.map((l, i) => h("span", { class: "current" }, h("span", { class: `key l${i}`, "aria-hidden": "true" }), `${l.name} `, h("b", null, "–")));
-  const table = h("table");
+  const head = h("thead", null, h("tr", null, h("th", { scope: "col" }, "Time"), lines.map((l) => h("th", { scope: "col", class: "number" }, l.name)))), body = h("tbody");
+  const table = h("table", null, h("caption", null, `${title}, ${unit}`), head, body);
   const details = h("details", null, h("summary", null, "As a table"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}, as a table` }, table));
   const frame = h("div", { class: "plot" }, picture, over, tip);
   const element = h("figure", { class: "figure" },
@@ -161,8 +162,7 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150, 
 
   function drawTable(shown) {
     const every = Math.max(1, Math.floor(span.seconds / 20));
-    table.replaceChildren(h("caption", null, `${title}, ${unit}`), h("thead", null, h("tr", null, h("th", { scope: "col" }, "Time"), lines.map((l) => h("th", { scope: "col", class: "number" }, l.name)))),
-      h("tbody", null, shown.filter((p) => p.t % every === 0).reverse().map((p) => h("tr", null, h("td", null, clock(p.t * 1000)), lines.map((l) => h("td", { class: "number" }, l.of(p) < 0 ? "–" : format(l.of(p))))))));
+    body.replaceChildren(...shown.filter((p) => p.t % every === 0).reverse().map((p) => h("tr", null, h("td", null, clock(p.t * 1000)), lines.map((l) => h("td", { class: "number" }, l.of(p) < 0 ? "–" : format(l.of(p)))))));
   }
 
   new ResizeObserver(draw).observe(frame);
