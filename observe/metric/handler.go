@@ -66,6 +66,8 @@ type handler struct {
 	at       time.Time
 	families []*dto.MetricFamily
 	pages    map[variant][]byte
+	plain    bytes.Buffer // used again, as is packer, which is large: see encode
+	packer   *gzip.Writer // nil: none yet
 
 	rate   sync.Mutex
 	tokens float64
@@ -158,17 +160,18 @@ func (h *handler) page(v variant) ([]byte, error) {
 	if page, ok := h.pages[v]; ok {
 		return page, nil
 	}
-	page, err := encode(h.families, v)
+	page, err := h.encode(v)
 	if err == nil {
 		h.pages[v] = page
 	}
 	return page, err
 }
 
-func encode(families []*dto.MetricFamily, v variant) ([]byte, error) {
-	var plain bytes.Buffer
-	e := expfmt.NewEncoder(&plain, v.format())
-	for _, f := range families {
+// encode writes an answer. The caller holds mu.
+func (h *handler) encode(v variant) ([]byte, error) {
+	h.plain.Reset()
+	e := expfmt.NewEncoder(&h.plain, v.format())
+	for _, f := range h.families {
 		if err := e.Encode(f); err != nil {
 			return nil, err
 		}
@@ -179,16 +182,16 @@ func encode(families []*dto.MetricFamily, v variant) ([]byte, error) {
 		}
 	}
 	if !v.gzip {
-		return plain.Bytes(), nil
+		return bytes.Clone(h.plain.Bytes()), nil
 	}
 	var packed bytes.Buffer
-	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
-	if err != nil {
+	if h.packer == nil {
+		h.packer, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // it fails for no level but a wrong one
+	}
+	h.packer.Reset(&packed)
+	if _, err := h.packer.Write(h.plain.Bytes()); err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(plain.Bytes()); err != nil {
-		return nil, err
-	}
-	err = z.Close()
+	err := h.packer.Close()
 	return packed.Bytes(), err
 }
