@@ -10,6 +10,7 @@
 //	/healthz, /readyz    whether the process serves, and whether the node takes part
 //	/runs/               reports of lab runs, sandboxed: see Config.Runs
 //	/quoin.v1.*/*        the API's unary calls that read, and Submit, by Connect's JSON
+//	/log/                the ledger's tiles, from which the page proves that the ledger only grew
 //
 // # Whom it serves
 //
@@ -214,6 +215,7 @@ func (s *Server) handler() (http.Handler, error) {
 	}
 	if s.c.API != nil {
 		mux.Handle("POST /{service}/{method}", forPage(s.c.API))
+		mux.Handle("GET /log/{path...}", sameOrigin(s.c.API))
 	}
 	return s.guard.around(mux), nil
 }

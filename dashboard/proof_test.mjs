@@ -11,7 +11,10 @@ import { splitHashes, verifyConsistency, verifyInclusion } from "./page/merkle.j
 import { signedNote } from "./page/note.js";
 import { parseProof, proofText, verifyProof } from "./page/prooffile.js";
 import { kernelTransaction, readKeyFile, signTransaction } from "./page/signing.js";
+import { verifyGrowth } from "./page/tiles.js";
 import { genesisAnchor, requireEd25519, Verifier } from "./page/verify.js";
+
+const missing = (path) => Promise.reject(new Error(`no tile ${path}`));
 
 const big = (v) => BigInt(v);
 
@@ -67,6 +70,12 @@ const operations = {
   },
   async consistency(q) {
     await verifyConsistency(big(q.from), fromBase64(q.fromRoot), big(q.to), fromBase64(q.toRoot), splitHashes(fromBase64(q.path)));
+    return "ok";
+  },
+  // whether a ledger begins with another, by the tiles {path: bytes}.
+  async growth(q) {
+    const read = async (path) => fromBase64(q.tiles[path] ?? (await missing(path)));
+    await verifyGrowth({ size: big(q.from), ledger: fromBase64(q.fromRoot) }, { size: big(q.to), ledger: fromBase64(q.toRoot) }, read);
     return "ok";
   },
   // answers of a node, canned: {method: JSON}.

@@ -222,7 +222,7 @@ export class Writer {
 }
 
 /** readTransaction reads a quoin.Transaction; sender and signature are null if it is unsigned. */
-export function readTransaction(r) {
+function readTransaction(r) {
   const t = { sender: null, signature: null };
   const signed = r.bool();
   if (signed) {
@@ -264,7 +264,7 @@ export function readHeader(r) {
 }
 
 /** readBitmap reads a set of validator indexes in its canonical form. */
-export function readBitmap(r) {
+function readBitmap(r) {
   const b = r.bytes8(limits.validators / 8);
   if (b.length > 0 && b[b.length - 1] === 0) refuse("malformed bytes: bitmap ends in a zero byte");
   return b;

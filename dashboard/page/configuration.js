@@ -4,7 +4,7 @@
 import { Refusal, Writer, compare, fromBase64, fromHex, isName, isZero, limits, refuse, utf8, zeroHash } from "./canonical.js";
 import { parseStrictly } from "./strictjson.js";
 
-export const genesisBytesMax = 4 << 20;
+const genesisBytesMax = 4 << 20;
 
 const bindingsMax = 64, parameterBytesMax = 4 << 10, grantsMax = 16, grantMax = 64, membersMax = 64, policiesMax = 64, policyBytesMax = 1 << 10;
 const policyClasses = "NLDG*";
@@ -93,7 +93,7 @@ export function configurationBytes(c) {
 }
 
 /** slotOf returns what a binding serves. */
-export const slotOf = (b) => (b.namespace === "" ? b.hook : `${b.hook}/${b.namespace}`);
+const slotOf = (b) => (b.namespace === "" ? b.hook : `${b.hook}/${b.namespace}`);
 
 function checkConfiguration(c) {
   checkValidators(c.validators);

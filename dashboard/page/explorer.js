@@ -9,6 +9,7 @@ import { block, entry, key } from "./ledgerviews.js";
 import { proofDrop } from "./proofdrop.js";
 import { facts, hashShown, link, refused, timeShown, verified } from "./shown.js";
 import { view as signView } from "./sign.js";
+import { sinceLastVisit } from "./seen.js";
 import { refusalText, trust, trustPanel } from "./trust.js";
 
 const newestMax = 16; // blocks of the first page
@@ -110,8 +111,9 @@ async function newest(client) {
   const checkpoint = h("div", { class: "checkpoint" });
   const complaint = h("div", { role: "status" });
   const followed = h("p", { class: "fine" });
+  const since = h("p", { class: "fine" });
   const element = h("div", null,
-    h("section", { "aria-labelledby": "newest-checkpoint" }, h("h2", { id: "newest-checkpoint" }, "Newest checkpoint"), checkpoint),
+    h("section", { "aria-labelledby": "newest-checkpoint" }, h("h2", { id: "newest-checkpoint" }, "Newest checkpoint"), checkpoint, since),
     h("section", { "aria-labelledby": "newest-blocks" }, h("h2", { id: "newest-blocks" }, "Newest blocks"), followed, complaint,
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Newest blocks" }, h("table", { class: "blocks" },
         h("thead", null, h("tr", null, columns.map(([name, kind]) => h("th", { scope: "col", class: kind }, name)))), table))));
@@ -152,6 +154,7 @@ async function newest(client) {
   }
 
   const certificate = await client.checkpoint();
+  put(since, await sinceLastVisit(certificate.checkpoint));
   checkpoint.replaceChildren(...checkpointShown(client, certificate, false));
   await refresh(certificate.checkpoint.height);
   return { element, update };

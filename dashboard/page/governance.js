@@ -85,7 +85,7 @@ const codeBase = 65536 + 4096;
 export const codeName = (code) => (code === 0 ? "ok" : (codeNames[code - codeBase - 1] ?? `code-${code}`));
 
 // Names of the results of commands, from codeBase + 1 on.
-export const codeNames = [
+const codeNames = [
   "malformed", "not-proposer", "not-approver", "not-validator", "bad-name", "not-owner", "bad-sequence", "digest-taken", "author-signature",
   "module-size", "unknown-hook", "unknown-builtin", "fuel-limit", "no-change", "invalid-configuration", "slot-busy", "name-busy", "too-many-open",
   "no-proposal", "proposal-closed", "proposal-expired", "own-proposal", "already-counted", "not-approved", "already-scheduled", "notice-too-short",

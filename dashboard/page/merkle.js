@@ -4,7 +4,7 @@
 import { compare, concat, decode, equal, fromHex, isName, isZero, limits, refuse, utf8, zeroHash } from "./canonical.js";
 
 // Limits, as in packages ledger and state.
-export const ledgerSizeMax = 2n ** 48n - 1n;
+const ledgerSizeMax = 2n ** 48n - 1n;
 const pathMax = 48, namespacesMax = 256, keyBytesMax = 1024, valueBytesMax = 8 << 20;
 
 /** sha256 returns the digest of byte strings, one after the other. */
@@ -14,13 +14,15 @@ export async function sha256(...parts) {
 
 const leafTag = Uint8Array.of(0), branchTag = Uint8Array.of(1);
 const emptyRoot = fromHex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 32); // SHA-256 of nothing
-const branch = (left, right) => sha256(branchTag, left, right);
+
+/** branch returns the hash of a node of either tree. */
+export const branch = (left, right) => sha256(branchTag, left, right);
 
 /** leafHash returns the hash of a ledger entry's canonical bytes. */
 export const leafHash = (entry) => sha256(leafTag, entry);
 
 /** split returns the largest power of two below n, which is at least 2: where RFC 6962 splits a tree. */
-function split(n) {
+export function split(n) {
   let k = 1;
   while (2 * k < n) k *= 2; // numbers up to 2^48 are exact
   return k;
@@ -123,7 +125,7 @@ export function splitHashes(b) {
 const present = 1, other = 2, empty = 3, noNamespace = 4;
 
 /** readStateProof reads the canonical bytes of a state.Proof, and refuses what they never say. */
-export function readStateProof(r) {
+function readStateProof(r) {
   const p = { kind: r.byte(), directory: [], siblings: [] };
   if (p.kind < present || p.kind > noNamespace) refuse(`a state proof of kind ${p.kind}`);
   for (let n = r.count16(namespacesMax, 34); n > 0; n--) {

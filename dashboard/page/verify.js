@@ -18,7 +18,7 @@ import { parseGenesis, readConfiguration } from "./configuration.js";
 import { leafHash, sha256, splitHashes, verifyInclusion, verifyState } from "./merkle.js";
 
 /** epochsMax is the most epochs that a Verifier follows from one anchor. */
-export const epochsMax = 1 << 16;
+const epochsMax = 1 << 16;
 
 const recentMax = 16;
 
@@ -74,7 +74,7 @@ export async function genesisAnchor(text) {
 }
 
 /** originID returns what stands for an origin in signed bytes. */
-export const originID = (origin) => sha256(utf8(origin));
+const originID = (origin) => sha256(utf8(origin));
 
 /** transactionID returns a transaction's identity on the chain of an origin. */
 export async function transactionID(t, origin) {
@@ -82,13 +82,13 @@ export async function transactionID(t, origin) {
 }
 
 /** epochKey is the key of an epoch's configuration in the kernel's namespace. */
-export const epochKey = (epoch) => utf8(`epoch/${epoch}`);
+const epochKey = (epoch) => utf8(`epoch/${epoch}`);
 
 /** total returns the weight of a validator set. */
 export const total = (set) => set.reduce((sum, v) => sum + v.weight, 0n);
 
 /** isQuorum reports whether weight is more than two thirds of the set's. */
-export const isQuorum = (set, weight) => weight <= total(set) && 3n * weight > 2n * total(set);
+const isQuorum = (set, weight) => weight <= total(set) && 3n * weight > 2n * total(set);
 
 /** signerNames returns the names of who signed a certificate of the set's epoch. */
 export const signerNames = (certificate, set) => members(certificate.signers).map((i) => set[i].name);
