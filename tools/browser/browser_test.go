@@ -31,15 +31,12 @@ var screenshots = flag.String("screenshots", "", "a folder for what the browser 
 //go:embed inspect.js
 var inspect string
 
-const patience = time.Minute // for one page in one way
+const patience = 10 * time.Minute // for one page
 
 // TestReportsInABrowser opens reports of runs in both colour schemes and two widths.
 func TestReportsInABrowser(t *testing.T) {
 	browser := startBrowser(t)
-	folder := *screenshots
-	if folder == "" {
-		folder = t.TempDir()
-	}
+	folder := shots(t)
 	for name, file := range reports(t) {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{1280, 390} {
@@ -56,6 +53,14 @@ func TestReportsInABrowser(t *testing.T) {
 			}
 		}
 	}
+}
+
+// shots is the folder for screenshots.
+func shots(t *testing.T) string {
+	if *screenshots != "" {
+		return *screenshots
+	}
+	return t.TempDir()
 }
 
 // TestReadableWithoutScript opens a report in a browser that runs no scripts.
@@ -83,8 +88,7 @@ func reports(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	quoin := filepath.Join(dir, "quoin")
+	dir, quoin := t.TempDir(), program(t)
 	command := func(failing bool, name string, args ...string) {
 		c := exec.Command(name, args...)
 		c.Dir = root
@@ -93,7 +97,6 @@ func reports(t *testing.T) map[string]string {
 			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 		}
 	}
-	command(false, "go", "build", "-o", quoin, "./cmd/quoin")
 	command(false, quoin, "lab", "replay", "--seed", "5", "--quiet", "--save", dir)
 	command(true, quoin, "lab", "replay", "--seed", "1", "--plant", "small-quorum", "--quiet", "--save", dir)
 	rule := filepath.Join(dir, "my-finality") // as docs/research.md makes one
@@ -113,6 +116,38 @@ func reports(t *testing.T) map[string]string {
 		"hostile":  filepath.Join(hostile, "report.html"),
 		"sample":   filepath.Join(root, "report", "testdata", "sample.html"),
 	}
+}
+
+var workshop string // the folder for what is built
+
+// TestMain gives the program a folder.
+func TestMain(m *testing.M) {
+	var err error
+	if workshop, err = os.MkdirTemp("", "quoin-browser-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(workshop)
+	os.Exit(code)
+}
+
+// build makes the program, once for all tests.
+var build = sync.OnceValues(func() (path string, err error) {
+	c := exec.Command("go", "build", "-o", workshop, "./cmd/quoin")
+	c.Dir = filepath.Join("..", "..")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return filepath.Join(workshop, "quoin"), nil
+})
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // poison copies a run's folder, with markup and endless words in its texts.
@@ -170,9 +205,10 @@ func startBrowser(t *testing.T) context.Context {
 
 // visit is one page in a tab of its own, and what the browser complains about meanwhile.
 type visit struct {
-	t   *testing.T
-	tab context.Context
-	url string
+	t    *testing.T
+	open context.Context // as long as the tab
+	tab  context.Context // as long as somebody waits for it
+	url  string
 
 	mu         sync.Mutex
 	complaints []string
@@ -187,13 +223,18 @@ func newVisit(t *testing.T, browser context.Context, file string) *visit {
 	v := &visit{t: t, url: (&url.URL{Scheme: "file", Path: path}).String()}
 	tab, cancel := chromedp.NewContext(browser, chromedp.WithListener(v.hear))
 	t.Cleanup(cancel)
-	v.tab = tab
+	v.open, v.tab = tab, tab
 	v.do() // the tab lives as long as the context of this call
-	within, cancelTime := context.WithTimeout(tab, patience)
-	t.Cleanup(cancelTime)
-	v.tab = within
+	v.within(patience)
 	call(v, network.Enable, network.EnableParams{})
 	return v
+}
+
+// within bounds what comes on the page from now on.
+func (v *visit) within(d time.Duration) {
+	tab, cancel := context.WithTimeout(v.open, d)
+	v.t.Cleanup(cancel)
+	v.tab = tab
 }
 
 // hear takes what the browser reports. It may not ask anything back here.

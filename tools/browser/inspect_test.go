@@ -25,6 +25,7 @@ func TestInspectionSees(t *testing.T) {
 		"pale":           {"</h1>", `</h1><p style="color:#999">pale</p>`, "contrast"},
 		"pale picture":   {`<text `, `<text fill="#aaa" `, "contrast"},
 		"twice the same": {"</h1>", `</h1><i id="t"></i>`, "two elements"},
+		"no label":       {"</h1>", `</h1><input>`, "no label"},
 		"leads nowhere":  {"</h1>", `</h1><a href="#nowhere">go</a>`, "leads nowhere"},
 	}
 	dir := t.TempDir()

@@ -21,19 +21,16 @@ type devNet struct {
 	quoin string
 	dir   string
 	page  string
+
+	process *os.Process
 }
 
-func startNetwork(t *testing.T) *devNet {
+func startNetwork(t *testing.T, flags ...string) *devNet {
 	t.Helper()
 	dir := t.TempDir()
-	n := &devNet{t: t, quoin: filepath.Join(dir, "quoin"), dir: dir}
+	n := &devNet{t: t, quoin: program(t), dir: dir}
 	t.Setenv("QUOIN_CONFIG_DIR", filepath.Join(dir, "context"))
-	build := exec.Command("go", "build", "-o", n.quoin, "./cmd/quoin")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	dev := exec.Command(n.quoin, "dev", "-o", "json", "--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--data", filepath.Join(dir, "net"))
+	dev := exec.Command(n.quoin, append([]string{"dev", "-o", "json", "--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0", "--data", filepath.Join(dir, "net")}, flags...)...)
 	out, err := dev.StdoutPipe()
 	if err == nil {
 		err = dev.Start()
@@ -49,7 +46,7 @@ func startNetwork(t *testing.T) *devNet {
 	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&said); err != nil || said.Dashboard == "" {
 		t.Fatalf("quoin dev does not say where its page is: %v", err)
 	}
-	n.page = said.Dashboard
+	n.page, n.process = said.Dashboard, dev.Process
 	return n
 }
 
@@ -124,6 +121,7 @@ func TestLedgerIsVerifiedInABrowser(t *testing.T) {
 	}
 	v.lies()
 	v.looks()
+	v.returns(n)
 	v.signs(n)
 	v.endServed(n.page)
 }
@@ -217,6 +215,21 @@ func (v *visit) resize(scheme string, width int64) {
 	call(v, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, // so that colours do not fade
 	}})
+}
+
+// returns comes back to a ledger that grew, and to one that is said to have been another.
+func (v *visit) returns(n *devNet) {
+	v.t.Helper()
+	n.run(0, "tx", "put", "more", "of-it")
+	v.turn("#/ledger/")
+	v.shows(".ledger-body .fine", "It extends the ledger that this browser verified")
+	evaluate[any](v, `(() => {
+		const seen = JSON.parse(localStorage.getItem("quoin-seen"));
+		seen.ledger = "00" + seen.ledger.slice(2);
+		localStorage.setItem("quoin-seen", JSON.stringify(seen));
+	})()`)
+	v.turn("#/ledger")
+	v.shows(".ledger-body .refusal", "Refused (fork): It does not extend the ledger")
 }
 
 // turn goes to another view of the page.
