@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -199,7 +200,7 @@ func refuse(w http.ResponseWriter, status int, code, message string, retrySecond
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	if retrySeconds > 0 {
-		h.Set("Retry-After", string(rune('0'+retrySeconds)))
+		h.Set("Retry-After", strconv.Itoa(retrySeconds))
 	}
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"code": code, "message": message})

@@ -36,6 +36,7 @@ type stage struct {
 	now     time.Time
 	status  node.Status
 	changes *api.Changes
+	crashed bool
 	verdict health.Report
 }
 
@@ -242,14 +243,12 @@ func (s *stage) scene(second int64) {
 		g.Proposals[0].Explain = nil
 		g.Serving[1].Cause, g.Serving[1].FirstHeight = "rollback", 4200
 	}
-	if p.GetStatus() != s.changes.Proposals[0].Proposal.GetStatus() {
-		switch second {
-		case 10, 11, 12:
-			s.event(timeline.FaultInjected, 0, "crash of validator-3")
-		}
+	if is := second >= 10 && second < 22; is != s.crashed {
+		s.crashed = is
+		s.event(map[bool]replica.EventKind{true: timeline.FaultInjected, false: timeline.FaultLifted}[is], 0, "validator-3 crashed, for 12s")
 	}
-	if second == 10 && s.status.Consensus.View%7 == 0 {
-		s.event(timeline.FaultInjected, 0, "crash of validator-3 for 12 s")
+	if p.GetStatus() != s.changes.Proposals[0].Proposal.GetStatus() {
+		s.event(replica.EpochBegan, 0, "")
 	}
 	s.changes = g
 }

@@ -30,7 +30,7 @@ function niceCeiling(x) {
  * newChart makes a chart. lines are {name, of(point) -> value, below 0 for none}; format writes a value with its unit.
  * least is the least top of the axis.
  */
-export function newChart({ title, unit, lines, format, least = 1, height = 150, explain }) {
+export function newChart({ title, unit, lines, format, least = 1, height = 150 }) {
   const picture = s("svg", { class: "chart", height, role: "img", "aria-label": title });
   const grid = s("g", { class: "grid" }), paths = lines.map((_, i) => s("path", { class: `line l${i}` })), area = s("path", { class: "area" });
   const flags = s("g", { class: "flags", role: "group", "aria-label": `Marks on ${title}` }), cross = s("g", { class: "cross", visibility: "hidden" }, s("line", {}));
@@ -43,7 +43,7 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150, 
   const details = h("details", null, h("summary", null, "As a table"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}, as a table` }, table));
   const frame = h("div", { class: "plot" }, picture, over, tip);
   const element = h("figure", { class: "figure" },
-    h("figcaption", null, h("span", { class: "title" }, title, h("span", { class: "unit" }, ` ${unit}`)), h("span", { class: "legend" }, current), explain && h("span", { class: "explain" }, explain)), frame, details);
+    h("figcaption", null, h("span", { class: "title" }, title, h("span", { class: "unit" }, ` ${unit}`)), h("span", { class: "legend" }, current)), frame, details);
 
   let points = [], marks = [], now = 0, width = 0, chosen = -1, groups = [];
   const x = (seconds) => left + ((seconds - (now - span.seconds)) / span.seconds) * (width - left - right);

@@ -59,7 +59,7 @@ export function consensus(context) {
     h("p", { class: "legendrow" }, item("propose", "proposed"), item("notarize", "voted for its result"), item("finalize", "signed the checkpoint"), item("nullify", "gave the view up"), item("none", "nothing heard"),
       h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "leading", x: 1, y: 1, width: 14, height: 14, rx: 3 })), "leader"), h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "rescue-column", width: 16, height: 16 })), "R: rescue view")),
     box,
-    h("section", { "aria-live": "off" }, title, h("p", { class: "seeing" }, "When each message arrived here, from the first sign of the view on. ", terms.finalize),
+    h("section", { "aria-live": "off" }, title, h("p", { class: "seeing" }, "When each message arrived here, from the first sign of the view on. ", terms.notarize, " ", terms.finalize),
       h("div", { class: "one" }, h("div", null, one, h("details", null, h("summary", null, "As a table"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "One view, as a table" }, h("table", null, h("thead", null, h("tr", null, h("th", { scope: "col" }, "Validator"), said.map((x) => h("th", { scope: "col", class: "number" }, x)))), body)))), facts)),
     h("p", { class: "seeing" }, terms.rescue, " ", terms.nullify),
     h("div", { class: "bar" }, h("h2", null, "Over time"), span.element), h("div", { class: "charts" }, drawn.map((c) => c.element)));

@@ -1,12 +1,13 @@
 // Frames of the node: as server-sent events, or, where there is no room for one more viewer, by asking now and then.
 
 const pollEvery = 3000;
+const pollsBeforeStream = 10; // there may be room again
 const silentAfter = 6000; // without a frame something is wrong, whatever the browser thinks
 const againAfter = [1000, 2000, 4000, 8000];
 
 /** connect calls took(frame) for each frame, and told(state, text) when the connection changes: live, polling or broken. */
 export function connect(took, told) {
-  let source, timer, watch, failures = 0, last = "", heard = 0, closed = false;
+  let source, timer, watch, failures = 0, polls = 0, last = "", heard = 0, closed = false;
 
   const take = (id, text) => {
     heard = Date.now();
@@ -43,7 +44,7 @@ export function connect(took, told) {
       last = id;
       heard = Date.now();
       told("polling", `Every ${pollEvery / 1000} s`);
-      timer = setTimeout(poll, pollEvery);
+      timer = setTimeout(++polls % pollsBeforeStream ? poll : open, pollEvery);
     } catch (error) {
       const wait = againAfter[Math.min(failures++, againAfter.length - 1)];
       told("broken", `${error.message}; trying again`);
