@@ -117,6 +117,7 @@ func examineNodes(ctx context.Context, g *quoin.Genesis, endpoints []client.Endp
 	network := doctor.Network{Genesis: g, Now: time.Now}
 	at := map[string][]client.Endpoint{}
 	var urls []string
+	var clients []*client.Client
 	for _, e := range endpoints {
 		if at[e.URL] == nil {
 			urls = append(urls, e.URL)
@@ -139,23 +140,35 @@ func examineNodes(ctx context.Context, g *quoin.Genesis, endpoints []client.Endp
 			n.Name = g.Configuration.Validators.At(i).Name
 		}
 		network.Nodes = append(network.Nodes, n)
-		if network.Wanted == nil {
-			network.Wanted = wanted(ctx, c)
-		}
+		clients = append(clients, c)
 	}
+	network.Wanted = wanted(ctx, clients)
 	return network.Examine(ctx), nil
 }
 
-// wantedWithin bounds how long one node is asked for the configuration.
+// wantedWithin bounds how long nodes are asked for the configuration.
 const wantedWithin = 5 * time.Second
 
-// wanted returns the newest configuration on the ledger, verified; nil if a node does not tell.
-func wanted(ctx context.Context, c *client.Client) *quoin.Configuration {
+// wanted returns the newest configuration on the ledger, verified, from the first node that tells; nil if none
+// does. All are asked at once: one that hangs keeps nobody from the others.
+func wanted(ctx context.Context, clients []*client.Client) *quoin.Configuration {
 	ctx, cancel := context.WithTimeout(ctx, wantedWithin)
 	defer cancel()
-	n := conn{Client: c}
-	if newest, err := n.configuration(ctx); err == nil {
-		return &newest
+	told := make(chan *quoin.Configuration, len(clients))
+	for _, c := range clients {
+		go func() {
+			n := conn{Client: c}
+			if newest, err := n.configuration(ctx); err == nil {
+				told <- &newest
+			} else {
+				told <- nil
+			}
+		}()
+	}
+	for range clients {
+		if newest := <-told; newest != nil {
+			return newest
+		}
 	}
 	return nil
 }
