@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"quoin.dev/quoin"
@@ -222,7 +223,7 @@ func (d *director) propose(ctx context.Context, p governance.Propose) (governanc
 	checked, err := d.await(ctx, number, func(p *governance.Proposal) bool { return p.Status == governance.StatusPrechecked })
 	for _, role := range []string{roleApprover, roleApprover2} {
 		if err == nil {
-			_, err = d.send(ctx, role, governance.Approve{Proposal: number, Restarts: checked.Restarts(), Note: demoNote})
+			_, err = d.send(ctx, role, governance.Approve{Proposal: number, Restarts: checked.Restarts(), Note: "every check passed"})
 		}
 	}
 	if err != nil {
@@ -262,8 +263,8 @@ func (d *director) await(ctx context.Context, number governance.ProposalNumber, 
 	}
 }
 
-// demoNote stands in every proposal of the demo, and tells them from other people's.
-const demoNote = "part of the demo"
+// demoNote begins the note of every proposal of the demo, and tells them from other people's.
+const demoNote = "part of the demo: "
 
 // tidy takes back what a round, or one that was broken off, has left: the leaders take turns again.
 func (d *director) tidy(ctx context.Context) error {
@@ -281,14 +282,14 @@ func (d *director) tidy(ctx context.Context) error {
 	}
 	d.candidate = 0
 	for _, p := range open {
-		if p.Note == demoNote && !p.Status.Serves() {
+		if strings.HasPrefix(p.Note, demoNote) && !p.Status.Serves() {
 			if _, err := d.send(ctx, roleProposer, governance.Cancel{Proposal: p.Number}); err != nil {
 				return err
 			}
 		}
 	}
-	if brought.Note == demoNote && brought.Status.Serves() {
-		_, err = d.send(ctx, roleApprover, governance.Rollback{Slot: demoSlot, From: serving.Number})
+	if strings.HasPrefix(brought.Note, demoNote) && brought.Status.Serves() {
+		_, err = d.send(ctx, roleApprover, governance.Rollback{Slot: demoSlot, From: serving.Number, Note: "the demo is over"})
 	}
 	return err
 }

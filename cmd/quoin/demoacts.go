@@ -97,7 +97,7 @@ func (d *director) containPlugin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	propose.Plan.Trial, propose.Note = uint64(10*(notice+well)), demoNote
+	propose.Plan.Trial, propose.Note = uint64(10*(notice+well)), demoNote+"leaders take turns, by a plugin"
 	p, err := d.propose(ctx, propose)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *director) compareCandidate(ctx context.Context) error {
 		return err
 	}
 	propose := governance.NewBuiltin(quoin.Binding{Hook: hook.Leader.Name, Builtin: demoCandidate})
-	propose.Plan.Shadow, propose.Note = uint64(length), demoNote
+	propose.Plan.Shadow, propose.Note = uint64(length), demoNote+"leaders by reputation: who was not heard lately does not lead"
 	p, err := d.propose(ctx, propose)
 	if err != nil {
 		return err
