@@ -23,6 +23,15 @@ function remember(c) {
   }
 }
 
+/** forgetSeen begins anew, as at the first visit. */
+export function forgetSeen() {
+  try {
+    localStorage.removeItem(place);
+  } catch {
+    // There is nothing to forget.
+  }
+}
+
 async function tile(path) {
   const response = await fetch(`/log/${path}`);
   if (!response.ok) throw new Error(`the tile ${path} is missing`);

@@ -4,6 +4,7 @@
 import { Refusal, hex } from "./canonical.js";
 import { h } from "./dom.js";
 import { LightClient } from "./lightclient.js";
+import { forgetSeen } from "./seen.js";
 import { genesisAnchor, requireEd25519 } from "./verify.js";
 
 const place = "quoin-genesis"; // in localStorage: {text, from, at}
@@ -61,6 +62,7 @@ class Trust {
   /** forget goes back to the first visit. */
   forget() {
     store(null);
+    forgetSeen();
     this.#take(null);
   }
 
