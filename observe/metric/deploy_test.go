@@ -53,6 +53,9 @@ func TestPromtool(t *testing.T) {
 		promtool(t, "", "check", "rules", "--lint", "all", "--lint-fatal", "quoin.rules.yml")
 	})
 	t.Run("tests", func(t *testing.T) {
+		if os.Getenv("CI") != "true" && os.Getenv("QUOIN_E2E") == "" {
+			t.Skip("set QUOIN_E2E=1: evaluates all rules some thousand times, in about ten seconds")
+		}
 		promtool(t, "", "test", "rules", "quoin.rules.test.yml", "quoin.rules.days.test.yml")
 	})
 	t.Run("metrics", func(t *testing.T) {
