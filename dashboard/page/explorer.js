@@ -135,7 +135,9 @@ async function newest(client) {
     while (table.children.length > newestMax) table.lastElementChild.remove();
     const last = blocks[blocks.length - 1];
     if (!last) return;
-    checkpoint.replaceChildren(...checkpointShown(client, last.certificate, checkpoint.querySelector("details")?.open));
+    if (!checkpoint.contains(document.activeElement)) { // who reads there by keyboard keeps the place
+      checkpoint.replaceChildren(...checkpointShown(client, last.certificate, checkpoint.querySelector("details")?.open));
+    }
     put(followed, `Followed entry by entry from height ${whole(first)} to ${whole(last.header.height)}: each checkpoint extends the one before; nothing was changed or taken away.`);
   }
 
