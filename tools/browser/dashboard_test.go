@@ -217,7 +217,7 @@ func (v *visit) tabs(where string) {
 // steady checks that what the reader is at stays there while the page is told of news.
 func (v *visit) steady(where string) {
 	v.t.Helper()
-	evaluate[any](v, `globalThis.reader = ["summary", "button", "[tabindex]", "a"].map(s => document.querySelector("main " + s)).find(e => e), reader.focus(), null`)
+	evaluate[any](v, `globalThis.reader = ["summary", "button", "[tabindex]", "a"].flatMap(s => [...document.querySelectorAll("main " + s)]).find(e => e.checkVisibility()), reader.focus(), null`)
 	time.Sleep(1200 * time.Millisecond)
 	if !evaluate[bool](v, `document.activeElement === reader`) {
 		v.t.Errorf("%s: what the keyboard is at goes away when news come", where)
