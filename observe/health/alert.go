@@ -81,6 +81,7 @@ type examination struct {
 	t            *Targets
 	now          time.Duration
 	recent, hour *fineBucket // over 5 min and 1 h of 28 days
+	around       *around
 	r            *Report
 }
 
@@ -178,23 +179,11 @@ func (x *examination) plugins() {
 
 // world looks at what is around the node.
 func (x *examination) world() {
-	m := x.m
-	if m.source != nil && x.now > peersAfter {
-		links := m.source.Links()
-		down := 0
-		for i := range links.Peers {
-			if !links.Peers[i].Up {
-				down++
-			}
-		}
-		if down > 0 {
-			x.add(PeerUnreachable, "%d of %d peers cannot be reached", down, len(links.Peers))
-		}
+	m, a := x.m, x.around
+	if a.down > 0 && x.now > peersAfter {
+		x.add(PeerUnreachable, "%d of %d peers cannot be reached", a.down, a.peers)
 	}
-	if m.surroundings.Dropped == nil {
-		return
-	}
-	if n := m.surroundings.Dropped(); n > m.dropped.count {
+	if n := a.dropped; n > m.dropped.count {
 		m.dropped = counter{n, x.now, true}
 	}
 	if short := burnWindows[0].short * m.fine.width; m.dropped.grew && x.now-m.dropped.at < short {

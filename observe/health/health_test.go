@@ -393,3 +393,34 @@ func TestTargets(t *testing.T) {
 		t.Errorf("without targets the limits are not the defaults: %+v", l)
 	}
 }
+
+// The node's loop waits for nothing that is asked about the surroundings: a disk may hang.
+func TestSurroundingsHoldNobodyUp(t *testing.T) {
+	w := newWorld(Targets{})
+	asked, hung := make(chan bool), make(chan bool)
+	w.Surround(Surroundings{Space: func() (uint64, uint64, error) {
+		close(asked)
+		<-hung
+		return 1, 100, nil
+	}})
+	report := make(chan Report)
+	at := w.at
+	go func() { report <- w.Report(at) }()
+	<-asked
+	told := make(chan bool)
+	go func() {
+		w.Called(node.Call{})
+		w.certify(1, 0)
+		w.tell(0)
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Error("who tells the model waits for a disk that hangs")
+	}
+	close(hung)
+	if r := <-report; !r.holds(DiskFull) {
+		t.Errorf("the report lacks what the disk said in the end: %+v", r.Reasons)
+	}
+}

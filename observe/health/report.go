@@ -76,6 +76,7 @@ type Indicators struct {
 
 // Report says how things are at a time, which must not be before what was seen.
 func (m *Model) Report(now time.Time) Report {
+	around := m.lookAround()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := Report{At: now, Began: m.began, Window: m.fine.width * fineInWindow, Verdict: Unknown}
@@ -87,19 +88,53 @@ func (m *Model) Report(now time.Time) Report {
 	r.ClockBack = m.clock.back
 	r.Objectives = m.objectives(at, &t)
 	hour := m.fineOver(at, burnWindows[0].long*m.fine.width)
-	r.Indicators = m.indicators(at, hour)
-	x := examination{m: m, t: &t, now: at, r: &r, recent: m.fineOver(at, burnWindows[0].short*m.fine.width), hour: hour}
+	r.Indicators = m.indicators(at, hour, &around)
+	x := examination{m: m, t: &t, now: at, r: &r, around: &around, recent: m.fineOver(at, burnWindows[0].short*m.fine.width), hour: hour}
 	x.look()
 	return r
 }
 
-func (m *Model) indicators(now time.Duration, s *fineBucket) Indicators {
+// around is what surrounds a node at a report.
+type around struct {
+	peers, down int
+	spaceKnown  bool
+	free, size  uint64
+	dropped     uint64 // log records
+}
+
+// lookAround asks what surrounds the node. That may take long, as the system call for a disk that hangs does: so
+// it is done without the lock, for which the node's loop would wait.
+func (m *Model) lookAround() (a around) {
+	m.mu.Lock()
+	source, s := m.source, m.surroundings
+	m.mu.Unlock()
+	if source != nil {
+		links := source.Links()
+		a.peers = len(links.Peers)
+		for i := range links.Peers {
+			if !links.Peers[i].Up {
+				a.down++
+			}
+		}
+	}
+	if s.Space != nil {
+		if free, size, err := s.Space(); err == nil && size > 0 {
+			a.spaceKnown, a.free, a.size = true, free, size
+		}
+	}
+	if s.Dropped != nil {
+		a.dropped = s.Dropped()
+	}
+	return a
+}
+
+func (m *Model) indicators(now time.Duration, s *fineBucket, a *around) Indicators {
 	var recovery histogram
 	m.fine.over(now, fineKept*m.fine.width, func(b *fineBucket) { recovery.merge(&b.recovery) })
 	i := Indicators{Over: burnWindows[0].long * m.fine.width, Observed: s.observed, Blocks: s.blocks, BlockAge: now - m.lastCert, Waiting: m.waiting,
 		Certification: s.latency.quantiles(), Recovery: recovery.quantiles(),
 		RecoveryLast: m.recovery[0], RecoveryWorst: m.recovery[1], DefectsOf: map[string]uint64{}, Plugin: s.guests.quantiles(),
-		Behind: m.seen.behind, Fsync: s.fsync.quantiles()}
+		Behind: m.seen.behind, Fsync: s.fsync.quantiles(), FreeKnown: a.spaceKnown, Free: a.free, Size: a.size}
 	for kind, n := range s.defects {
 		i.Defects += n
 		i.DefectsOf[Defect(kind).String()] = n
@@ -111,11 +146,6 @@ func (m *Model) indicators(now time.Duration, s *fineBucket) Indicators {
 	if s.blocks > 0 {
 		i.Gaps = float64(s.gaps) / float64(s.gaps+s.blocks)
 		i.DefectRate = 1000 * float64(i.Defects) / float64(s.blocks)
-	}
-	if m.surroundings.Space != nil {
-		if free, size, err := m.surroundings.Space(); err == nil && size > 0 {
-			i.FreeKnown, i.Free, i.Size = true, free, size
-		}
 	}
 	return i
 }
