@@ -189,7 +189,9 @@ const tabsMax = 300
 // tabs walks through the page with the tabulator key. Everything that can be used must be met, and be seen to be.
 func (v *visit) tabs(where string) {
 	v.t.Helper()
-	evaluate[any](v, `document.activeElement.blur(), scrollTo(0, 0), globalThis.met = new Set(), globalThis.unseen = [], null`)
+	evaluate[any](v, `document.activeElement.blur(), scrollTo(0, 0), globalThis.met = new Set(), globalThis.unseen = [],
+		globalThis.usable = () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter(e => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true })),
+		globalThis.before = new Set(usable()), null`)
 	for range tabsMax {
 		v.do(chromedp.KeyEvent(kb.Tab))
 		if evaluate[bool](v, `(() => {
@@ -203,10 +205,8 @@ func (v *visit) tabs(where string) {
 			break
 		}
 	}
-	// What came while the keyboard was elsewhere is not missed: what was there, and is, must have been met.
-	for _, e := range evaluate[[]string](v, `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
-		.filter(e => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true }) && !met.has(e) && !e.closest(".flag, tbody, .marks"))
-		.map(e => e.outerHTML.slice(0, 100))`) {
+	// What came while the keyboard was elsewhere is not missed.
+	for _, e := range evaluate[[]string](v, `usable().filter(e => before.has(e) && !met.has(e)).map(e => e.outerHTML.slice(0, 100))`) {
 		v.t.Errorf("%s: the keyboard does not reach %s", where, e)
 	}
 	for _, e := range evaluate[[]string](v, `unseen`) {
