@@ -16,7 +16,8 @@ export function merge(model, frame) {
   model.time = frame.time;
   for (const name of ["node", "now", "links", "releases", "governed", "health"]) if (frame[name] != null) model[name] = frame[name];
   model.views = joined(model.views, frame.views, (v) => `${v.epoch}/${v.view}`, (a, b) => a.epoch - b.epoch || a.view - b.view, viewsKept);
-  model.points = joined(model.points, frame.points, (p) => p.t, (a, b) => a.t - b.t, pointsKept);
+  model.points = joined(model.points.filter((p) => p.t * 1000 <= frame.time), frame.points, // a clock may have been set back
+    (p) => p.t, (a, b) => a.t - b.t, pointsKept);
   model.marks = joined(model.marks, frame.marks, (m) => m.number, (a, b) => a.number - b.number, listKept);
   model.events = joined(model.events, frame.events, (e) => e.number, (a, b) => a.number - b.number, listKept);
   model.costs = joined(model.costs, frame.costs, costKey, (a, b) => a.slot.localeCompare(b.slot), listKept);

@@ -243,5 +243,14 @@ func (t *Timeline) keepEvent(at time.Time, e *replica.Event) {
 	if i, ok := t.set.Index(e.Peer); ok {
 		x.Validator = t.name(i)
 	}
+	if e.Kind == replica.MessageRefused { // a peer can make thousands a second: its newest is enough
+		for i := range t.events {
+			if old := &t.events[i]; old.Kind == x.Kind && old.Validator == x.Validator {
+				x.Number = old.Number
+				*old = x
+				return
+			}
+		}
+	}
 	t.events = keep(append(t.events, x), t.limits.Events)
 }

@@ -43,12 +43,16 @@ type weighted struct{ value, weight int64 }
 // samplesMax bounds what is remembered of one second.
 const samplesMax = 4096
 
-// closeSeconds makes points of the seconds that are over. After a long silence only the newest are made.
+// closeSeconds makes points of the seconds that are over. After a long silence only the newest are made. When
+// somebody sets the clock back, the points of seconds that are to come again go.
 func (t *Timeline) closeSeconds() {
 	f := &t.filling
 	now := t.now.Unix()
 	switch {
 	case f.second == 0:
+		f.second = now
+	case now < f.second:
+		t.points = slices.DeleteFunc(slices.Clone(t.points), func(p Point) bool { return p.Second >= now })
 		f.second = now
 	case now-f.second > int64(t.limits.Points):
 		f.second = now - int64(t.limits.Points)

@@ -291,3 +291,56 @@ func TestWhatIsToldIsAMarkWithATitleAndAText(t *testing.T) {
 		t.Errorf("the marks are %+v", marks)
 	}
 }
+
+// A validator that proposes in another's view, and claims a height, does not take that view over.
+func TestClaimsOfAViewGiveWayToWhatIsKnown(t *testing.T) {
+	x := started(t, Limits{})
+	enter(x, 0, 1)
+	claim := replica.Progress{Kind: replica.ProgressHeard, Epoch: 1, View: 1, Validator: 3, Message: "propose", Height: 99, Block: quoin.Hash{0xee}, Transactions: 5}
+	x.Progressed(at(1), claim)
+	s := status(t, 2)
+	s.Consensus.View, s.Consensus.Leader = 1, 2
+	x.Described(s)
+	if v := x.Since(0, at(3)).Views[0]; v.Leader != 2 || v.Block != "" {
+		t.Errorf("the node knows that validator 2 leads, and the view is %+v", v)
+	}
+	x.Progressed(at(4), replica.Progress{Kind: replica.ProgressExecuted, Epoch: 1, View: 1, Height: 1, Block: quoin.Hash{0xab}, Proposer: 2, Transactions: 7})
+	claim.Validator = 0
+	x.Progressed(at(5), claim)
+	x.Progressed(at(6), replica.Progress{Kind: replica.ProgressHeard, Epoch: 1, View: 1, Validator: 1, Message: "finalize", Height: 77})
+	if v := x.Since(0, at(7)).Views[0]; v.Leader != 2 || v.Height != 1 || v.Block != "ab0000000000" || v.Transactions != 7 {
+		t.Errorf("claims changed what was executed: %+v", v)
+	}
+}
+
+// A peer whose messages are refused all the time drives no other event out.
+func TestRefusedMessagesAreOneEventAPeer(t *testing.T) {
+	x := started(t, Limits{})
+	x.Happened(at(1), &replica.Event{Kind: replica.Equivocated, Epoch: 1, View: 1, Peer: quoin.PublicKey{2}})
+	for i := range 5000 {
+		x.Happened(at(2+i/100), &replica.Event{Kind: replica.MessageRefused, Epoch: 1, Peer: quoin.PublicKey{byte(3 + i%2)}, Reason: fmt.Sprint(i)})
+	}
+	events := x.Since(0, at(60)).Events
+	if len(events) != 3 || events[0].Kind != string(replica.Equivocated) || events[2].Reason != "4999" {
+		t.Errorf("%d events are kept: %+v", len(events), events[:min(4, len(events))])
+	}
+}
+
+// Charts go on at once when somebody sets the clock back by an hour.
+func TestAClockThatIsSetBack(t *testing.T) {
+	x := started(t, Limits{})
+	x.Since(0, at(60_000))
+	x.now = at(-3600_000) // as a time that is later by the monotonic clock alone
+	x.closeSeconds()
+	x.now = at(-3590_000)
+	x.closeSeconds()
+	points := x.points
+	if n := len(points); n == 0 || points[n-1].Second != at(-3591_000).Unix() {
+		t.Fatalf("%d points after the clock was set back", n)
+	}
+	for i := range points[1:] {
+		if points[i].Second >= points[i+1].Second {
+			t.Fatalf("point %d is not before the next", i)
+		}
+	}
+}

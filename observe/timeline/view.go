@@ -132,7 +132,7 @@ func (t *Timeline) progress(at time.Time, p *replica.Progress) {
 	if v == nil {
 		return
 	}
-	if p.Height > 0 && v.Height != uint64(p.Height) {
+	if p.Height > 0 && v.Height != uint64(p.Height) && (v.Height == 0 || p.Kind != replica.ProgressHeard) { // a claim is better than nothing
 		v.Height, v.change = uint64(p.Height), t.changed()
 	}
 	switch p.Kind {
@@ -163,18 +163,25 @@ func (t *Timeline) hear(v *View, at time.Time, p *replica.Progress) {
 	}
 	v.said[p.Validator] |= 1 << m
 	v.Heard = append(v.Heard, int32(p.Validator), int32(m), v.offset(at))
-	if v.change = t.changed(); m == Propose {
+	if v.change = t.changed(); m == Propose && !v.settled() && (v.Leader < 0 || v.Leader == p.Validator) { // anybody can send a proposal
 		v.Leader, v.Transactions, v.Block = p.Validator, p.Transactions, short(p.Block)
 	}
 }
 
-// lead takes who leads the present view.
+// settled reports whether this node itself found out what the view's block is, and so who led.
+func (v *View) settled() bool { return v.Executed != 0 || v.Certified != 0 }
+
+// lead takes who leads the present view: this node's own finding, before what was heard.
 func (t *Timeline) lead(s *node.Status) {
 	c := &s.Consensus
 	v := t.at(place{c.Epoch, c.View}, s.At)
-	if v != nil && v.Leader < 0 && c.Leader >= 0 {
-		v.Leader, v.change = c.Leader, t.changed()
+	if v == nil || c.Leader < 0 || v.Leader == c.Leader || v.settled() {
+		return
 	}
+	if v.Leader >= 0 {
+		v.Transactions, v.Block = 0, "" // another one's
+	}
+	v.Leader, v.change = c.Leader, t.changed()
 }
 
 // executed is how the node itself tells of an execution; what a view needs of it came by progress.
