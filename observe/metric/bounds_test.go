@@ -32,7 +32,7 @@ func TestHostileNamesDoNotGrowTheSeries(t *testing.T) {
 		m.Compiled(b.Release, time.Second, nil)
 		m.Happened(noon, &replica.Event{Kind: replica.EventKind(fmt.Sprint("event-", i))})
 		m.Progressed(noon, replica.Progress{Kind: replica.ProgressCertified, Faults: []execution.SlotFault{{Slot: b.Slot()}}})
-		m.Progressed(noon, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: quoin.Epoch(i + 10), View: quoin.View(i), Validator: i})
+		m.Progressed(noon, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: quoin.Epoch(i + 10), View: quoin.View(i), Validator: i % quoin.ValidatorsMax})
 		m.Happened(noon, &replica.Event{Kind: replica.BlockNotarized, Epoch: quoin.Epoch(i + 10), View: quoin.View(i)})
 	}
 	grown := series(t, m)
@@ -131,4 +131,30 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestProposalsOfOthersDoNotHideALeaders: a validator that proposes in every view, ahead of time, is not taken for its
+// leader, and makes the leader's proposal not be forgotten.
+func TestProposalsOfOthersDoNotHideALeaders(t *testing.T) {
+	m := New(Config{})
+	s := newStage(t)
+	m.Described(&s.status)
+	block := quoin.Hash{0xab}
+	hostile := func() {
+		for v := range quoin.View(1000) {
+			m.Progressed(noon, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: 3, View: v, Block: quoin.Hash{0xee}, Validator: 0})
+		}
+	}
+	hostile()
+	m.Progressed(noon.Add(time.Second), replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: 3, View: 40, Block: block, Validator: 2})
+	hostile()
+	m.Happened(noon.Add(time.Second+20*time.Millisecond), &replica.Event{Kind: replica.BlockNotarized, Epoch: 3, View: 40, Block: block})
+	found := series(t, m)
+	name := "quoin_consensus_quorum_delay_seconds validator=" + s.status.Configuration.Validators.At(2).Name
+	if found[name] != 1 {
+		t.Errorf("the leader's delay was not counted: %v", found[name])
+	}
+	if other := "quoin_consensus_quorum_delay_seconds validator=" + s.status.Configuration.Validators.At(0).Name; found[other] != 0 {
+		t.Error("a delay was counted of who did not lead")
+	}
 }

@@ -110,9 +110,10 @@ func full(t testing.TB) (*Metrics, *stage) {
 func happen(m *Metrics, s *stage) {
 	at := noon
 	tick := func(d time.Duration) time.Time { at = at.Add(d); return at }
-	m.Progressed(at, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: 3, View: 40, Validator: 2})
-	m.Happened(tick(20*time.Millisecond), &replica.Event{Kind: replica.BlockNotarized, Epoch: 3, View: 40})
-	m.Progressed(tick(10*time.Millisecond), replica.Progress{Kind: replica.ProgressCertified, Epoch: 3, View: 40, WaitMS: 33,
+	block := finished(40, 2).Block.ID()
+	m.Progressed(at, replica.Progress{Kind: replica.ProgressHeard, Message: "propose", Epoch: 3, View: 40, Block: block, Validator: 2})
+	m.Happened(tick(20*time.Millisecond), &replica.Event{Kind: replica.BlockNotarized, Epoch: 3, View: 40, Block: block})
+	m.Progressed(tick(10*time.Millisecond), replica.Progress{Kind: replica.ProgressCertified, Epoch: 3, View: 40, Block: block, WaitMS: 33,
 		Faults:      []execution.SlotFault{{Kind: execution.LeaderFault, Slot: "leader.v1", Fault: hook.FaultTrap}},
 		Comparisons: []execution.Comparison{{Proposal: 5, Comparison: governance.Comparison{Compared: 10, Diverged: 3, Faults: 1}}}})
 	for i, proposer := range []uint16{2, 1, 1} {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	proposalsMax = 128               // views whose proposal is remembered
+	proposalsMax = 16                // of each validator, by view
 	eventsMax    = 64                // kinds of events that are told apart
 	slotsMax     = quoin.BindingsMax // slots whose fallbacks are told apart
 	sweepEvery   = 10 * time.Second
@@ -24,8 +24,8 @@ type pushed struct {
 	names    []string // of the epoch's validators, by index
 	epoch    quoin.Epoch
 	self     quoin.PublicKey
-	heard    [proposalsMax]proposal // by view
-	proposer struct {               // of the newest finished block
+	heard    [][proposalsMax]proposal // by validator, of whom each drives out its own alone, and view
+	proposer struct {                 // of the newest finished block
 		epoch quoin.Epoch
 		index uint16
 	}
@@ -46,10 +46,11 @@ type pushed struct {
 	compileFailures uint64
 }
 
-// proposal is when a view's proposal was heard here first.
+// proposal is when a validator's proposal of a view was heard here first.
 type proposal struct {
 	epoch     quoin.Epoch
 	view      quoin.View
+	block     quoin.Hash
 	validator string
 	at        time.Time
 }
@@ -111,7 +112,7 @@ func (m *Metrics) Happened(at time.Time, e *replica.Event) {
 	case replica.EnteredView:
 		return
 	case replica.BlockNotarized:
-		if x := p.heardOf(e.Epoch, e.View); x != nil {
+		if x := p.heardOf(e.Epoch, e.View, e.Block); x != nil {
 			m.observe(quorumDelay, at.Sub(x.at), x.validator)
 		}
 		return
@@ -133,10 +134,12 @@ func (m *Metrics) Happened(at time.Time, e *replica.Event) {
 	tally(p.events, string(e.Kind), 1, eventsMax)
 }
 
-// heardOf returns when a view's proposal was heard, or nil.
-func (p *pushed) heardOf(epoch quoin.Epoch, v quoin.View) *proposal {
-	if x := &p.heard[v%proposalsMax]; x.view == v && x.epoch == epoch && !x.at.IsZero() {
-		return x
+// heardOf returns when the proposal of a block was heard, or nil. Anybody can propose in any view, so the block counts.
+func (p *pushed) heardOf(epoch quoin.Epoch, v quoin.View, block quoin.Hash) *proposal {
+	for i := range p.heard {
+		if x := &p.heard[i][v%proposalsMax]; x.view == v && x.epoch == epoch && x.block == block && !x.at.IsZero() {
+			return x
+		}
 	}
 	return nil
 }
@@ -157,9 +160,14 @@ func (m *Metrics) proposed(at time.Time, x *replica.Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := &m.pushed
-	if p.heardOf(x.Epoch, x.View) == nil {
-		p.heard[x.View%proposalsMax] = proposal{x.Epoch, x.View, p.name(x.Epoch, x.Validator), at}
+	i := x.Validator
+	if i < 0 || i >= quoin.ValidatorsMax || p.heardOf(x.Epoch, x.View, x.Block) != nil {
+		return
 	}
+	if i >= len(p.heard) {
+		p.heard = append(p.heard, make([][proposalsMax]proposal, i+1-len(p.heard))...)
+	}
+	p.heard[i][x.View%proposalsMax] = proposal{x.Epoch, x.View, x.Block, p.name(x.Epoch, i), at}
 }
 
 // name returns the name of a validator of an epoch.
@@ -176,7 +184,7 @@ func (m *Metrics) certified(x *replica.Progress) {
 	defer m.mu.Unlock()
 	p := &m.pushed
 	// A block that is caught up with was not waited for. One that was may have taken less than a millisecond.
-	if x.WaitMS > 0 || p.heardOf(x.Epoch, x.View) != nil {
+	if x.WaitMS > 0 || p.heardOf(x.Epoch, x.View, x.Block) != nil {
 		m.observe(certification, max(time.Duration(x.WaitMS)*time.Millisecond, time.Millisecond/2))
 	}
 	for i := range x.Faults {
@@ -214,7 +222,7 @@ func (m *Metrics) Finished(at time.Time, f *replica.Finished) {
 	defer m.mu.Unlock()
 	p := &m.pushed
 	p.inclusions.add(f.Waited)
-	if x := p.heardOf(h.Epoch, h.View); x != nil {
+	if x := p.heardOf(h.Epoch, h.View, f.Block.ID()); x != nil {
 		m.observe(finality, at.Sub(x.at))
 	}
 	if p.proposer.epoch == h.Epoch && p.proposer.index != h.Proposer {
