@@ -128,6 +128,15 @@ func TestAStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 	}
 }
 
+// The limit of a request's time is not for streams.
+func TestAStreamLasts(t *testing.T) {
+	s, _ := serve(t, func(c *Config) { c.Limits.RequestTime, c.Limits.Every = 200*time.Millisecond, 20*time.Millisecond })
+	w := watch(t, s, "")
+	for began := time.Now(); time.Since(began) < time.Second; {
+		w.next()
+	}
+}
+
 func TestAStreamGoesOnWhereItBroke(t *testing.T) {
 	s, _ := serve(t, func(c *Config) { c.Limits.Every = 20 * time.Millisecond })
 	w := watch(t, s, "")

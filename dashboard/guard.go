@@ -58,6 +58,9 @@ func (g *guard) around(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		c := http.NewResponseController(w)
+		until := time.Now().Add(g.limits.RequestTime)
+		_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // every connection of net/http has them
 		if !g.isOwn(r) {
 			refuse(w, http.StatusMisdirectedRequest, "wrong-host", "this server is not known by that name: open it by its address, or list the name in its settings", 0)
 			return
@@ -88,9 +91,6 @@ func (g *guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 		refuse(w, http.StatusServiceUnavailable, "busy", "the server has as many requests at once as it takes", 2)
 		return http.StatusServiceUnavailable
 	}
-	c := http.NewResponseController(w)
-	until := time.Now().Add(g.limits.RequestTime)
-	_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until) // every connection of net/http has them
 	r.Body = http.MaxBytesReader(w, r.Body, g.limits.BodyBytes)
 	a := &answer{ResponseWriter: w, status: http.StatusOK}
 	next.ServeHTTP(a, r)

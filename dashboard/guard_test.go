@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -196,5 +197,34 @@ func TestReportsOfRunsAreShutIn(t *testing.T) {
 		if r := ask(t, s, "GET", path, "", nil, ""); r.StatusCode == http.StatusOK && strings.Contains(text(t, r), "secret") || r.StatusCode == http.StatusOK && strings.HasSuffix(path, "json") {
 			t.Errorf("%s: %s", path, r.Status)
 		}
+	}
+}
+
+// Who announces a body and never sends it holds a connection for as long as any request may take, and no longer:
+// whether it is refused, or served.
+func TestABodyThatDoesNotComeEndsTheConnection(t *testing.T) {
+	s, _ := serve(t, func(c *Config) {
+		c.Limits.RequestTime, c.Limits.Viewers = 300*time.Millisecond, -1
+	})
+	for _, request := range []string{
+		"POST / HTTP/1.1\r\nHost: evil.example",                     // another's name
+		"POST / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil", // another's page
+		"POST /live HTTP/1.1\r\nHost: localhost",                    // not to be posted to
+		"GET /live HTTP/1.1\r\nHost: localhost",                     // as many viewers as there is room for
+		"GET /healthz HTTP/1.1\r\nHost: localhost",
+	} {
+		t.Run(request, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", s.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			fmt.Fprintf(conn, "%s\r\nContent-Length: 1000\r\n\r\n", request)
+			if _, err := io.Copy(io.Discard, conn); err != nil {
+				t.Errorf("the connection is held: %v", err)
+			}
+		})
 	}
 }

@@ -176,6 +176,10 @@ func (x *broadcaster) counts() (open int, refused, dropped uint64) {
 
 // stream serves /live.
 func (x *broadcaster) stream(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // the stream would wait for it at its end
+		refuse(w, http.StatusBadRequest, "body", "a stream is asked for without a body", 0)
+		return
+	}
 	v, frames, ok := x.join(r.Context(), r.Header.Get("Last-Event-ID"))
 	if !ok {
 		refuse(w, http.StatusServiceUnavailable, "viewers", "as many people look at this node as it has room for; the page asks now and then instead", 5)
@@ -187,6 +191,7 @@ func (x *broadcaster) stream(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // it lasts
 	write := func(b []byte) bool {
 		_ = c.SetWriteDeadline(time.Now().Add(x.limits.StallTime))
 		_, err := w.Write(b)
