@@ -247,6 +247,7 @@ func (l *loop) meet() bool {
 	for i := range o.Events {
 		l.event(&o.Events[i])
 	}
+	l.logMachineFaults(o.Events)
 	return true
 }
 
@@ -294,13 +295,37 @@ func (l *loop) event(e *replica.Event) {
 		wake(l.n.library.doubt)
 	}
 	switch e.Kind {
-	case replica.EnteredView, replica.BlockNotarized:
+	case replica.EnteredView, replica.BlockNotarized, replica.MachineFaulted: // the last is logged by the block
 	case replica.MessageRefused, replica.ViewTimedOut, replica.ViewNullified:
 		l.n.log.Debug(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "view", e.View, "peer", e.Peer, "reason", e.Reason)
 	case replica.EpochBegan:
 		l.n.log.Info(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "height", e.Height)
 	default:
 		l.n.log.Warn(string(e.Kind), "event", string(e.Kind), "epoch", e.Epoch, "view", e.View, "height", e.Height, "block", e.Block, "peer", e.Peer, "reason", e.Reason)
+	}
+}
+
+// logMachineFaults logs once for each block and fault how many transactions it failed. Their senders choose how many:
+// a line for each would let any client fill the log.
+func (l *loop) logMachineFaults(events []replica.Event) {
+	type line struct {
+		height quoin.Height
+		reason string
+	}
+	var lines []line
+	counts := map[line]int{}
+	for i := range events {
+		e := &events[i]
+		if e.Kind != replica.MachineFaulted {
+			continue
+		}
+		x := line{e.Height, e.Reason}
+		if counts[x]++; counts[x] == 1 {
+			lines = append(lines, x)
+		}
+	}
+	for _, x := range lines {
+		l.n.log.Warn("machines faulted on transactions", "event", "machine-fault", "height", x.height, "reason", x.reason, "count", counts[x])
 	}
 }
 

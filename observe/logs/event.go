@@ -57,7 +57,7 @@ var sections = []struct {
 		{"trial-fault", slog.LevelWarn, "What is on trial faulted.", ofChains},
 		{"undo-fault", slog.LevelWarn, "A machine's state could not be brought back.", ofChains},
 		{"migrate-fault", slog.LevelWarn, "A machine's state could not be migrated.", ofChains},
-		{"machine-fault", slog.LevelWarn, "A machine faulted on a transaction.", ofChains},
+		{"machine-fault", slog.LevelWarn, "Machines faulted on so many transactions of a block: one line for each kind of fault.", []string{"height", "reason", "count"}},
 		{"pacemaker-fault", slog.LevelWarn, "This node's pacemaker faulted: the kernel's time-outs hold.", ofChains},
 		{"priority-fault", slog.LevelWarn, "This node's priority plugin faulted: the transaction has none.", ofChains},
 		{"precheck-failed", slog.LevelWarn, "This node finds that a proposed release cannot run.", ofChains},
