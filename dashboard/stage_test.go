@@ -245,7 +245,7 @@ func (s *stage) scene(second int64) {
 	}
 	if is := second >= 10 && second < 22; is != s.crashed {
 		s.crashed = is
-		s.event(map[bool]replica.EventKind{true: timeline.FaultInjected, false: timeline.FaultLifted}[is], 0, "validator-3 crashed, for 12s")
+		s.event(map[bool]replica.EventKind{true: node.FaultInjected, false: node.FaultLifted}[is], 0, "validator-3 crashed, for 12s")
 	}
 	if p.GetStatus() != s.changes.Proposals[0].Proposal.GetStatus() {
 		s.event(replica.EpochBegan, 0, "")

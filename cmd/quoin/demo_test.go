@@ -122,7 +122,7 @@ func (d *director) listen() (stop func() [][]string) {
 	var subs []*node.Subscription
 	for i, s := range d.running() {
 		sub := s.node.Feed().SubscribeTo(256, func(x node.Item) bool {
-			return x.Event != nil && slices.Contains([]string{string(timeline.Told), string(timeline.FaultInjected)}, string(x.Event.Kind))
+			return x.Event != nil && slices.Contains([]string{string(timeline.Told), string(node.FaultInjected)}, string(x.Event.Kind))
 		})
 		subs = append(subs, sub)
 		all.Go(func() {

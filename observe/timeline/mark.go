@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/replica"
 )
 
@@ -35,12 +36,6 @@ const (
 	ToneWarn   Tone = "warn"   // contained, but look
 	ToneBad    Tone = "bad"    // somebody has to do something
 	ToneFault  Tone = "fault"  // a fault that was injected on purpose
-)
-
-// The kinds of events of the node itself that say that faults are injected.
-const (
-	FaultInjected replica.EventKind = "fault-injected"
-	FaultLifted   replica.EventKind = "fault-lifted"
 )
 
 // Told is the kind of an event by which somebody who plays with a network explains what happens: its reason is
@@ -113,9 +108,9 @@ var happening = map[replica.EventKind]struct {
 	tone        Tone
 	title, text string
 }{
-	FaultInjected: {ToneFault, "Fault injected", "Somebody breaks something on purpose, to see how the network takes it."},
-	FaultLifted:   {ToneFault, "Fault lifted", "What was broken on purpose works again."},
-	Told:          {tone: ToneChange},
+	node.FaultInjected: {ToneFault, "Fault injected", "Somebody breaks something on purpose, to see how the network takes it."},
+	node.FaultLifted:   {ToneFault, "Fault lifted", "What was broken on purpose works again."},
+	Told:               {tone: ToneChange},
 
 	replica.EpochBegan:       {ToneNote, "New epoch", "Heights from here on run under a new frozen configuration. Whatever changes, changes at such a boundary, on all nodes alike."},
 	replica.Equivocated:      {ToneBad, "A validator contradicts itself", "It signed two different votes of one kind in one view. Its votes cannot make two histories final, but it is faulty or its key is used twice."},
@@ -157,7 +152,7 @@ func (t *Timeline) markEvent(at time.Time, e *replica.Event) {
 	m := Mark{Kind: string(e.Kind), Tone: h.tone, Time: at.UnixMilli(), Height: uint64(e.Height), Title: h.title, Text: h.text}
 	subject := "same"
 	switch e.Kind {
-	case FaultInjected, FaultLifted:
+	case node.FaultInjected, node.FaultLifted:
 		subject = "" // each is one
 		if e.Reason != "" {
 			m.Title += ": " + faultNumber.ReplaceAllString(e.Reason, "")

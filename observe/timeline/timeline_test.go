@@ -201,7 +201,7 @@ func TestWhatHappensInARowIsOneMark(t *testing.T) {
 		t.Errorf("marks: %+v", marks)
 	}
 	for i := range 3 {
-		x.Happened(at(61_000), &replica.Event{Kind: FaultInjected, Reason: fmt.Sprint("delay ", i)})
+		x.Happened(at(61_000), &replica.Event{Kind: node.FaultInjected, Reason: fmt.Sprint("delay ", i)})
 	}
 	if marks := x.Since(0, at(62_000)).Marks; len(marks) != 5 {
 		t.Errorf("%d marks: faults are one each", len(marks))
@@ -214,7 +214,7 @@ func TestEverythingIsBounded(t *testing.T) {
 	failure := errors.New(long)
 	for i := range 10_000 {
 		enter(x, i*100, quoin.View(i+1))
-		x.Happened(at(i*100), &replica.Event{Kind: FaultInjected, Reason: long})
+		x.Happened(at(i*100), &replica.Event{Kind: node.FaultInjected, Reason: long})
 		x.Called(node.Call{Binding: quoin.Binding{Hook: "machine.v1", Namespace: fmt.Sprint("n", i), Builtin: "kv"}, Fault: hook.FaultTrap})
 		x.Compiled(quoin.Hash{byte(i), byte(i >> 8)}, time.Second, failure)
 		x.Progressed(at(i*100), replica.Progress{Kind: replica.ProgressCertified, Epoch: 1, View: quoin.View(i + 1),
