@@ -13,8 +13,8 @@
 // # Limits
 //
 // A Set holds FaultsMax faults, each of which ends by itself within LongestMax. Delays are at most DelayMax,
-// and whoever is being delayed goes on as soon as the fault is over. When no fault applies, a seam costs one
-// atomic load.
+// and an fsync or a call that is being delayed goes on as soon as the fault is over; a message that is late by
+// then stays late. When no fault applies, a seam costs one atomic load.
 package fault
 
 import (

@@ -36,19 +36,19 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 		return nil, fmt.Errorf("trace: the collector's address %s: write one such as http://127.0.0.1:4318 or https://collector.example", why)
 	}
 	u, err := url.Parse(endpoint)
-	switch {
+	switch { // none shows what stands in it: what is no address as it should be may hold a password or a token anywhere
 	case err != nil:
-		return refuse("is no URL") // the error would show what stands in it
+		return refuse("is no URL")
 	case u.User != nil:
 		return refuse("has a password in it, which would be shown in logs; give it in the environment variable OTEL_EXPORTER_OTLP_HEADERS")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return refuse(fmt.Sprintf("%q does not begin with http:// or https://", endpoint))
+		return refuse("does not begin with http:// or https://")
 	case u.Hostname() == "":
-		return refuse(fmt.Sprintf("%q names no host", endpoint))
+		return refuse("names no host")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return refuse(fmt.Sprintf("%q has more than a path", endpoint))
+		return refuse("has more than a path; what a collector wants beside it goes into the environment variable OTEL_EXPORTER_OTLP_HEADERS")
 	case !isPort(u.Port()):
-		return refuse(fmt.Sprintf("%q has no port of 1 to 65535", endpoint))
+		return refuse("has no port of 1 to 65535")
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = tracesPath
