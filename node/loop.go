@@ -171,11 +171,13 @@ func (l *loop) step(t task) {
 	}
 }
 
-// began is the time at which a step begins, if anybody looks on.
+// began is the time at which a step begins, if anybody looks on. Calls from before it, such as those of queries, are
+// not the step's.
 func (l *loop) began() time.Time {
 	if l.n.c.Observer == nil {
 		return time.Time{}
 	}
+	l.n.sampler.told.take()
 	return time.Now()
 }
 
