@@ -31,7 +31,7 @@ func openFolder(dir string) (f *doctor.Folder, bad []doctor.Finding) {
 	if need("files", filepath.Join(dir, nodeFile), func(path string) error {
 		return readJSON(path, nodeBytesMax, &settings, "a folder that `quoin node init` made")
 	}) {
-		f.Listen, f.API = settings.Listen, settings.API
+		f.Listen, f.API, f.Targets = settings.Listen, settings.API, settings.Observe.Targets
 	}
 	need("files", filepath.Join(dir, nodeKeyFile), func(path string) error {
 		key, err := readKey(path)

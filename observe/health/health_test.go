@@ -327,6 +327,9 @@ func TestAlerts(t *testing.T) {
 		{"", Healthy, func(w *world) {
 			w.Surround(Surroundings{Space: func() (uint64, uint64, error) { return 5, 100, nil }})
 		}},
+		{"", Healthy, func(w *world) { // one in a thousand, and much
+			w.Surround(Surroundings{Space: func() (uint64, uint64, error) { return 4 << 30, 4 << 40, nil }})
+		}},
 		{LogsDropped, Healthy, func(w *world) { w.Surround(Surroundings{Dropped: func() uint64 { return 3 }}) }},
 		{ClockSkew, Degraded, func(w *world) { w.finish(1001 * time.Millisecond) }},
 		{"", Healthy, func(w *world) { w.finish(999 * time.Millisecond) }},

@@ -29,8 +29,8 @@ type Targets struct {
 	// Clean is the share of blocks on whose way nothing was wrong: see Defect. Default: 0.999.
 	Clean float64 `json:"clean,omitempty"`
 
-	// Gaps is the share of views without a block from which on that is an alert. Default: 0.3: more than the
-	// failure of one of four leaders explains.
+	// Gaps is the share of views without a block from which on that is an alert. Default: 0.3: one
+	// of four leaders that is away costs 0.25, which the network is made to bear.
 	Gaps float64 `json:"gaps,omitempty"`
 	// PluginShare is the share of the certification latency that calls of guests may take. Default: 0.5.
 	PluginShare float64 `json:"plugin_share,omitempty"`
@@ -41,8 +41,11 @@ type Targets struct {
 	// ClockMS is by how much this node's clock may differ from those of who proposes. Default: half of drift_ms, by which a
 	// block's time may be ahead of a voter's clock.
 	ClockMS uint64 `json:"clock_ms,omitempty"`
-	// Free is the share of the disk that must be free. Default: 0.05.
+	// Free is the share of the disk that must be free, unless FreeMiB are. Default: 0.05.
 	Free float64 `json:"free,omitempty"`
+	// FreeMiB is how much room is enough on a disk of any size: a twentieth of a large one lasts for years.
+	// Default: 4096.
+	FreeMiB uint64 `json:"free_mib,omitempty"`
 
 	// Signed are the other limits of this validator's health words on the ledger, see Limits.
 	Signed replica.HealthLimits `json:"signed,omitzero"`
@@ -52,6 +55,7 @@ const (
 	windowDefault = 28 * 24 * 60 // minutes
 	windowMost    = 366 * 24 * 60
 	windowLeast   = 60
+	freeMiBMost   = 1 << 40
 	// least is how many blocks a window must have before their shares are judged, and leastBad how many of
 	// them must be bad: of few, one is a large share and says nothing (SRE workbook, chapter 5, "low-traffic
 	// services").
@@ -82,7 +86,22 @@ func (t Targets) Check() error {
 			return fmt.Errorf("health: the target %s is %d, more than a day", x.name, x.ms)
 		}
 	}
+	if t.FreeMiB > freeMiBMost {
+		return fmt.Errorf("health: the target free_mib is %d, want at most %d", t.FreeMiB, uint64(freeMiBMost))
+	}
 	return nil
+}
+
+// Full reports whether a disk is nearly full: less than Free of it is left, and less than FreeMiB. Sizes are in bytes.
+func (t Targets) Full(free, size uint64) bool {
+	t.room()
+	return float64(free) < t.Free*float64(size) && free < t.FreeMiB<<20
+}
+
+// room fills in what a disk needs.
+func (t *Targets) room() {
+	set(&t.Free, 0.05)
+	set(&t.FreeMiB, 4096)
 }
 
 // Limits are what this validator's signed words on the ledger go by, so that one place says what is good: of a
@@ -108,7 +127,7 @@ func (t Targets) or(p *quoin.Parameters) Targets {
 	set(&t.FsyncMS, 100)
 	set(&t.Behind, 64)
 	set(&t.ClockMS, p.DriftMS/2)
-	set(&t.Free, 0.05)
+	t.room()
 	return t
 }
 

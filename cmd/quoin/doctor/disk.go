@@ -19,7 +19,6 @@ const (
 	syncSlow    = 20 * time.Millisecond
 	syncBad     = 100 * time.Millisecond
 	spaceLeast  = 1 << 30
-	spaceShare  = 20 // a twentieth of the disk must be free
 	growsWithin = 14 * 24 * time.Hour
 	growsLeast  = time.Hour // of a younger chain nobody can tell how it grows
 )
@@ -97,7 +96,7 @@ func (f *Folder) space(l *list) {
 func (f *Folder) room(l *list, free, size uint64) {
 	const mend = "make room, or move data/ of the stopped node to a larger disk; a node that cannot write stops"
 	used, _ := newestIn(f.data())
-	if free < spaceLeast || free < size/spaceShare {
+	if free < spaceLeast || f.Targets.Full(free, size) {
 		l.add("space", Problem, mend, "%d MiB of %d MiB are free", free>>20, size>>20)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/node/osdisk"
+	"quoin.dev/quoin/observe/health"
 )
 
 // Folder examines one node's folder and the machine that it is on. What could not be read of the folder is left
@@ -26,6 +27,7 @@ type Folder struct {
 	Listen  string          // for other nodes; empty: unknown
 	API     string          // for clients; likewise
 	Peers   []Peer
+	Targets health.Targets // the node's own
 	Machine Machine
 	Now     func() time.Time
 	Within  time.Duration                                   // for one connection; 0: three seconds

@@ -256,8 +256,9 @@ func TestRoom(t *testing.T) {
 	}{
 		{100 << 30, 200 << 30, OK},
 		{spaceLeast - 1, 10 << 30, Problem},
-		{4 << 30, 100 << 30, Problem}, // below a twentieth
-		{6 << 30, 100 << 30, OK},
+		{3 << 30, 100 << 30, Problem}, // below a twentieth, and little
+		{4 << 30, 100 << 30, OK},
+		{3 << 30, 50 << 30, OK},
 	} {
 		l := &list{about: "disk"}
 		f.room(l, x.free, x.size)
