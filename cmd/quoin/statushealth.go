@@ -65,7 +65,7 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 	if i == nil {
 		return
 	}
-	over := spanText(i.GetOverMs())
+	over := health.Span(inMilliseconds(i.GetOverMs()))
 	for _, o := range atMost(h.GetObjectives()) {
 		if o != nil && o.Good != nil {
 			row(o.GetName(), objectiveText(o, h.GetWindowMs()))
@@ -104,10 +104,15 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 }
 
 func objectiveText(o *quoinv1.Objective, windowMS uint64) string {
-	text := fmt.Sprintf("%.3f%% good, target %.3f%%; %.1f%% of the error budget of %s is left", 100*o.GetGood(), 100*o.GetTarget(), 100*o.GetLeft(), spanText(windowMS))
+	text := fmt.Sprintf("%.3f%% good, target %.3f%%; ", 100*o.GetGood(), 100*o.GetTarget())
+	if left, over := 100*o.GetLeft(), health.Span(inMilliseconds(windowMS)); left < 0 {
+		text += fmt.Sprintf("the error budget of %s is overdrawn by %.1f%%", over, -left)
+	} else {
+		text += fmt.Sprintf("%.1f%% of the error budget of %s is left", left, over)
+	}
 	for _, b := range atMost(o.GetBurns()) {
 		if b.GetBurning() {
-			text += fmt.Sprintf("; it burns at %.1f times its rate over %s", b.GetLongRate(), spanText(b.GetLongMs()))
+			text += fmt.Sprintf("; it burns at %.1f times its rate over %s", b.GetLongRate(), health.Span(inMilliseconds(b.GetLongMs())))
 		}
 	}
 	return text
@@ -125,28 +130,9 @@ func quantilesText(q *quoinv1.Quantiles) string {
 	return fmt.Sprintf("%s (p50), %s (p99)", inMicroseconds(q.GetP50Us()), inMicroseconds(q.GetP99Us()))
 }
 
-// spanText writes a length of time without what is nought.
-func spanText(ms uint64) string {
-	d := inMilliseconds(ms).Round(100 * time.Millisecond)
-	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%d days", days)
-	}
-	text := d.String()
-	for _, nought := range []string{"m0s", "h0m"} {
-		if cut, ok := strings.CutSuffix(text, nought); ok {
-			text = cut + nought[:1]
-		}
-	}
-	return text
-}
-
-// inMicroseconds reads a length of time, with as many digits as anybody wants to see.
-func inMicroseconds(n uint64) time.Duration {
-	d := time.Duration(min(n, uint64(24*time.Hour/time.Microsecond))) * time.Microsecond
-	if d > 10*time.Millisecond {
-		return d.Round(time.Millisecond)
-	}
-	return d.Round(10 * time.Microsecond)
+// inMicroseconds writes a length of time.
+func inMicroseconds(n uint64) string {
+	return health.Span(time.Duration(min(n, uint64(24*time.Hour/time.Microsecond))) * time.Microsecond)
 }
 
 func inMilliseconds(n uint64) time.Duration {

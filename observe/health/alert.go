@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -118,16 +119,16 @@ func (x *examination) look() {
 func (x *examination) chain() {
 	m, t := x.m, x.t
 	if gap := x.now - m.since; m.waiting && gap > ms(t.StallMS) {
-		x.add(ChainStalled, "transactions have waited for %s without a block being certified", round(gap))
+		x.add(ChainStalled, "transactions have waited for %s without a block being certified", Span(gap))
 	}
 	if views := x.recent.gaps + x.recent.blocks; views >= leastSamples && float64(x.recent.gaps) > t.Gaps*float64(views) {
 		x.add(ViewChangesHigh, "%d of the last %d views brought no block", x.recent.gaps, views)
 	}
 	if q := x.recent.latency.quantiles(); q.Count >= leastSamples && q.P99 > ms(t.CertificationMS) {
-		x.add(CertificationSlow, "certification takes %s at the 99th percentile; the target is %s", round(q.P99), ms(t.CertificationMS))
+		x.add(CertificationSlow, "certification takes %s at the 99th percentile; the target is %s", Span(q.P99), Span(ms(t.CertificationMS)))
 	}
 	if n := x.hour.defects[DefectSplit]; n > 0 {
-		x.add(Split, "validators gave different results for a block, %s in the last %s", times(n), round(x.r.Indicators.Over))
+		x.add(Split, "validators gave different results for a block, %s in the last %s", times(n), Span(x.r.Indicators.Over))
 	}
 }
 
@@ -143,37 +144,37 @@ func (x *examination) node() {
 	case m.seen.diverged:
 		x.add(ResultDiverged, "this node's results differ from the certified ones: it does not vote until it has theirs")
 	case n > 0:
-		x.add(ResultDiverged, "this node's results differed, %s in the last %s", times(n), round(x.r.Indicators.Over))
+		x.add(ResultDiverged, "this node's results differed, %s in the last %s", times(n), Span(x.r.Indicators.Over))
 	}
 	if q := x.recent.fsync.quantiles(); q.Count >= leastSamples && q.P99 > ms(t.FsyncMS) {
-		x.add(DiskSlow, "an fsync takes %s at the 99th percentile; the target is %s", round(q.P99), ms(t.FsyncMS))
+		x.add(DiskSlow, "an fsync takes %s at the 99th percentile; the target is %s", Span(q.P99), Span(ms(t.FsyncMS)))
 	}
-	if i := &x.r.Indicators; i.FreeKnown && float64(i.Free) < t.Free*float64(i.Size) {
+	if i := &x.r.Indicators; i.FreeKnown && t.Full(i.Free, i.Size) {
 		x.add(DiskFull, "%d MiB of %d MiB are free on the disk", i.Free>>20, i.Size>>20)
 	}
 	if n := x.recent.full; n > 0 {
-		x.add(MempoolFull, "the pool is full: %d transactions were refused in the last %s", n, round(burnWindows[0].short*m.fine.width))
+		x.add(MempoolFull, "the pool is full: %d transactions were refused in the last %s", n, Span(burnWindows[0].short*m.fine.width))
 	}
 	limit := ms(t.ClockMS)
 	switch age := x.recent.youngest; {
 	case x.recent.ages == 0:
 	case age < -limit:
-		x.add(ClockSkew, "a block's time was %s ahead of this node's clock: the clock is slow, or that of a proposer fast", round(-age))
+		x.add(ClockSkew, "a block's time was %s ahead of this node's clock: the clock is slow, or that of a proposer fast", Span(-age))
 	case age > limit+x.recent.latency.quantiles().P99 && x.recent.ages >= leastSamples:
-		x.add(ClockSkew, "no block of another proposer came less than %s after its time: this node's clock is fast", round(age))
+		x.add(ClockSkew, "no block of another proposer came less than %s after its time: this node's clock is fast", Span(age))
 	}
 }
 
 func (x *examination) plugins() {
 	if n := x.recent.defects[DefectPlugin]; n > 0 {
-		x.add(PluginFaults, "calls of plugins faulted: %s in the last %s", times(n), round(burnWindows[0].short*x.m.fine.width))
+		x.add(PluginFaults, "calls of plugins faulted: %s in the last %s", times(n), Span(burnWindows[0].short*x.m.fine.width))
 	}
 	s := x.recent
 	if s.timed >= leastSamples && float64(s.guest) > x.t.PluginShare*float64(s.late) && s.late > 0 {
 		x.add(PluginSlow, "calls of plugins take %d%% of the certification latency", 100*s.guest/max(s.late, s.guest))
 	}
 	if s.shadow > 0 {
-		x.add(ShadowDiverges, "what is tried in a shadow gave other results than what serves, or faulted: %s in the last %s", times(s.shadow), round(burnWindows[0].short*x.m.fine.width))
+		x.add(ShadowDiverges, "what is tried in a shadow gave other results than what serves, or faulted: %s in the last %s", times(s.shadow), Span(burnWindows[0].short*x.m.fine.width))
 	}
 }
 
@@ -201,7 +202,7 @@ func (x *examination) budgets() {
 			if !b.Burning {
 				continue
 			}
-			text := fmt.Sprintf("that of %s burns at %.1f times the rate that uses it up in %s", o.Name, b.LongRate, round(x.r.Window))
+			text := fmt.Sprintf("that of %s burns at %.1f times the rate that lasts for %s", o.Name, b.LongRate, Span(x.r.Window))
 			if b.Name == "slow" {
 				slow = append(slow, text)
 			} else {
@@ -214,10 +215,10 @@ func (x *examination) budgets() {
 		}
 	}
 	if len(fast) > 0 {
-		x.grade(grave, FastBurn, "an error budget is being used up: %s", strings.Join(fast, "; "))
+		x.grade(grave, FastBurn, "an error budget burns too fast: %s", strings.Join(fast, "; "))
 	}
 	if len(slow) > 0 {
-		x.add(SlowBurn, "an error budget is being used up, slowly: %s", strings.Join(slow, "; "))
+		x.add(SlowBurn, "an error budget will not last: %s", strings.Join(slow, "; "))
 	}
 }
 
@@ -228,13 +229,21 @@ func times(n uint64) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// round makes a duration readable.
-func round(d time.Duration) time.Duration {
-	switch {
-	case d > time.Minute:
-		return d.Round(time.Second)
-	case d > time.Second:
-		return d.Round(100 * time.Millisecond)
+// Span writes a length of time for people, as "50 µs", "950 ms", "2.5 s", "10 min", "22.4 h" or "28 days".
+func Span(d time.Duration) string {
+	for _, u := range [...]struct {
+		from, unit time.Duration
+		name       string
+	}{{48 * time.Hour, 24 * time.Hour, "days"}, {90 * time.Minute, time.Hour, "h"}, {90 * time.Second, time.Minute, "min"}, {time.Second, time.Second, "s"}} {
+		if d >= u.from {
+			return tenths(float64(d)/float64(u.unit)) + " " + u.name
+		}
 	}
-	return d.Round(time.Millisecond / 10)
+	if d > 0 && d < time.Millisecond {
+		return strconv.FormatInt(d.Microseconds(), 10) + " µs"
+	}
+	return tenths(inMS(d)) + " ms"
 }
+
+// tenths writes a number with one digit after the point, if that is not nought.
+func tenths(x float64) string { return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0") }
