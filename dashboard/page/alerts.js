@@ -20,14 +20,15 @@ export function alerts(_, [aimed]) {
   const all = h("tbody", null, Object.entries(playbooks).map(([name, [means, todo]]) => h("tr", { "data-alert": name, class: name === aimed ? "aimed" : undefined }, h("th", { scope: "row" }, named(name)), h("td", null, means), h("td", null, todo), h("td", { class: "note mono" }, `#${name.toLowerCase()}`))));
   const part = (id, name, explain, ...content) => h("section", { "aria-labelledby": id }, h("h2", { id }, name), explain && h("p", { class: "seeing" }, explain), ...content);
   const scrolling = (name, columns, body, kind) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", { class: kind }, h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))), body));
+  const reference = h("details", { open: all.querySelector(".aimed") !== null }, h("summary", null, `What each of the ${all.children.length} alerts means, and what to do first`), scrolling("All alerts", ["Alert", "What it means", "What to do first", "In docs/playbooks.md"], all, "reference"));
   const element = h("div", { class: "view" }, h("h1", null, "Alerts"),
-    h("p", { class: "seeing" }, "What am I seeing? What this node finds wrong now, by the same names as the rules for Prometheus in deploy/. Each has a playbook. No list means that nothing is wrong that one node can see; that a node is down, others tell."),
+    h("p", { class: "seeing" }, "What am I seeing? What this node finds wrong now, by the same names as the rules for Prometheus in deploy/. Each has a playbook. An empty list means that this node sees nothing wrong; that a node is down, only the others can tell."),
     part("now-name", "Now", "", now),
     h("div", { class: "two" },
-      h("div", null, part("budget-name", "Error budgets", "An objective wants a share of good; the rest may go wrong within a time. The burn rate says how fast that is used up.", period, scrolling("Error budgets", ["Objective", "Target", "So far", "Budget left", "Burn rate"], budgets)),
+      h("div", null, part("budget-name", "Error budgets", "An objective wants a share of good; the rest may go wrong. The burn rate says how fast that is used up.", period, scrolling("Error budgets", ["Objective", "Target", "So far", "Budget left", "Burn rate"], budgets)),
         part("indicator-name", "Indicators", "", over, indicators)),
       part("happened-name", "What happened", "", list)),
-    part("playbook-name", "All alerts, and what to do", "", scrolling("All alerts", ["Alert", "What it means", "What to do first", "In docs/playbooks.md"], all)),
+    part("playbook-name", "All alerts, and what to do", "", reference),
     part("events-name", "Newest events", "By their stable names, as in the log.", scrolling("Newest events", ["Time", "Event", "View", "Height", "About", "Why"], events, "events")));
   if (aimed) requestAnimationFrame(() => (element.querySelector(`.alert[data-key="${CSS.escape(aimed)}"]`) ?? element.querySelector("tr.aimed"))?.scrollIntoView({ block: "center" }));
 
@@ -41,7 +42,7 @@ export function alerts(_, [aimed]) {
       });
       rows(budgets, health?.objectives ?? [], (o) => o.name, () => h("tr", null, h("th", { scope: "row" }), h("td"), h("td"), h("td", null, bar(), h("span")), h("td")), fillBudget);
       if (health) {
-        put(period, `Here the time is ${time(health.window)}: at a burn rate of 1 the budget lasts exactly that long.`);
+        put(period, `The budget is for ${time(health.window)}: at a burn rate of 1 it lasts exactly that long.`);
         put(over, `What the objectives are made of, over the last ${time(health.indicators.over)}.`);
         showIndicators(health.indicators);
       }

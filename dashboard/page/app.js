@@ -74,6 +74,8 @@ async function route() {
     const its = link.getAttribute("href").replace(/^#\/?/, "");
     mark(link, "aria-current", its === (name in titles ? name : "") ? "page" : undefined);
   }
+  const bar = document.querySelector("nav"), here = bar.querySelector("[aria-current]"); // on a phone not all are in sight
+  bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
   nameTab();
   if (model.now) shown.update?.(null, model);
   if (turn > 1) { // the reader went there

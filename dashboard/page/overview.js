@@ -62,7 +62,7 @@ export function overview(context) {
       showServing(model);
       showChanges(model);
       showMarks(model, marks);
-      rows(links, model.links, (l) => l.key, () => h("li", null, h("span", { class: "sign", "aria-hidden": "true" }), h("span"), h("span", { class: "note" })), (li, l) => {
+      rows(links, model.links.toSorted((a, b) => (a.name || a.key).localeCompare(b.name || b.key)), (l) => l.key, () => h("li", null, h("span", { class: "sign", "aria-hidden": "true" }), h("span"), h("span", { class: "note" })), (li, l) => {
         mark(li, "class", l.up ? "up" : "down");
         put(li.children[0], l.up ? "●" : "✕");
         put(li.children[1], l.name || short(l.key));

@@ -72,9 +72,11 @@ function nameOfCost(model, c, x) {
   return `release ${short(c.release)}`;
 }
 
+const comparisonsMost = 3; // shown at once: each proposal has its own in Releases
+
 /** showBeside shows comparisons of candidates with what serves. */
 export function showBeside(model, parent, only) {
-  const list = model.comparisons.filter((c) => !only || c.proposal === only).slice(0, 6);
+  const list = model.comparisons.filter((c) => !only || c.proposal === only).slice(0, comparisonsMost);
   rows(parent, list.length ? list : [{ none: true }], (c) => (c.none ? "none" : `${c.proposal}/${c.round}/${!!c.trial}`), (c) => (c.none ? h("p", { class: "empty" }, only ? "This node has compared nothing of it yet." : "Nothing is compared now. `quoin release shadow` begins a shadow of what was approved.") :
     h("article", { class: "card" }, h("h3", null, h("a", { href: `#/releases/${c.proposal}` })), h("p", { class: "seeing" }), h("div", { class: "share" }))), (card, c) => {
     if (c.none) return;
@@ -84,15 +86,15 @@ export function showBeside(model, parent, only) {
     const box = card.children[2];
     if (!box.children.length) for (const name of ["Other results", "Faults of the candidate alone"]) box.append(h("span", null, name), bar(), h("span"));
     [c.differs, c.faulted].forEach((x, i) => {
-      fillBar(box.children[i * 3 + 1], x, ["other results", "faults"][i]);
-      put(box.children[i * 3 + 2], `${percent(x.share)} (95 %: ${percent(x.low)} to ${percent(x.high)})`);
+      const most = fillBar(box.children[i * 3 + 1], x, ["other results", "faults"][i]);
+      put(box.children[i * 3 + 2], `${percent(x.share)} (95 %: ${percent(x.low)} to ${percent(x.high)})${most < 1 ? `; the bar ends at ${percent(most)}` : ""}`);
     });
   });
 }
 
 const bar = () => s("svg", { viewBox: "0 0 100 18", preserveAspectRatio: "none", role: "img" }, s("rect", { class: "track", y: 6, width: 100, height: 6 }), s("rect", { class: "range", y: 3, height: 12 }), s("rect", { class: "point", y: 1, width: 0.8, height: 16 }));
 
-// A bar goes up to the least power of ten that holds the interval: a small share is worth seeing.
+// A bar goes up to the least power of ten that holds the interval, and that is returned: a small share is worth seeing.
 function fillBar(svg, x, name) {
   const most = [0.001, 0.01, 0.1, 1].find((m) => x.high <= m) ?? 1;
   const [, range, point] = svg.children;
@@ -100,4 +102,5 @@ function fillBar(svg, x, name) {
   mark(range, "width", Math.max(0.5, ((x.high - x.low) / most) * 100));
   mark(point, "x", Math.min((x.share / most) * 100, 99.2));
   mark(svg, "aria-label", `${name}: ${percent(x.share)}, interval ${percent(x.low)} to ${percent(x.high)}, on a bar up to ${percent(most)}`);
+  return most;
 }

@@ -104,7 +104,7 @@ function formOf([kind, ...about], holder, prepared) {
   });
   return {
     element: h("form", { class: "signing" }, field("sign-kind", "Command", what), h("p", { class: "field" }, targetLabel, target), heightField, noteField,
-      field("sign-key", "Key file", key, "As quoin key new writes it. It is read here and sent nowhere."), keyShown, h("button", { type: "submit" }, "Show what will be signed")),
+      field("sign-key", "Key file", key, ["As ", h("code", null, "quoin key new"), " writes it. It is read here and sent nowhere."]), keyShown, h("button", { type: "submit" }, "Show what will be signed")),
     read: () => ({ kind: what.value, action: actions[what.value], about: target.value.trim(), height: height.value.trim(), note: note.value.trim(), pair: holder.pair }),
   };
 }

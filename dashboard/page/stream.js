@@ -7,7 +7,7 @@ const againAfter = [1000, 2000, 4000, 8000];
 
 /** connect calls took(frame) for each frame, and told(state, text) when the connection changes: live, polling or broken. */
 export function connect(took, told) {
-  let source, timer, watch, failures = 0, polls = 0, last = "", heard = 0, closed = false;
+  let source, timer, failures = 0, polls = 0, last = "", heard = 0, closed = false;
 
   const take = (id, text) => {
     heard = Date.now();
@@ -58,8 +58,18 @@ export function connect(took, told) {
     if (document.hidden) timer = setTimeout(() => { source?.close(); source = null; told("broken", "Asleep while hidden"); }, 30_000);
     else if (!source) open();
   };
+  // Of the few connections that a browser makes to a host, a page that is left gives its own back at once: the
+  // next page needs it, and one that is kept for the way back would hold it.
+  const leave = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+  const back = (e) => { if (e.persisted && !source) open(); };
   document.addEventListener("visibilitychange", seen);
-  watch = setInterval(() => {
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", back);
+  const watch = setInterval(() => {
     if (source && heard && Date.now() - heard > silentAfter) {
       told("broken", "Nothing was heard for some seconds; trying again");
       source.close();
@@ -71,8 +81,9 @@ export function connect(took, told) {
   return () => {
     closed = true;
     clearInterval(watch);
-    clearTimeout(timer);
     document.removeEventListener("visibilitychange", seen);
-    source?.close();
+    removeEventListener("pagehide", leave);
+    removeEventListener("pageshow", back);
+    leave();
   };
 }
