@@ -84,6 +84,7 @@ func (r *Replica) consensusMessage(now quoin.Time, from quoin.PublicKey, body []
 	case epoch < r.epoch:
 		return r.answerOld(from, epoch, body[8:], out)
 	case epoch > r.epoch:
+		r.heardLater(from, body[8:])
 		r.lag(from, out)
 		return nil
 	}

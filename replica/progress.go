@@ -66,6 +66,22 @@ func (r *Replica) heard(from int, m consensus.Message, out *Output) {
 	out.Progress = append(out.Progress, p)
 }
 
+// laterMax is the longest message of a later epoch that is looked at: a vote is shorter, a proposal is not.
+const laterMax = 1 << 10
+
+// heardLater notes how far a validator is that is in a later epoch, so that this replica knows what it lacks.
+func (r *Replica) heardLater(from quoin.PublicKey, message []byte) {
+	i, ok := r.set.Index(from)
+	if !ok || len(message) > laterMax {
+		return
+	}
+	m, err := r.machine.Decode(message)
+	if f, vote := m.(*simplex.Finalize); err == nil && vote {
+		h := &r.heardOf[i]
+		h.height = max(h.height, f.Checkpoint.Height)
+	}
+}
+
 // hearing is the newest that was heard of a validator.
 type hearing struct {
 	view   quoin.View
