@@ -34,6 +34,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -93,22 +94,15 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	set(&l.Viewers, 128)
-	set(&l.Connections, 1024)
-	set(&l.Requests, 256)
-	set(&l.RequestsPerSecond, 50)
-	set(&l.BodyBytes, 8<<20)
-	set(&l.RequestTime, time.Minute)
-	set(&l.StallTime, 10*time.Second)
-	set(&l.Every, 500*time.Millisecond)
+	l.Viewers = cmp.Or(l.Viewers, 128)
+	l.Connections = cmp.Or(l.Connections, 1024)
+	l.Requests = cmp.Or(l.Requests, 256)
+	l.RequestsPerSecond = cmp.Or(l.RequestsPerSecond, 50)
+	l.BodyBytes = cmp.Or(l.BodyBytes, 8<<20)
+	l.RequestTime = cmp.Or(l.RequestTime, time.Minute)
+	l.StallTime = cmp.Or(l.StallTime, 10*time.Second)
+	l.Every = cmp.Or(l.Every, 500*time.Millisecond)
 	return l
-}
-
-func set[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // Server serves one node's dashboard.

@@ -47,6 +47,7 @@
 package health
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,9 +118,7 @@ var _ node.Observer = (*Model)(nil)
 
 // New returns a model that has seen nothing. The targets must pass Check.
 func New(t Targets) *Model {
-	minutes := t.WindowMinutes
-	set(&minutes, windowDefault)
-	width := time.Duration(minutes) * time.Minute / fineInWindow
+	width := time.Duration(cmp.Or(t.WindowMinutes, windowDefault)) * time.Minute / fineInWindow
 	return &Model{targets: t, fine: newRing[fineBucket](width, fineKept), coarse: newRing[sums](width*fineInCoarse, coarseKept)}
 }
 

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -100,8 +101,8 @@ func (t Targets) Full(free, size uint64) bool {
 
 // room fills in what a disk needs.
 func (t *Targets) room() {
-	set(&t.Free, 0.05)
-	set(&t.FreeMiB, 4096)
+	t.Free = cmp.Or(t.Free, 0.05)
+	t.FreeMiB = cmp.Or(t.FreeMiB, 4096)
 }
 
 // Limits are what this validator's signed words on the ledger go by, so that one place says what is good: of a
@@ -116,26 +117,19 @@ func (t Targets) Limits() replica.HealthLimits {
 
 // or fills in the defaults under a chain's parameters.
 func (t Targets) or(p *quoin.Parameters) Targets {
-	set(&t.WindowMinutes, windowDefault)
-	set(&t.Availability, 0.999)
-	set(&t.StallMS, 10*p.TimeoutBaseMS)
-	set(&t.Timely, 0.99)
-	set(&t.CertificationMS, p.TimeoutBaseMS)
-	set(&t.Clean, 0.999)
-	set(&t.Gaps, 0.3)
-	set(&t.PluginShare, 0.5)
-	set(&t.FsyncMS, 100)
-	set(&t.Behind, 64)
-	set(&t.ClockMS, p.DriftMS/2)
+	t.WindowMinutes = cmp.Or(t.WindowMinutes, windowDefault)
+	t.Availability = cmp.Or(t.Availability, 0.999)
+	t.StallMS = cmp.Or(t.StallMS, 10*p.TimeoutBaseMS)
+	t.Timely = cmp.Or(t.Timely, 0.99)
+	t.CertificationMS = cmp.Or(t.CertificationMS, p.TimeoutBaseMS)
+	t.Clean = cmp.Or(t.Clean, 0.999)
+	t.Gaps = cmp.Or(t.Gaps, 0.3)
+	t.PluginShare = cmp.Or(t.PluginShare, 0.5)
+	t.FsyncMS = cmp.Or(t.FsyncMS, 100)
+	t.Behind = cmp.Or(t.Behind, 64)
+	t.ClockMS = cmp.Or(t.ClockMS, p.DriftMS/2)
 	t.room()
 	return t
-}
-
-func set[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 func ms(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }

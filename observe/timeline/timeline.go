@@ -16,6 +16,7 @@
 package timeline
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -33,12 +34,7 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	for v, d := range map[*int]int{&l.Views: 240, &l.Points: 900, &l.Marks: 200, &l.Events: 500} { // in any order
-		if *v == 0 {
-			*v = d
-		}
-	}
-	return l
+	return Limits{cmp.Or(l.Views, 240), cmp.Or(l.Points, 900), cmp.Or(l.Marks, 200), cmp.Or(l.Events, 500)}
 }
 
 // Timeline implements node.Observer. Its methods may be called by several goroutines.

@@ -25,12 +25,7 @@ const (
 	exportTimeout   = 5 * time.Second
 )
 
-// CheckEndpoint reports what is wrong with the address of a collector, or nil.
-func CheckEndpoint(endpoint string) error {
-	_, err := parseEndpoint(endpoint)
-	return err
-}
-
+// parseEndpoint reads the address of a collector. Its errors show nothing of it.
 func parseEndpoint(endpoint string) (*url.URL, error) {
 	refuse := func(why string) (*url.URL, error) {
 		return nil, fmt.Errorf("trace: the collector's address %s: write one such as http://127.0.0.1:4318 or https://collector.example", why)

@@ -34,7 +34,7 @@ func TestEndpoints(t *testing.T) {
 	}
 	for _, endpoint := range []string{"", "127.0.0.1:4318", "localhost", "grpc://a:4317", "http://", "http:///v1/traces", "http://a:0", "http://a:99999", "http://a\n", "http://a?x=1", "http://a#b",
 		"file:///etc/passwd", "unix:///run/a", "http://name:a-secret@a", "name:a-secret@a:4318", "http://a?token=a-secret", "http://a:a-secret", "http:///a-secret", "http://a#a-secret"} {
-		err := CheckEndpoint(endpoint)
+		_, err := parseEndpoint(endpoint)
 		if err == nil {
 			t.Errorf("%q is an endpoint", endpoint)
 			continue
