@@ -112,7 +112,7 @@ export function overview(context) {
     const heard = now.heard.filter((v) => v + 4 >= now.view).length;
     const silent = now.heard.flatMap((v, i) => (v + 4 >= now.view ? [] : [nameOf(model, i)]));
     tiles.voters.set(`${heard} of ${node.validators.length}`, silent.length ? `not lately: ${silent.slice(0, 3).join(", ")}` : `${node.quorum} of ${node.weight} weight decide`);
-    tiles.pending.set(whole(now.pending), `${whole(model.points.slice(-60).reduce((sum, p) => sum + p.timeouts, 0))} time-outs in a minute`);
+    tiles.pending.set(whole(now.pending), `${whole(model.points.slice(-60).reduce((sum, p) => sum + p.timeouts, 0))} time-outs/min`);
   }
 
   function showServing(model) {

@@ -1,7 +1,7 @@
 // What serves each slot, what it costs, how it faults, and how what runs in the shadow compares.
 
 import { h, mark, put, rows, s } from "./dom.js";
-import { ago, bytes, number, percent, proposed, serving, short, time, whole } from "./format.js";
+import { ago, bytes, hexOf, number, percent, proposed, serving, short, time, whole } from "./format.js";
 import { newWindow } from "./chart.js";
 import { costKey, faults, openProposals, rates } from "./model.js";
 import { charts } from "./series.js";
@@ -58,7 +58,7 @@ function fillSlot(model, card, x) {
   rows(card.querySelector("tbody"), list, costKey, () => h("tr", null, h("th", { scope: "row" }), columns.map(() => h("td", { class: "number" }))), (tr, c) => {
     const r = c.none ? {} : rates(model, c), compiled = model.compiled.get(c.release);
     put(tr.children[0], c.none ? "not asked yet" : `${nameOfCost(model, c, x)}${serves(c) ? "" : ", earlier"}`);
-    const codes = Object.entries(c.faults ?? {}).map(([code, n]) => `${code} ${whole(n)}`).join(", ");
+    const codes = Object.entries(c.faults ?? {}).map(([code, n]) => `${whole(n)} × ${code}`).join(", ");
     const values = c.none ? columns.map(() => "–") : [number(Math.round(r.calls * 10) / 10), number(c.calls), number(Math.round(r.fuel)), c.calls ? number(Math.round(c.fuel / c.calls)) : "–", c.fuel && c.nanos ? number(c.nanos / c.fuel) : "–",
       c.slowest ? time(c.slowest / 1e6) : "–", c.memory ? bytes(c.memory) : "–", compiled ? (compiled.error ? "failed" : time(compiled.ms)) : "–", faults(c) ? codes : "none"];
     values.forEach((v, i) => put(tr.children[i + 1], v));
@@ -69,7 +69,8 @@ function fillSlot(model, card, x) {
 function nameOfCost(model, c, x) {
   if (c.builtin) return `${c.builtin} (built-in)`;
   if (c.release && c.release === x.release) return serving(x);
-  return `release ${short(c.release)}`;
+  const p = model.governed?.proposals.find((p) => p.whole.name && hexOf(p.whole.binding?.release) === c.release);
+  return p ? proposed(p.whole) : `release ${short(c.release)}`;
 }
 
 const comparisonsMost = 3; // shown at once: each proposal has its own in Releases

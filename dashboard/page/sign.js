@@ -51,7 +51,7 @@ export function view(context, parts = []) {
   const panel = trustPanel(context, () => (panel.show(), prepared.replaceChildren()));
   return {
     element: h("section", { class: "view ledger sign" }, h("h1", null, "Sign a command"),
-      h("p", null, "What is signed here is the same, byte for byte, as what the command line would send. Nothing is signed before it was said in words. ", link("ledger", "Back to the ledger")),
+      h("p", { class: "seeing" }, "What is signed here is the same, byte for byte, as what the command line would send. Nothing is signed before you have seen what it says. ", link("ledger", "Back to the ledger")),
       panel.element, form.element, prepared,
       h("details", null, h("summary", null, "What only the command line signs"), elsewhere.map((text) => commandLine(text)))),
     update() {},
