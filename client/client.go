@@ -76,6 +76,7 @@ type Client struct {
 // endpoint is one node's API.
 type endpoint struct {
 	url      string
+	key      quoin.PublicKey // that the node has; zero: any
 	http     *http.Client
 	ledger   quoinv1connect.LedgerServiceClient
 	state    quoinv1connect.StateServiceClient
@@ -136,7 +137,7 @@ func newEndpoint(e Endpoint, answerBytes int, more ...connect.ClientOption) (*en
 	h := &http.Client{Transport: t}
 	// Hashes and signatures do not compress.
 	options := connect.WithClientOptions(append(more, connect.WithReadMaxBytes(answerBytes), connect.WithAcceptCompression("gzip", nil, nil))...)
-	return &endpoint{url: url, http: h,
+	return &endpoint{url: url, key: e.Key, http: h,
 		ledger:   quoinv1connect.NewLedgerServiceClient(h, url, options),
 		state:    quoinv1connect.NewStateServiceClient(h, url, options),
 		releases: quoinv1connect.NewReleaseServiceClient(h, url, options),

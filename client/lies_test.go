@@ -16,6 +16,8 @@ import (
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/api/apitest"
+	quoinv1 "quoin.dev/quoin/api/quoin/v1"
+	"quoin.dev/quoin/api/quoin/v1/quoinv1connect"
 	"quoin.dev/quoin/governance"
 )
 
@@ -339,4 +341,21 @@ func dial(t *testing.T, w *apitest.Network, l *liar) *Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// A node that says that it is another one gets no administrator's signature: it could use it at that one.
+func TestNothingIsSignedForAnotherNode(t *testing.T) {
+	w := apitest.Start(t, apitest.Options{Nodes: 2})
+	c := dial(t, w, nil)
+	e := c.endpoints[0]
+	sign := func() error {
+		return c.sign(t.Context(), e, connect.NewRequest(&quoinv1.LiftRequest{}), apitest.Key("admin"), quoinv1connect.FaultServiceLiftProcedure, quoin.Hash{})
+	}
+	e.key = w.Nodes[1].Key() // as if this server had the other's certificate
+	if err := sign(); err == nil || !strings.Contains(err.Error(), "nothing is signed") {
+		t.Errorf("another node: %v", err)
+	}
+	if e.key = w.Nodes[0].Key(); sign() != nil {
+		t.Errorf("the node itself: %v", sign())
+	}
 }

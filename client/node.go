@@ -170,7 +170,11 @@ func (c *Client) sign(ctx context.Context, e *endpoint, r connect.AnyRequest, ad
 	if len(status.Msg.Node) != len(quoin.PublicKey{}) {
 		return errors.New("the node does not say who it is")
 	}
-	quoinv1.SignAdmin(r.Header(), admin, c.verifier.Origin(), quoin.PublicKey(status.Msg.Node), procedure, time.Now(), content)
+	node := quoin.PublicKey(status.Msg.Node)
+	if !e.key.IsZero() && node != e.key { // it could use the signature at the other one
+		return fmt.Errorf("the node says that it is %s, and it is %s: nothing is signed for another node", node, e.key)
+	}
+	quoinv1.SignAdmin(r.Header(), admin, c.verifier.Origin(), node, procedure, time.Now(), content)
 	return nil
 }
 

@@ -215,11 +215,26 @@ func readShare(s string) (uint16, error) {
 // nextFault returns a number that no node of the context has for a fault, or why none can be injected.
 func (n *conn) nextFault(ctx context.Context) (uint64, error) {
 	answers, err := n.faults(ctx)
+	return freeFault(answers), err
+}
+
+// freeFault returns the least number that is free by what nodes say. What no network gets to by counting somebody
+// made up, so that there is none left: it does not count.
+func freeFault(answers []*quoinv1.ListFaultsResponse) uint64 {
+	const countedMax = 1 << 32
 	next := uint64(1)
-	for _, a := range answers {
-		next = max(next, a.GetNext())
+	count := func(n uint64) {
+		if n <= countedMax {
+			next = max(next, n)
+		}
 	}
-	return next, err
+	for _, a := range answers {
+		count(a.GetNext())
+		for _, f := range a.GetFaults() {
+			count(f.GetId() + 1)
+		}
+	}
+	return next
 }
 
 // faults asks all nodes of the context for their faults. It fails if none answers, or none takes faults.

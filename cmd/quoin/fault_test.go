@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -319,4 +320,15 @@ func TestFaultsAreRefusedByTheGenesis(t *testing.T) {
 		t.Errorf("a proposal to allow faults: exit %d, code %s", exit, code)
 	}
 	p.agree(t)
+}
+
+// A node that lies about numbers leaves some for faults.
+func TestFaultsFindNumbersWhateverANodeSays(t *testing.T) {
+	honest := &quoinv1.ListFaultsResponse{Next: 3, Faults: []*quoinv1.Fault{{Id: 7}}}
+	for _, lie := range []uint64{0, injected.IDMax, injected.IDMax + 1, math.MaxUint64} {
+		liar := &quoinv1.ListFaultsResponse{Next: lie, Faults: []*quoinv1.Fault{{Id: lie}}}
+		if n := freeFault([]*quoinv1.ListFaultsResponse{liar, honest}); n != 8 {
+			t.Errorf("one node says %d, and the next number is %d", lie, n)
+		}
+	}
 }
