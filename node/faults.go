@@ -35,7 +35,7 @@ func (c *Config) installFaults() error {
 			sync()
 		}
 	}
-	c.Lab.Call = func(b *quoin.Binding) {
+	c.Lab.Call = func(b quoin.Binding) {
 		if f.SlowsCalls() {
 			f.BeforeCall(b.Slot())
 		}

@@ -18,7 +18,7 @@ type Lab struct {
 	Sync func()
 	// Call is called on the loop before each call of a binding's guest, which takes as much longer as
 	// Call does. nil: nothing.
-	Call func(*quoin.Binding)
+	Call func(quoin.Binding)
 }
 
 // now is the time of day as the node sees it.

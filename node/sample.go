@@ -63,7 +63,7 @@ func newSampler(n *Node) *sampler {
 }
 
 // Begin implements plugin.Observer. Which calls are chosen depends on nothing but their number.
-func (s *sampler) Begin(b *quoin.Binding, operation string) bool {
+func (s *sampler) Begin(b quoin.Binding, operation string) bool {
 	n := s.watch.begin(b.Release, operation)
 	s.chosen = s.every > 0 && n%s.every == 0
 	if n%callTimeEvery == 0 {

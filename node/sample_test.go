@@ -98,7 +98,7 @@ func TestPlantedDifferenceIsFound(t *testing.T) {
 func TestSamplesAreChosenByNumberAndBounded(t *testing.T) {
 	s := newSampler(&Node{c: Config{Plugins: PluginOptions{SampleEvery: 10}}})
 	for i := 1; i <= 1000; i++ {
-		if record := s.Begin(&quoin.Binding{Release: quoin.Hash{1}}, "leader.v1"); record != (i%10 == 0) {
+		if record := s.Begin(quoin.Binding{Release: quoin.Hash{1}}, "leader.v1"); record != (i%10 == 0) {
 			t.Fatalf("call %d: %v", i, record)
 		} else if record {
 			s.End(&plugin.Recording{}, 0)
@@ -114,7 +114,7 @@ func TestSamplesAreChosenByNumberAndBounded(t *testing.T) {
 	if want := (SampleStats{Calls: 1000, Dropped: 100 - sampleQueue}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	s.Begin(&quoin.Binding{Release: quoin.Hash{1}}, "leader.v1")
+	s.Begin(quoin.Binding{Release: quoin.Hash{1}}, "leader.v1")
 	s.chosen = true
 	s.End(nil, 0)
 	if s.stats().Unrecorded != 1 {

@@ -13,7 +13,7 @@ import (
 // are. Its methods are called on the table's goroutine, in pairs that do not nest, and must be quick.
 type Observer interface {
 	// Begin comes before a call of a binding's guest. With true the call is recorded.
-	Begin(b *quoin.Binding, operation string) (record bool)
+	Begin(b quoin.Binding, operation string) (record bool)
 	// End comes after it. r is nil for a call that was not recorded, that failed on this host only
 	// or by a panic of the state, or that took more than RecordingBytesMax; else it is the observer's from here on.
 	// memory is how many bytes of memory the guest had by then.
@@ -78,7 +78,7 @@ func (r *Recording) RequestDigest() quoin.Hash {
 
 // observe tells the observer that an instance is about to be called.
 func (t *Table) observe(h *hook.Hook, b *quoin.Binding, i *instance) {
-	if t.observer == nil || !t.observer.Begin(b, i.call.operation.Name) {
+	if t.observer == nil || !t.observer.Begin(*b, i.call.operation.Name) {
 		return
 	}
 	sc := &i.call.scene

@@ -30,7 +30,7 @@ func newReplays(t testing.TB, r *Release) *replays {
 	return &replays{t: t, table: table}
 }
 
-func (p *replays) Begin(*quoin.Binding, string) bool {
+func (p *replays) Begin(quoin.Binding, string) bool {
 	if p.open {
 		p.t.Error("a call begins within another")
 	}
