@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"quoin.dev/quoin/transport"
 )
 
 // admission keeps clients within the limits before anything of theirs is read.
@@ -42,30 +44,23 @@ func (a *admission) refused() map[ErrorCode]uint64 {
 	return c
 }
 
-// bucket holds the requests that a connection may make now.
+// bucket holds the requests that a connection may make now. It saves up for at most a second.
 type bucket struct {
-	mu     sync.Mutex
-	tokens float64
-	at     time.Time
+	mu sync.Mutex
+	of transport.Allowance
 }
 
-// take reports whether the connection may ask now. It saves up for at most a second.
-func (b *bucket) take(now time.Time, perSecond float64) bool {
+// take reports whether the connection may ask now.
+func (b *bucket) take(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tokens = min(perSecond, b.tokens+now.Sub(b.at).Seconds()*perSecond)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+	return b.of.Take(now)
 }
 
 type bucketKey struct{}
 
 func (a *admission) connection(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, bucketKey{}, &bucket{tokens: a.limits.RequestsPerSecond, at: time.Now()})
+	return context.WithValue(ctx, bucketKey{}, &bucket{of: transport.NewAllowance(a.limits.RequestsPerSecond, a.limits.RequestsPerSecond)})
 }
 
 // streaming are the procedures that run until somebody ends them.
@@ -75,7 +70,7 @@ func streaming(path string) bool {
 
 func (a *admission) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if b, ok := r.Context().Value(bucketKey{}).(*bucket); ok && !b.take(time.Now(), a.limits.RequestsPerSecond) {
+		if b, ok := r.Context().Value(bucketKey{}).(*bucket); ok && !b.take(time.Now()) {
 			a.refuse(w, CodeRate, "this connection asks too often", "ask less often, or send batches")
 			return
 		}

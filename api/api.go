@@ -37,6 +37,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -95,26 +96,19 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	set(&l.Connections, 4096)
-	set(&l.Requests, 1024)
-	set(&l.Streams, 256)
-	set(&l.StreamsEach, 256)
-	set(&l.MessageBytes, 8<<20)
-	set(&l.HeldBytes, 256<<20)
-	set(&l.RequestsPerSecond, 20_000)
-	set(&l.RequestTime, 2*time.Minute)
-	set(&l.StallTime, 20*time.Second)
-	set(&l.Waiting, 1<<20)
-	set(&l.WaitingEach, 1<<16)
-	set(&l.FeedItems, 1024)
+	l.Connections = cmp.Or(l.Connections, 4096)
+	l.Requests = cmp.Or(l.Requests, 1024)
+	l.Streams = cmp.Or(l.Streams, 256)
+	l.StreamsEach = cmp.Or(l.StreamsEach, 256)
+	l.MessageBytes = cmp.Or(l.MessageBytes, 8<<20)
+	l.HeldBytes = cmp.Or(l.HeldBytes, 256<<20)
+	l.RequestsPerSecond = cmp.Or(l.RequestsPerSecond, 20_000)
+	l.RequestTime = cmp.Or(l.RequestTime, 2*time.Minute)
+	l.StallTime = cmp.Or(l.StallTime, 20*time.Second)
+	l.Waiting = cmp.Or(l.Waiting, 1<<20)
+	l.WaitingEach = cmp.Or(l.WaitingEach, 1<<16)
+	l.FeedItems = cmp.Or(l.FeedItems, 1024)
 	return l
-}
-
-func set[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // Server serves one node's API.

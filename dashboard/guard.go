@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"quoin.dev/quoin/transport"
 )
 
 // guard keeps strangers out and clients within the limits, before anything is done for them.
@@ -20,13 +22,7 @@ type guard struct {
 	requests atomic.Int64
 
 	mu      sync.Mutex
-	buckets map[netip.Prefix]*bucket
-}
-
-// bucket holds the requests that an address may make now.
-type bucket struct {
-	tokens float64
-	at     time.Time
+	buckets map[netip.Prefix]*transport.Allowance // the requests that an address may make now
 }
 
 const (
@@ -35,7 +31,7 @@ const (
 )
 
 func newGuard(l Limits, hosts []string) *guard {
-	g := &guard{limits: l, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(), buckets: map[netip.Prefix]*bucket{}}
+	g := &guard{limits: l, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(), buckets: map[netip.Prefix]*transport.Allowance{}}
 	for _, h := range hosts {
 		g.hosts[hostName(h)] = true
 	}
@@ -160,7 +156,6 @@ func (g *guard) take(r *http.Request, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	most := g.limits.RequestsPerSecond * burstSeconds
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.buckets[who]
@@ -173,23 +168,18 @@ func (g *guard) take(r *http.Request, now time.Time) bool {
 			b = g.buckets[who]
 		}
 		if b == nil {
-			b = &bucket{tokens: most, at: now}
+			full := transport.NewAllowance(g.limits.RequestsPerSecond, g.limits.RequestsPerSecond*burstSeconds)
+			b = &full
 			g.buckets[who] = b
 		}
 	}
-	b.tokens = min(most, b.tokens+now.Sub(b.at).Seconds()*g.limits.RequestsPerSecond)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+	return b.Take(now)
 }
 
 // forget drops the addresses whose buckets are full again.
 func (g *guard) forget(now time.Time) {
 	for who, b := range g.buckets { // in any order
-		if now.Sub(b.at) > burstSeconds*time.Second {
+		if b.Full(now) {
 			delete(g.buckets, who)
 		}
 	}

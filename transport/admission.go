@@ -41,7 +41,7 @@ type admission struct {
 	pending  *list.List // of *candidate, oldest first
 	bySource map[netip.Addr]int
 	// signatures allows the handshakes that get as far as costing something.
-	signatures allowance
+	signatures Allowance
 }
 
 var _ net.Listener = (*admission)(nil)
@@ -55,7 +55,7 @@ func newAdmission(t *Transport, listener net.Listener) *admission {
 		done:       make(chan struct{}),
 		pending:    list.New(),
 		bySource:   make(map[netip.Addr]int),
-		signatures: newAllowance(rate, max(rate/4, 16)),
+		signatures: NewAllowance(rate, max(rate/4, 16)),
 	}
 }
 
@@ -97,7 +97,7 @@ func (a *admission) close() {
 func (a *admission) run() {
 	defer a.working.Wait()
 	rate := float64(a.t.config.AcceptsPerSecond)
-	accepts := newAllowance(rate, max(rate/8, 16))
+	accepts := NewAllowance(rate, max(rate/8, 16))
 	for {
 		conn, err := a.listener.Accept()
 		if err != nil {
@@ -113,7 +113,7 @@ func (a *admission) run() {
 		}
 		a.t.counters.accepted.Add(1)
 		a.admit(conn)
-		for !accepts.take(time.Now()) {
+		for !accepts.Take(time.Now()) {
 			if !a.sleep(time.Millisecond) {
 				return
 			}
@@ -294,7 +294,7 @@ func (c *candidate) greet(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 func (a *admission) mayContinue() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.signatures.take(time.Now())
+	return a.signatures.Take(time.Now())
 }
 
 // refuse counts why the handshake failed.
@@ -342,28 +342,4 @@ func sourceOf(conn net.Conn) netip.Addr {
 		}
 	}
 	return address
-}
-
-// allowance is a token bucket. Its user guards it.
-type allowance struct {
-	perSecond, burst float64
-	left             float64
-	last             time.Time
-}
-
-func newAllowance(perSecond, burst float64) allowance {
-	return allowance{perSecond: perSecond, burst: burst, left: burst}
-}
-
-// take reports whether one more is allowed at the given time, and counts it if so.
-func (a *allowance) take(now time.Time) bool {
-	if !a.last.IsZero() {
-		a.left = min(a.burst, a.left+max(0, now.Sub(a.last).Seconds())*a.perSecond)
-	}
-	a.last = now
-	if a.left < 1 {
-		return false
-	}
-	a.left--
-	return true
 }

@@ -81,10 +81,10 @@ func TestSourceOf(t *testing.T) {
 
 func TestAllowance(t *testing.T) {
 	now := time.Unix(1000, 0)
-	a := newAllowance(10, 3)
+	a := NewAllowance(10, 3)
 	take := func(n int) (taken int) {
 		for range n {
-			if a.take(now) {
+			if a.Take(now) {
 				taken++
 			}
 		}

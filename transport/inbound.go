@@ -39,11 +39,11 @@ type inbound struct {
 	mu         sync.Mutex
 	closed     bool
 	current    *connection
-	reconnects allowance
+	reconnects Allowance
 }
 
 func newInbound(p *peer) *inbound {
-	in := &inbound{peer: p, reconnects: newAllowance(reconnectsPerSecond, reconnectsBurst)}
+	in := &inbound{peer: p, reconnects: NewAllowance(reconnectsPerSecond, reconnectsBurst)}
 	for class := range in.turns {
 		in.turns[class] = make(chan struct{}, 1)
 		in.handle[class] = newImpaired(p, Class(class), func(message []byte) bool {
@@ -60,7 +60,7 @@ func newInbound(p *peer) *inbound {
 func (in *inbound) attach(c *connection) bool {
 	in.mu.Lock()
 	old := in.current
-	allowed := in.reconnects.take(time.Now())
+	allowed := in.reconnects.Take(time.Now())
 	closed := in.closed
 	if allowed && !closed {
 		in.current = c

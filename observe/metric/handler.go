@@ -11,6 +11,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+
+	"quoin.dev/quoin/transport"
 )
 
 // Limits of what scrapers may cost.
@@ -42,7 +44,7 @@ func (r scrapeResult) String() string {
 // their number; more than 8 at once, or 64 in a second, are refused with 429 and Retry-After before anything is
 // done for them. A scraper that does not take its answer in within 10 s loses it.
 func (m *Metrics) Handler() http.Handler {
-	return &handler{m: m, pages: map[variant][]byte{}, tokens: answersASecond, slots: make(chan struct{}, answersAtOnce)}
+	return &handler{m: m, pages: map[variant][]byte{}, answers: transport.NewAllowance(answersASecond, answersASecond), slots: make(chan struct{}, answersAtOnce)}
 }
 
 // variant is one form of an answer. There are four.
@@ -69,9 +71,8 @@ type handler struct {
 	plain    bytes.Buffer // used again, as is packer, which is large: see encode
 	packer   *gzip.Writer // nil: none yet
 
-	rate   sync.Mutex
-	tokens float64
-	taken  time.Time
+	rate    sync.Mutex // guards answers
+	answers transport.Allowance
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,15 +116,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) admit(now time.Time) bool {
 	h.rate.Lock()
 	defer h.rate.Unlock()
-	if !h.taken.IsZero() {
-		h.tokens = min(answersASecond, h.tokens+now.Sub(h.taken).Seconds()*answersASecond)
-	}
-	h.taken = now
-	if h.tokens < 1 {
-		return false
-	}
-	h.tokens--
-	return true
+	return h.answers.Take(now)
 }
 
 func (h *handler) refuse(w http.ResponseWriter) {

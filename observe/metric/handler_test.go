@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/transport"
 )
 
 // counting is a source that counts how often it is read.
@@ -146,13 +147,14 @@ func TestSlowScrapersDoNotGrowInNumber(t *testing.T) {
 
 // BenchmarkScrape compares a scrape that collects with one that shares and one that is refused.
 func BenchmarkScrape(b *testing.B) {
+	all := transport.NewAllowance(answersASecond, answersASecond)
 	for _, c := range []struct {
 		name   string
 		before func(*handler)
 	}{
-		{"collected", func(h *handler) { h.at, h.tokens = time.Time{}, answersASecond }},
-		{"shared", func(h *handler) { h.at, h.tokens = time.Now(), answersASecond }},
-		{"refused", func(h *handler) { h.tokens, h.taken = 0, time.Now() }},
+		{"collected", func(h *handler) { h.at, h.answers = time.Time{}, all }},
+		{"shared", func(h *handler) { h.at, h.answers = time.Now(), all }},
+		{"refused", func(h *handler) { h.answers = transport.NewAllowance(answersASecond, 0) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			m, _ := full(b)
