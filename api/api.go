@@ -224,8 +224,9 @@ func (s *Server) handler() http.Handler {
 	mux.Handle(quoinv1connect.NewFeedServiceHandler(feedService{s}, options...))
 	mux.Handle(quoinv1connect.NewFaultServiceHandler(faultService{s}, options...))
 	mux.HandleFunc("GET /log/{path...}", s.log)
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
+	probes := Probes(s.node.Err, s.c.Ready)
+	mux.Handle("GET /healthz", probes)
+	mux.Handle("GET /readyz", probes)
 	return s.admission.middleware(mux)
 }
 

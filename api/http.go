@@ -32,22 +32,25 @@ func (s *Server) log(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// healthz answers while the process serves.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.node.Err(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-// readyz answers once the node takes part.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if s.c.Ready != nil {
-		if err := s.c.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+// Probes serves /healthz, which answers while running returns nil, and /readyz, which answers while ready does too;
+// a nil ready always does. Otherwise the answer is 503 with the error.
+func Probes(running, ready func() error) http.Handler {
+	answer := func(tests ...func() error) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for _, test := range tests {
+				if test == nil {
+					continue
+				}
+				if err := test(); err != nil {
+					http.Error(w, err.Error(), http.StatusServiceUnavailable)
+					return
+				}
+			}
+			_, _ = w.Write([]byte("ok\n"))
 		}
 	}
-	s.healthz(w, r)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", answer(running))
+	mux.HandleFunc("GET /readyz", answer(ready, running))
+	return mux
 }

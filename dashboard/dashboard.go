@@ -200,8 +200,9 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /live", s.live.stream)
 	mux.HandleFunc("GET /live/frame", s.live.poll)
 	mux.HandleFunc("GET /genesis", s.genesis)
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
+	probes := api.Probes(s.c.Node.Err, s.c.Ready)
+	mux.Handle("GET /healthz", probes)
+	mux.Handle("GET /readyz", probes)
 	mux.HandleFunc("GET /runs", s.listRuns)
 	mux.HandleFunc("GET /runs/{run}/{file}", s.showRun)
 	if s.c.Metrics != nil {
@@ -212,26 +213,6 @@ func (s *Server) handler() (http.Handler, error) {
 		mux.Handle("GET /log/{path...}", sameOrigin(s.c.API))
 	}
 	return s.guard.around(mux), nil
-}
-
-// healthz answers while the node runs.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.c.Node.Err(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-// readyz answers once the node takes part.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if s.c.Ready != nil {
-		if err := s.c.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-	}
-	s.healthz(w, r)
 }
 
 func (s *Server) genesis(w http.ResponseWriter, _ *http.Request) {

@@ -51,11 +51,11 @@ func (o *Options) Check() error {
 
 // Report counts what an audience met.
 type Report struct {
-	Streams        int64 `json:"streams"`         // open at once, at the most
-	StreamsRefused int64 `json:"streams_refused"` //
-	StreamsEnded   int64 `json:"streams_ended"`   // by the server: the viewer read too slowly
-	Frames         int64 `json:"frames"`          // that came by streams
-	Polls          int64 `json:"polls"`           // answered
+	Streams        int64 `json:"streams"` // open at once, at the most
+	StreamsRefused int64 `json:"streams_refused"`
+	StreamsEnded   int64 `json:"streams_ended"` // by the server: the viewer read too slowly
+	Frames         int64 `json:"frames"`        // that came by streams
+	Polls          int64 `json:"polls"`         // answered
 	PollsRefused   int64 `json:"polls_refused"`
 	Scrapes        int64 `json:"scrapes"` // answered
 	ScrapesRefused int64 `json:"scrapes_refused"`
