@@ -101,6 +101,8 @@ func (a *admission) middleware(next http.Handler) http.Handler {
 // clients see as the status "resource exhausted" too.
 func (a *admission) refuse(w http.ResponseWriter, code ErrorCode, message, hint string) {
 	a.count(code)
+	// The connection waits for the request's body before it is used again.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.limits.RequestTime))
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Quoin-Error-Code", string(code))

@@ -438,3 +438,23 @@ func TestManyWaitForOneTransaction(t *testing.T) {
 		}
 	}
 }
+
+// Who is refused and never sends the body that was announced holds the connection for as long as a request may
+// take, and no longer.
+func TestABodyThatDoesNotComeEndsTheConnection(t *testing.T) {
+	w := apitest.Start(t, apitest.Options{Limits: api.Limits{RequestsPerSecond: 1, RequestTime: 300 * time.Millisecond}})
+	conn, err := net.Dial("tcp", w.Servers[0].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nPOST /quoin.v1.StatusService/GetStatus HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+	answers, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("the connection is held: %v", err)
+	}
+	if !strings.Contains(string(answers), string(api.CodeRate)) {
+		t.Errorf("it was not refused: %q", answers)
+	}
+}
