@@ -381,55 +381,9 @@ func (n *Node) receive(from transport.Key, class transport.Class, message []byte
 	_ = n.loop.post(context.Background(), queue, task{input: replica.Message{From: from, Bytes: message}})
 }
 
-// Status is a snapshot of a node for people.
-type Status struct {
-	replica.Overview
-	Stats    replica.Stats
-	Samples  SampleStats
-	Key      quoin.PublicKey
-	Observer string // why the node does not vote although it is a validator
-	Synced   quoin.Height
-	Fsyncs   uint64
-	At       time.Time
-}
-
 // Compatibility returns what this node offers plugins.
 func (n *Node) Compatibility() plugin.Compatibility {
 	return plugin.Compatible(append(plugin.Builtins(), n.c.Builtins...))
-}
-
-// tell publishes an event.
-func (n *Node) tell(e *replica.Event) {
-	n.feed.publish(Item{Event: e})
-	if n.c.Observer != nil {
-		c := *e // the loop reuses its output
-		n.c.Observer.Happened(time.Now(), &c)
-	}
-}
-
-// Announce publishes an event of the world around this node, such as a fault that somebody injects. reason is
-// a sentence for people.
-func (n *Node) Announce(kind replica.EventKind, reason string) {
-	n.tell(&replica.Event{Kind: kind, Height: n.Status().Tip.Height, View: n.Status().Consensus.View, Reason: reason})
-}
-
-// synced tells of an fsync.
-func (n *Node) synced(f File, began time.Time) {
-	if n.c.Observer != nil {
-		n.c.Observer.Synced(f, time.Since(began))
-	}
-}
-
-// Status returns the latest snapshot: at most some milliseconds old on a busy node.
-func (n *Node) Status() Status { return *n.status.Load() }
-
-func (n *Node) describe(r *replica.Replica, synced quoin.Height) {
-	s := &Status{Overview: r.Overview(), Stats: r.Stats(), Samples: n.sampler.stats(), Key: n.key, Observer: n.observer, Synced: synced, At: time.Now()}
-	s.Fsyncs = n.fs.Syncs() + n.store.Syncs()
-	n.status.Store(s)
-	if n.c.Observer != nil {
-		n.c.Observer.Described(s)
-	}
 }
 
 func (n *Node) String() string { return fmt.Sprintf("node %s of %s", n.key, n.origin) }

@@ -66,3 +66,25 @@ type Call struct {
 	Fault     hook.Fault
 	Memory    uint64 // bytes of the guest's memory after the call
 }
+
+// tell publishes an event.
+func (n *Node) tell(e *replica.Event) {
+	n.feed.publish(Item{Event: e})
+	if n.c.Observer != nil {
+		c := *e // the loop reuses its output
+		n.c.Observer.Happened(time.Now(), &c)
+	}
+}
+
+// Announce publishes an event of the world around this node, such as a fault that somebody injects. reason is
+// a sentence for people.
+func (n *Node) Announce(kind replica.EventKind, reason string) {
+	n.tell(&replica.Event{Kind: kind, Height: n.Status().Tip.Height, View: n.Status().Consensus.View, Reason: reason})
+}
+
+// synced tells of an fsync.
+func (n *Node) synced(f File, began time.Time) {
+	if n.c.Observer != nil {
+		n.c.Observer.Synced(f, time.Since(began))
+	}
+}

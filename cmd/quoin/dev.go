@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -70,6 +69,9 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	if err != nil {
 		return err
 	}
+	if err := o.checkAddresses(); err != nil {
+		return err
+	}
 	if err := o.checkFaults(); err != nil {
 		return err
 	}
@@ -84,11 +86,6 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 	if err != nil {
 		return err
 	}
-	for _, address := range []string{o.listen, o.dashboard} {
-		if _, _, err := net.SplitHostPort(address); err != nil && (address != noDashboard || address == o.listen) {
-			return usage(quote(address)+" is no address", "write HOST:PORT")
-		}
-	}
 	if err := o.checkStage(g, len(members)); err != nil {
 		return err
 	}
@@ -98,19 +95,8 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 			err = e
 		}
 	}()
-	if err := d.open(dir, log); err != nil {
+	if err := d.start(ctx, t, o, dir, log); err != nil {
 		return err
-	}
-	if err := d.connect(ctx); err != nil {
-		return err
-	}
-	if err := d.stations[0].serveNear(t, d.plans[0], o.listen); err != nil {
-		return err
-	}
-	if o.dashboard != noDashboard {
-		if err := d.stations[0].showNear(t, d.plans[0], o.dashboard); err != nil {
-			return err
-		}
 	}
 	s, err := networkContext(dir, []apiNode{{d.stations[0].url(), d.stations[0].node.Key().String()}}, len(members))
 	if err != nil {
@@ -135,6 +121,14 @@ func runDev(ctx context.Context, t *terminal, o *devOptions, nodesGiven bool) (e
 		go func() { defer close(played); d.demo(ctx, t, dir) }()
 	}
 	return d.watch(ctx, t)
+}
+
+func (o *devOptions) checkAddresses() error {
+	addresses := []string{o.listen}
+	if o.dashboard != noDashboard {
+		addresses = append(addresses, o.dashboard)
+	}
+	return checkAddresses(addresses)
 }
 
 // devWindowMinutes is the window of the error budgets of a network that lives for minutes: what stands for an hour
@@ -178,6 +172,24 @@ type devNet struct {
 	*crew
 	genesis *quoin.Genesis
 	members []member
+}
+
+// start opens the nodes and connects them, and lets clients and browsers in at the first.
+func (d *devNet) start(ctx context.Context, t *terminal, o *devOptions, dir string, log *slog.Logger) error {
+	if err := d.open(dir, log); err != nil {
+		return err
+	}
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	first := d.stations[0]
+	if err := first.serveNear(t, d.plans[0], o.listen); err != nil {
+		return err
+	}
+	if o.dashboard == noDashboard {
+		return nil
+	}
+	return first.showNear(t, d.plans[0], o.dashboard)
 }
 
 // open opens all nodes at once.

@@ -149,10 +149,12 @@ func initNode(dir string, s *nodeSettings, again bool) (member, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return member{}, failure("the node's folder cannot be made", err, "")
 	}
-	for _, address := range []string{s.Listen, s.API} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			return member{}, usage(quote(address)+" is no address", "write HOST:PORT")
-		}
+	addresses := []string{s.Listen, s.API}
+	if s.Dashboard != "" {
+		addresses = append(addresses, s.Dashboard)
+	}
+	if err := checkAddresses(addresses); err != nil {
+		return member{}, err
 	}
 	makeOrRead := makeKey
 	if again {
@@ -171,6 +173,15 @@ func initNode(dir string, s *nodeSettings, again bool) (member, error) {
 	}
 	m := member{Name: s.Name, Key: publicOf(key).String(), Weight: 1, Address: s.Listen}
 	return m, writePublic(dir, m)
+}
+
+func checkAddresses(addresses []string) error {
+	for _, address := range addresses {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return usage(quote(address)+" is no address", "write HOST:PORT")
+		}
+	}
+	return nil
 }
 
 func writePublic(dir string, m member) error {

@@ -63,9 +63,8 @@ func (p *nodePlan) open() (*station, error) {
 	return s, nil
 }
 
-// serve starts the node's API. Beside the proposers of the chain, whoever holds the node's own key may
-// upload releases; the certificate is of
-// the node's own key, which clients know from the genesis.
+// serve starts the node's API. Beside the proposers of the chain, whoever holds the node's own key may upload
+// releases. The certificate is of the node's own key, which clients know from the genesis.
 func (s *station) serve(p *nodePlan, address string) error {
 	key, err := readKey(filepath.Join(p.dir, nodeKeyFile))
 	if err != nil {
@@ -76,11 +75,12 @@ func (s *station) serve(p *nodePlan, address string) error {
 	if s.watch != nil {
 		c.Health = func() health.Report { return s.watch.Health.Report(time.Now()) }
 	}
-	if s.faults != nil {
-		c.Faults = api.FaultsOf(s.node.Key(), s.faults)
-	}
-	if p.crew != nil {
+	switch {
+	case s.faults == nil: // the genesis allows none
+	case p.crew != nil:
 		c.Faults = p.crew
+	default:
+		c.Faults = api.FaultsOf(s.node.Key(), s.faults)
 	}
 	served, err := api.Listen(c)
 	if err == nil {
