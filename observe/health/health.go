@@ -210,7 +210,8 @@ func (m *Model) Progressed(at time.Time, p replica.Progress) {
 
 // certified counts a certified block.
 func (m *Model) certified(now time.Duration, p *replica.Progress, late, guest time.Duration) {
-	catching := m.seen.behind > 0
+	// While votes for a block come in, it is one that the node lacks. What was waited for is never caught up with.
+	catching := p.WaitMS == 0 && m.seen.behind > 0
 	slow := late > ms(m.goals().CertificationMS)
 	m.each(now, func(s *sums) {
 		s.blocks++

@@ -427,3 +427,19 @@ func TestSurroundingsHoldNobodyUp(t *testing.T) {
 		t.Errorf("the report lacks what the disk said in the end: %+v", r.Reasons)
 	}
 }
+
+// A node that lacks a block, as each does while votes for it come in, and waited for it, says for how long. One that
+// catches up did not wait.
+func TestBlocksThatWereWaitedForCount(t *testing.T) {
+	w := newWorld(Targets{})
+	w.status.Newest = 1
+	w.tell(1)
+	w.certify(60_000, 0)
+	w.status.Newest = 50
+	w.tell(1)
+	w.certify(0, 0)
+	r := w.report()
+	if o := r.objective("certification"); o.Total != 1 || o.Bad != 1 {
+		t.Errorf("%v of %v blocks were late, want the one that was waited for", o.Bad, o.Total)
+	}
+}
