@@ -17,7 +17,7 @@ func Text(p *quoinv1.Proposal, height uint64) string {
 	text := p.GetStatus()
 	switch p.GetStatus() {
 	case governance.StatusShadow.String():
-		text += fmt.Sprintf(": %d of %d heights agreed on, from height %d", p.GetShadowHeights(), p.GetPlan().GetShadow(), p.GetShadowFrom())
+		text += fmt.Sprintf(": %d heights agreed on, %d wanted, from height %d", p.GetShadowHeights(), p.GetPlan().GetShadow(), p.GetShadowFrom())
 	case governance.StatusScheduled.String():
 		text += fmt.Sprintf(": takes effect after height %d", p.GetActivationHeight())
 		if p.GetMoves() > 0 {

@@ -47,7 +47,7 @@ export function alerts(_, [aimed]) {
         showIndicators(health.indicators);
       }
       showMarks(model, list);
-      rows(events, model.events.slice(-60).reverse(), (e) => `${e.number} ${e.time}`, (e) => h("tr", null, h("td", null, clock(e.time)), h("td", { class: "mono" }, e.kind), h("td", null, e.view ? whole(e.view) : ""), h("td", null, e.height ? whole(e.height) : ""), h("td", null, e.validator ?? ""), h("td", null, e.reason ?? "")));
+      rows(events, model.events.filter((e) => e.kind !== "told").slice(-60).reverse(), (e) => `${e.number} ${e.time}`, (e) => h("tr", null, h("td", null, clock(e.time)), h("td", { class: "mono" }, e.kind), h("td", null, e.view ? whole(e.view) : ""), h("td", null, e.height ? whole(e.height) : ""), h("td", null, e.validator ?? ""), h("td", null, e.reason ?? "")));
     },
     close() {},
   };

@@ -90,7 +90,7 @@ export function decimal(s) {
 }
 
 /** Reader reads canonical bytes from front to back, and throws a Refusal where they are none. */
-export class Reader {
+class Reader {
   #bytes;
   #at = 0;
 
@@ -296,7 +296,7 @@ export function checkpointText(c) {
 export const cosignedBytes = (c) => utf8(`cosignature/v1\ntime ${c.time / 1000n}\n${checkpointText(c)}`);
 
 /** parseCheckpoint reads exactly what checkpointText writes. */
-export function parseCheckpoint(text) {
+function parseCheckpoint(text) {
   if (typeof text !== "string" || utf8(text).length > limits.checkpointText) refuse(`invalid checkpoint: more than ${limits.checkpointText} bytes`);
   const lines = text.split("\n");
   if (lines.length !== 10 || lines[9] !== "") refuse("invalid checkpoint: want 9 lines, each ended by a newline");

@@ -12,7 +12,7 @@ const laneHeight = 26, columnWidth = 26, head = 20, foot = 20, lanesMost = 40;
 const said = ["propose", "notarize", "nullify", "finalize"];
 
 /** saidIn puts what was heard in a view in order: for each validator the offsets of what it said. */
-export function saidIn(view) {
+function saidIn(view) {
   const by = new Map();
   for (let i = 0; i + 2 < (view.heard?.length ?? 0); i += 3) {
     const [validator, message, offset] = view.heard.slice(i, i + 3);

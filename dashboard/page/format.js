@@ -78,6 +78,9 @@ export function serving(x) {
   return x.release ? `release ${short(x.release)}` : "nothing";
 }
 
+/** standing says where a proposal stands, so that it can follow "is". */
+export const standing = (p) => p.stands.replace(/ \(now \d+\)$/, "").replace(/^shadow/, "in the shadow").replace(/^trial/, "on trial");
+
 /** proposed names what a proposal brings. */
 export function proposed(p) {
   if (p.name) return `${p.name} ${p.version ?? ""}`.trim();

@@ -1,14 +1,14 @@
 // Is it healthy, what runs where, what does it cost, what would change, what to do next: in one glance.
 
 import { h, mark, put, rows } from "./dom.js";
-import { ago, clock, number, percent, proposed, serving, short, time, whole } from "./format.js";
+import { ago, clock, number, percent, proposed, serving, short, standing, time, whole } from "./format.js";
 import { glyphOf, newWindow } from "./chart.js";
 import { activation, comparisonOf, faults, lately, nameOf, newestOf, openProposals, rates } from "./model.js";
 import { charts } from "./series.js";
 import { playbooks, terms } from "./words.js";
 
 const verdicts = {
-  healthy: ["✓", "Healthy", "Blocks become final in time, and nothing asks for attention."],
+  healthy: ["✓", "Healthy", "Blocks become final in time."],
   degraded: ["▲", "Degraded", "The network works. Something should be looked at."],
   failing: ["✕", "Failing", "Users notice, or this node takes no part."],
   unknown: ["?", "Not known yet", "This node has not seen enough to judge."],
@@ -78,7 +78,7 @@ export function overview(context) {
     mark(verdict, "data-verdict", health.verdict);
     put(sign, s);
     put(word, w);
-    put(why, text);
+    put(why, health.verdict === "healthy" && !health.reasons.length ? `${text} Nothing asks for attention.` : text);
     rows(reasons, health.reasons.slice(0, reasonsMost), (r) => r.alert, () => h("li", null, h("a"), h("span")), (li, r) => {
       li.children[0].setAttribute("href", `#/alerts/${encodeURIComponent(r.alert)}`);
       put(li.children[0], r.alert.replace(/^Quoin/, "").replace(/(.)([A-Z])/g, "$1 $2").toLowerCase());
@@ -98,7 +98,7 @@ export function overview(context) {
     if (reason) return [playbooks[reason.alert]?.[1] ?? reason.sentence, `#/alerts/${encodeURIComponent(reason.alert)}`, "Open the playbook"];
     const open = openProposals(model)[0];
     if (open?.missing?.length) return [`Proposal ${open.number} needs ${open.missing[0]}.`, `#/releases/${open.number}`, "Look at the proposal"];
-    if (open) return [`Proposal ${open.number} is ${open.stands.replace(/ \(now \d+\)$/, "")}.`, `#/releases/${open.number}`, "Look at the proposal"];
+    if (open) return [`Proposal ${open.number} is ${standing(open)}.`, `#/releases/${open.number}`, "Look at the proposal"];
     return ["Nothing. To try a new algorithm, propose a release; the network runs on meanwhile.", "#/releases", "See the releases"];
   }
 
@@ -136,7 +136,7 @@ export function overview(context) {
       if (!p.number) return;
       put(box.children[0].firstChild, `${p.number}: ${proposed(p.whole)} for ${p.whole.slot}`);
       const due = activation(model, p.whole);
-      const stands = p.stands.replace(/ \(now \d+\)$/, "");
+      const stands = standing(p);
       put(box.children[1], due ? `Takes over at height ${due.height}: ${due.heights} heights${due.ms >= 0 ? `, about ${time(due.ms)}` : ""} to go.` : `${stands[0].toUpperCase()}${stands.slice(1)}.`);
       const c = comparisonOf(model, p.number);
       put(box.children[2], c ? `Beside what serves, on ${whole(c.compared)} calls: other results in ${percent(c.differs.share)} (95 %: ${percent(c.differs.low)} to ${percent(c.differs.high)}), faults in ${percent(c.faulted.share)}.` : "\u00a0");

@@ -1,7 +1,7 @@
 // Proposals: where each stands, who said what, what is missing, and how to go on.
 
 import { command, h, mark, put, rows, s } from "./dom.js";
-import { bytes, hexOf, number, proposed, serving, time, whole } from "./format.js";
+import { bytes, hexOf, number, proposed, serving, standing, time, whole } from "./format.js";
 import { activation } from "./model.js";
 import { showBeside } from "./plugins.js";
 import { classes, ends, stages } from "./words.js";
@@ -32,7 +32,7 @@ function list() {
         put(tr.children[1], proposed(p.whole));
         put(tr.children[2], p.whole.slot ?? "");
         fillTrack(tr.children[3].firstChild, p.whole);
-        put(tr.children[4], p.stands.replace(/ \(now \d+\)$/, ""));
+        put(tr.children[4], standing(p));
       });
       rows(serve, model.governed?.serving ?? [], (x) => x.slot, () => h("tr", null, h("th", { scope: "row" }), h("td"), h("td"), h("td", { class: "number" }), h("td")), (tr, x) => {
         const because = x.proposal ? `${x.cause} (${x.proposal})` : x.cause;
@@ -90,7 +90,7 @@ function one(context, n) {
       if (!p) return;
       const it = p.open || !fetched ? p.whole : { ...fetched, ...p.whole, reviews: fetched.reviews, evidence: fetched.evidence, validators: fetched.validators, releaseFacts: fetched.releaseFacts, parameters: fetched.parameters, members: fetched.members, policies: fetched.policies, validatorSet: fetched.validatorSet, tally: fetched.tally };
       fillTrack(road, it);
-      put(meaning, `It is ${p.stands.replace(/ \(now \d+\)$/, "")}. ${meaningOf(it.status)}`);
+      put(meaning, `It is ${standing(p)}. ${meaningOf(it.status)}`);
       const due = activation(model, it);
       count.hidden = !due;
       if (due) put(count, `${whole(due.heights)} heights to go${due.ms >= 0 ? `, about ${time(due.ms)}` : ""}: takes over at height ${whole(due.height)}`);

@@ -50,7 +50,7 @@ export async function requireEd25519() {
 const imported = new Map(); // keys by their hexadecimal form
 
 /** verifySignature reports whether a signature by the rules for votes and checkpoints verifies. */
-export async function verifySignature(key, message, signature) {
+async function verifySignature(key, message, signature) {
   if (isZero(key)) return false;
   const name = hex(key);
   if (!imported.has(name)) {
