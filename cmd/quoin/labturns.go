@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"quoin.dev/quoin/bench"
 	"quoin.dev/quoin/bench/compare"
@@ -15,17 +14,13 @@ type contender struct {
 	options bench.Options
 }
 
-// inTurns loads one live network after the other, in the order A B, B A, A B, so that what changes slowly meets
-// both alike. Each pair is of the base and the candidate.
+// inTurns loads one live network after the other, each made for its turn, in the order of bench.Order. Each pair is
+// of the base and the candidate.
 func inTurns(ctx context.Context, t *terminal, pairs int, base, candidate contender) ([][2]*bench.Result, error) {
 	var results [][2]*bench.Result
 	for i := range pairs {
-		order := []int{0, 1}
-		if i%2 == 1 {
-			slices.Reverse(order)
-		}
 		var pair [2]*bench.Result
-		for _, k := range order {
+		for _, k := range bench.Order(i) {
 			c := []contender{base, candidate}[k]
 			t.note("pair %d of %d: %s", i+1, pairs, c.name)
 			var err error
