@@ -192,6 +192,9 @@ func (x *examination) world() {
 	}
 }
 
+// spoken are the objectives as they are called in a sentence.
+var spoken = map[string]string{"availability": "availability", "certification": "timely blocks", "clean": "clean blocks"}
+
 func (x *examination) budgets() {
 	var fast, slow []string
 	grave := Warning
@@ -202,7 +205,7 @@ func (x *examination) budgets() {
 			if !b.Burning {
 				continue
 			}
-			text := fmt.Sprintf("that of %s burns at %.1f times the rate that lasts for %s", o.Name, b.LongRate, Span(x.r.Window))
+			text := fmt.Sprintf("that of %s burns at %.1f times the rate that lasts for %s", spoken[o.Name], b.LongRate, Span(x.r.Window))
 			if b.Name == "slow" {
 				slow = append(slow, text)
 			} else {
