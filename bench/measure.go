@@ -42,19 +42,7 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 		c.reset()
 	}
 	before, start := w.counters(), time.Now()
-	r := &Result{}
-	h := newHistogram() // of the windows
-	for i := time.Duration(0); i < o.Duration && crowd.ctx.Err() == nil; i += time.Second {
-		sleep(crowd.ctx, min(time.Second, o.Duration-i))
-		h.Reset()
-		for _, c := range crowd.clients {
-			c.takeWindow(h)
-		}
-		length := min(time.Second, o.Duration-i).Seconds()
-		r.Windows = append(r.Windows, Window{Seconds: time.Since(start).Seconds(), PerSecond: float64(h.TotalCount()) / length,
-			P50: h.ValueAtQuantile(50), P99: h.ValueAtQuantile(99)})
-		o.Progress("%.0f s of %.0f s", (i + time.Second).Seconds(), o.Duration.Seconds())
-	}
+	r := &Result{Windows: crowd.windows(&o, start)}
 	end := time.Now()
 	after := w.counters()
 	if o.CPUProfile != nil {
@@ -84,6 +72,23 @@ func (w *network) measure(ctx context.Context) (*Result, error) {
 		r.Observation = w.looks.observation(seen)
 	}
 	return r, nil
+}
+
+// windows returns what the clients did in each second, until the time is over.
+func (c *crowd) windows(o *Options, start time.Time) (all []Window) {
+	h := newHistogram()
+	for i := time.Duration(0); i < o.Duration && c.ctx.Err() == nil; i += time.Second {
+		sleep(c.ctx, min(time.Second, o.Duration-i))
+		h.Reset()
+		for _, x := range c.clients {
+			x.takeWindow(h)
+		}
+		length := min(time.Second, o.Duration-i).Seconds()
+		all = append(all, Window{Seconds: time.Since(start).Seconds(), PerSecond: float64(h.TotalCount()) / length,
+			P50: h.ValueAtQuantile(50), P99: h.ValueAtQuantile(99)})
+		o.Progress("%.0f s of %.0f s", (i + time.Second).Seconds(), o.Duration.Seconds())
+	}
+	return all
 }
 
 // crowd is the clients at work.
