@@ -244,7 +244,7 @@ var refusals = map[Code]map[string]string{
 		"envelope of a built-in": `ann propose builtin weighted with x patches 99`,
 		"trial of nothing":       `ann propose unbind machine.v1/kv trial 9`,
 	},
-	BadNodes:        {"label without nodes": `ann propose builtin steady for pacemaker.v1/canary`},
+	BadNodes: {"label without nodes": `ann propose builtin steady for pacemaker.v1/canary`},
 	FixedParameter: {
 		"expiry window":   `ann propose parameters expiry_window_heights 16`,
 		"fault injection": `ann propose parameters fault_injection 1`,
