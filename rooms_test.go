@@ -27,7 +27,7 @@ const module = "quoin.dev/quoin"
 // to it.
 var rooms = []string{
 	"canonical", "", "mark", "signature", "hook", "disk", "store", "consensus", "ledger", "state", "plugin", "governance",
-	"execution", "replica", "lab", "fault", "transport", "node", "observe", "api", "dashboard", "client", "report", "bench", "sdk", "plugins", "cmd",
+	"execution", "replica", "lab", "fault", "transport", "node", "observe", "api", "docs", "dashboard", "client", "report", "bench", "sdk", "plugins", "cmd",
 }
 
 // Quiet rooms decide things: no goroutine, clock, socket, file or randomness.

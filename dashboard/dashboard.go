@@ -5,6 +5,7 @@
 //	/                    the page: embedded files, without a build step, which ask nobody but this server
 //	/live                frames as server-sent events: see Frame. First all that is remembered, then twice a second what is new
 //	/live/frame          the same frames for who polls: ?after=ID, as a JSON list
+//	/playbooks           what to do when something is wrong
 //	/genesis             the chain's genesis file, for who verifies in the browser
 //	/metrics             whatever Config.Metrics serves
 //	/healthz, /readyz    whether the process serves, and whether the node takes part
@@ -140,7 +141,6 @@ func Listen(c Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("dashboard: plain text on %s, which others can reach; give a certificate and its key, or listen on 127.0.0.1", listener.Addr()), listener.Close())
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.guard = newGuard(s.limits, c.Hosts)
 	s.live = newBroadcaster(newBuilder(&s.c), s.limits)
 	handler, err := s.handler()
 	if err != nil {
@@ -195,8 +195,10 @@ func (s *Server) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.guard = newGuard(s.limits, s.c.Hosts, page.has)
 	mux := http.NewServeMux()
 	mux.Handle("GET /", page)
+	mux.HandleFunc("GET /playbooks", playbooks)
 	mux.HandleFunc("GET /live", s.live.stream)
 	mux.HandleFunc("GET /live/frame", s.live.poll)
 	mux.HandleFunc("GET /genesis", s.genesis)

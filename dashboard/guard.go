@@ -17,6 +17,7 @@ import (
 // guard keeps strangers out and clients within the limits, before anything is done for them.
 type guard struct {
 	limits   Limits
+	free     func(*http.Request) bool // what does not count for an address: a page is some thirty small files
 	hosts    map[string]bool
 	origin   *http.CrossOriginProtection
 	requests atomic.Int64
@@ -30,8 +31,8 @@ const (
 	burstSeconds = 4
 )
 
-func newGuard(l Limits, hosts []string) *guard {
-	g := &guard{limits: l, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(), buckets: map[netip.Prefix]*transport.Allowance{}}
+func newGuard(l Limits, hosts []string, free func(*http.Request) bool) *guard {
+	g := &guard{limits: l, free: free, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(), buckets: map[netip.Prefix]*transport.Allowance{}}
 	for _, h := range hosts {
 		g.hosts[hostName(h)] = true
 	}
@@ -65,7 +66,7 @@ func (g *guard) around(next http.Handler) http.Handler {
 			refuse(w, http.StatusForbidden, "cross-origin", "another site's page sent this request", 0)
 			return
 		}
-		if !g.take(r, time.Now()) {
+		if !g.free(r) && !g.take(r, time.Now()) {
 			refuse(w, http.StatusTooManyRequests, "rate-limit", "this address asks too often", 1)
 			hold(r)
 			return

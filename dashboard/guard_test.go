@@ -114,7 +114,7 @@ func TestWhoAsksTooOftenWaits(t *testing.T) {
 }
 
 func TestAddressesThatAreToldApartAreBounded(t *testing.T) {
-	g := newGuard(Limits{}.withDefaults(), nil)
+	g := newGuard(Limits{}.withDefaults(), nil, func(*http.Request) bool { return false })
 	now := time.Now()
 	for i := range 3 * addressesMax {
 		g.take(&http.Request{RemoteAddr: fmt.Sprintf("[2001:db8:%x:%x::1]:9", i>>16, i&0xffff)}, now)
@@ -226,5 +226,17 @@ func TestABodyThatDoesNotComeEndsTheConnection(t *testing.T) {
 				t.Errorf("the connection is held: %v", err)
 			}
 		})
+	}
+}
+
+// Many who open the page behind one address, such as a proxy's, all get all of it.
+func TestThePageCostsNoAllowance(t *testing.T) {
+	s, _ := serve(t, func(c *Config) { c.Limits.RequestsPerSecond = 1 })
+	for range 20 {
+		for _, path := range []string{"/", "/app.js", "/style.css"} {
+			if r := ask(t, s, "GET", path, "", nil, ""); r.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %s", path, r.Status)
+			}
+		}
 	}
 }

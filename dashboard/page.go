@@ -44,6 +44,12 @@ func newPage() (page, error) {
 	return p, err
 }
 
+// has reports whether a request is for a file of the page.
+func (p page) has(r *http.Request) bool {
+	_, ok := p[r.URL.Path]
+	return (ok || r.URL.Path == "/") && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+}
+
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Path
 	if name == "/" {

@@ -17,10 +17,10 @@ const named = (name) => spaced(name)[0].toUpperCase() + spaced(name).slice(1);
 export function alerts(_, [aimed]) {
   const now = h("div", { class: "alerts" }), budgets = h("tbody"), events = h("tbody"), list = h("ol", { class: "marks", tabindex: 0, "aria-label": "Newest marks" }), indicators = h("dl", { class: "factlist" });
   const period = h("p", { class: "seeing" }), over = h("p", { class: "seeing" });
-  const all = h("tbody", null, Object.entries(playbooks).map(([name, [means, todo]]) => h("tr", { "data-alert": name, class: name === aimed ? "aimed" : undefined }, h("th", { scope: "row" }, named(name)), h("td", null, means), h("td", null, todo), h("td", { class: "note mono" }, `#${name.toLowerCase()}`))));
+  const all = h("tbody", null, Object.entries(playbooks).map(([name, [means, todo]]) => h("tr", { "data-alert": name, class: name === aimed ? "aimed" : undefined }, h("th", { scope: "row" }, named(name)), h("td", null, means), h("td", null, todo), h("td", null, h("a", { href: `playbooks#${name.toLowerCase()}`, "aria-label": `Playbook of ${spaced(name)}` }, "Read")))));
   const part = (id, name, explain, ...content) => h("section", { "aria-labelledby": id }, h("h2", { id }, name), explain && h("p", { class: "seeing" }, explain), ...content);
   const scrolling = (name, columns, body, kind) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, h("table", { class: kind }, h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))), body));
-  const reference = h("details", { open: all.querySelector(".aimed") !== null }, h("summary", null, `What each of the ${all.children.length} alerts means, and what to do first`), scrolling("All alerts", ["Alert", "What it means", "What to do first", "In docs/playbooks.md"], all, "reference"));
+  const reference = h("details", { open: all.querySelector(".aimed") !== null }, h("summary", null, `What each of the ${all.children.length} alerts means, and what to do first`), scrolling("All alerts", ["Alert", "What it means", "What to do first", "Playbook"], all, "reference"));
   const element = h("div", { class: "view" }, h("h1", null, "Alerts"),
     h("p", { class: "seeing" }, "What am I seeing? What this node finds wrong now, by the same names as the rules for Prometheus in deploy/. Each has a playbook. An empty list means that this node sees nothing wrong; that a node is down, only the others can tell."),
     part("now-name", "Now", "", now),
@@ -62,7 +62,7 @@ export function alerts(_, [aimed]) {
 function newAlert(r, isAimed) {
   if (!r.alert) return h("p", { class: "empty" }, "✓ Nothing asks for attention.");
   const [sign, word] = severities[r.severity] ?? severities.notice, [means, todo, line] = playbooks[r.alert] ?? ["", "See the playbooks.", ""];
-  return h("article", { class: `alert ${word}${isAimed ? " aimed" : ""}` }, h("h3", null, h("span", { class: "sign", "aria-hidden": "true" }, sign), named(r.alert), h("span", { class: "pill" }, word)), h("p", { class: "sentence" }), h("p", null, means), h("p", null, h("b", null, "What to do: "), todo), line ? command(line, `command for ${spaced(r.alert)}`) : "", h("p", { class: "note" }, `The whole playbook: ${r.playbook}`));
+  return h("article", { class: `alert ${word}${isAimed ? " aimed" : ""}` }, h("h3", null, h("span", { class: "sign", "aria-hidden": "true" }, sign), named(r.alert), h("span", { class: "pill" }, word)), h("p", { class: "sentence" }), h("p", null, means), h("p", null, h("b", null, "What to do: "), todo), line ? command(line, `command for ${spaced(r.alert)}`) : "", h("p", { class: "note" }, h("a", { href: `playbooks#${encodeURIComponent(r.alert.toLowerCase())}` }, "The whole playbook")));
 }
 
 const bar = () => s("svg", { class: "budget", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, s("rect", { class: "base", width: 100, height: 10 }), s("rect", { class: "rest", height: 10 }));

@@ -1,6 +1,7 @@
 // Frames of the node: as server-sent events, or, where there is no room for one more viewer, by asking now and then.
 
 const pollEvery = 3000;
+const spread = (ms) => ms * (0.75 + Math.random() / 2); // so that many who ask do not ask in step
 const pollsBeforeStream = 10; // there may be room again
 const silentAfter = 6000; // without a frame something is wrong, whatever the browser thinks
 const againAfter = [1000, 2000, 4000, 8000];
@@ -44,11 +45,11 @@ export function connect(took, told) {
       last = id;
       heard = Date.now();
       told("polling", `Every ${pollEvery / 1000} s`);
-      timer = setTimeout(++polls % pollsBeforeStream ? poll : open, pollEvery);
+      timer = setTimeout(++polls % pollsBeforeStream ? poll : open, spread(pollEvery));
     } catch (error) {
       const wait = againAfter[Math.min(failures++, againAfter.length - 1)];
       told("broken", `${error.message}; trying again`);
-      timer = setTimeout(() => (failures % 4 ? poll() : open()), wait);
+      timer = setTimeout(() => (failures % 4 ? poll() : open()), spread(wait));
     }
   };
 
