@@ -108,6 +108,7 @@ function show(frame, known) {
   put(byId("node"), model.node ? `as ${model.node.name || "a follower"} sees it` : "");
   const count = model.health?.reasons.length ?? 0;
   byId("alert-count").hidden = count === 0;
+  byId("alert-count").classList.toggle("calm", !!model.health && model.health.reasons.every((r) => r.severity === "notice"));
   put(byId("alert-count"), count);
   nameTab();
   announce(known);
