@@ -158,11 +158,13 @@ export function consensus(context) {
     const end = Math.max(2000, ...stages.map(([k]) => view[k]), ...[...words.values()].flatMap((w) => Object.values(w))) * 1.04;
     const x = (offset) => nameWidth + (offset / end) * (width - nameWidth - 16), height = 34 + validators.length * laneHeight + 24, made = [];
     for (const name of ["width", "height"]) mark(one, name, name === "width" ? width : height);
-    let free = [-99, -99];
+    const free = [-99, -99];
     for (const [k, name] of stages) {
-      const place = x(view[k]), row = place - free[0] > 62 ? 0 : 1;
-      free[row] = place;
-      made.push(s("line", { class: "stage-line", x1: place, x2: place, y1: row ? 26 : 13, y2: height - 22 }), s("text", { class: "stage-name", x: Math.min(place, width - 30), y: row ? 23 : 10, "text-anchor": "middle" }, name));
+      const place = x(view[k]), middle = Math.min(place, width - 30), row = free.findIndex((taken) => middle - taken > 62);
+      made.push(s("line", { class: "stage-line", x1: place, x2: place, y1: row ? 26 : 13, y2: height - 22 }));
+      if (row < 0) continue; // no room for its name: the words below the picture have it
+      free[row] = middle;
+      made.push(s("text", { class: "stage-name", x: middle, y: row ? 23 : 10, "text-anchor": "middle" }, name));
     }
     validators.forEach((v, row) => {
       const y = 34 + row * laneHeight + laneHeight / 2, w = words.get(v.index) ?? {};
