@@ -55,14 +55,12 @@ func (r *Replica) heard(from int, m consensus.Message, out *Output) {
 		p.View = m.View
 	case *simplex.Finalize:
 		p.View, p.Height, p.Block = m.Checkpoint.View, m.Checkpoint.Height, m.Checkpoint.Block
+		r.heardFinal(from, m)
 	default:
 		return
 	}
 	h := &r.heardOf[from]
 	h.view = max(h.view, p.View)
-	if p.Message == "finalize" {
-		h.height = max(h.height, p.Height)
-	}
 	out.Progress = append(out.Progress, p)
 }
 
@@ -77,9 +75,14 @@ func (r *Replica) heardLater(from quoin.PublicKey, message []byte) {
 	}
 	m, err := r.machine.Decode(message)
 	if f, vote := m.(*simplex.Finalize); err == nil && vote {
-		h := &r.heardOf[i]
-		h.height = max(h.height, f.Checkpoint.Height)
+		r.heardFinal(i, f)
 	}
+}
+
+// heardFinal notes how far a validator says that it is.
+func (r *Replica) heardFinal(from int, f *simplex.Finalize) {
+	h := &r.heardOf[from]
+	h.height = max(h.height, f.Checkpoint.Height)
 }
 
 // hearing is the newest that was heard of a validator.
@@ -91,13 +94,13 @@ type hearing struct {
 // newest returns the greatest height that validators of more than f of weight say they have made final: one
 // of them is honest.
 func (r *Replica) newest() quoin.Height {
-	heights := make([]int, r.set.Len())
-	for i := range heights {
-		heights[i] = i
+	order := make([]int, r.set.Len())
+	for i := range order {
+		order[i] = i
 	}
-	slices.SortStableFunc(heights, func(a, b int) int { return cmp.Compare(r.heardOf[b].height, r.heardOf[a].height) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.heardOf[b].height, r.heardOf[a].height) })
 	weight := uint64(0)
-	for _, i := range heights {
+	for _, i := range order {
 		if weight += r.set.At(i).Weight; weight > r.set.FaultBound() {
 			return max(r.heardOf[i].height, r.exec.Tip().Height)
 		}
