@@ -39,9 +39,10 @@
 //	     bytes is what stands in state under governance.EventKey. path is its state.Proof, without
 //	     what the checkpoint and the line say already: without directory and value.
 //
-// A header, then handovers as soon as they are needed, a checkpoint before the first event, and further
-// checkpoints, each not older than the one before, as the chain went on while the file was written. The file ends with
-// the last event that the last checkpoint counts.
+// A header, a checkpoint before the first event, and further checkpoints, each not older than the one
+// before, as the chain went on while the file was written. Handovers stand where they are needed: right
+// before the first checkpoint of the last of their epochs. The file ends with the last event that the last
+// checkpoint counts.
 //
 // # Limits
 //

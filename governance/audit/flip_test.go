@@ -109,8 +109,9 @@ func FuzzBundle(f *testing.F) {
 	})
 }
 
-// FuzzLine wants that in any place of a history nothing is accepted but the line that was written there,
-// or one that ends nothing and alters nothing: a checkpoint that was there before.
+// FuzzLine wants that in any place of a history only lines are accepted that somebody wrote for it, an
+// event only where it belongs, and that the history does not verify with another line in the place of one
+// of its own, unless both are checkpoints: the one of a later place does for the events of an earlier one.
 func FuzzLine(f *testing.F) {
 	c := audittest.New(f, "acme", execution.Environment())
 	o := options(c)
@@ -119,6 +120,10 @@ func FuzzLine(f *testing.F) {
 	b := read(f, file.Bytes())
 	for place, line := range b.lines {
 		f.Add(uint8(place), line)
+		f.Add(uint8(place+1), line)
+	}
+	for _, place := range slices.Concat(b.kind("handover"), b.kind("checkpoint")) {
+		f.Add(uint8(2), b.lines[place]) // long before it is needed
 	}
 	f.Add(uint8(3), []byte(`{"line":"event",`))
 	f.Fuzz(func(t *testing.T, place uint8, line []byte) {
@@ -129,17 +134,28 @@ func FuzzLine(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		_, err := v.Line(line)
+		entry, err := v.Line(line)
 		var fault *audit.Fault
 		switch {
 		case err != nil && !errors.As(err, &fault):
 			t.Fatal(err)
 		case err != nil && (fault.Line != uint64(n+1) || fault.Why == "" || !slices.Contains(audit.Codes(), fault.Code)):
 			t.Fatalf("line %d: %+v", n+1, fault)
-		case err == nil && !bytes.Equal(line, b.lines[n]) && !bytes.HasPrefix(line, []byte(`{"line":"checkpoint"`)):
-			t.Fatalf("accepted %q", line)
-		case err == nil && !slices.ContainsFunc(b.lines, func(x []byte) bool { return bytes.Equal(x, line) }):
-			t.Fatalf("accepted a checkpoint that nobody wrote: %q", line)
+		case err != nil || bytes.Equal(line, b.lines[n]):
+			return
+		case !slices.ContainsFunc(b.lines, func(x []byte) bool { return bytes.Equal(x, line) }):
+			t.Fatalf("accepted in line %d, and nobody wrote it: %q", n+1, line)
+		case entry != nil:
+			t.Fatalf("event %d was accepted in line %d: %q", entry.Number, n+1, line)
+		}
+		for _, after := range b.lines[n+1:] {
+			if _, err := v.Line(after); err != nil {
+				return
+			}
+		}
+		checkpoint := []byte(`{"line":"checkpoint"`)
+		if _, err := v.End(); err == nil && !(bytes.HasPrefix(line, checkpoint) && bytes.HasPrefix(b.lines[n], checkpoint)) {
+			t.Fatalf("the history verifies with line %d replaced by %q", n+1, line)
 		}
 	})
 }

@@ -95,6 +95,9 @@ func (v *Verifier) End() (Summary, error) {
 		f.Event = v.expected()
 		return Summary{}, v.fail(f)
 	}
+	if now := v.trust.Epoch(); v.under.Epoch != now {
+		return Summary{}, v.fail(fault(Truncated, "%s", v.ending(fmt.Sprintf("after the handover to epoch %d, which certifies nothing,", now))))
+	}
 	s := v.replay.State()
 	newest := v.replay.now.Epoch
 	switch chain := v.replay.Audit(); {

@@ -258,6 +258,7 @@ func TestCertificatesAndGenesesAreNotBelieved(t *testing.T) {
 	foreignChain, foreign := history(t, "bolt", 60, 120)
 	whole, other := read(t, file), read(t, foreign)
 	handovers, checkpoints := whole.kind("handover"), whole.kind("checkpoint")
+	later := handovers[slices.IndexFunc(handovers, func(place int) bool { return place > checkpoints[0] })] // the first that is needed there alone
 	for _, x := range []struct {
 		name  string
 		apply func(b *book)
@@ -276,6 +277,17 @@ func TestCertificatesAndGenesesAreNotBelieved(t *testing.T) {
 		{"a configuration that is altered", func(b *book) { b.set(t, handovers[1], "proof", b.flipped(t, handovers[1], "proof")) }, audit.Handover, handovers[1] + 1},
 		{"a handover of another chain", func(b *book) { b.lines[handovers[0]] = other.lines[other.kind("handover")[0]] }, audit.Handover, handovers[0] + 1},
 		{"a handover that is not there", func(b *book) { b.lines = slices.Delete(b.lines, handovers[0], handovers[0]+1) }, audit.Handover, handovers[0] + 1},
+		{"a handover earlier than it is needed", func(b *book) {
+			moved := b.lines[later]
+			b.lines = slices.Insert(slices.Delete(b.lines, later, later+1), checkpoints[0], moved)
+		}, audit.Order, checkpoints[0] + 2},
+		{"a handover among the events of the epoch before", func(b *book) {
+			moved := b.lines[later]
+			b.lines = slices.Insert(slices.Delete(b.lines, later, later+1), b.events[1], moved)
+		}, audit.Order, whole.events[1] + 2},
+		{"a handover that certifies nothing", func(b *book) {
+			b.lines = b.lines[:handovers[1]+1]
+		}, audit.Truncated, handovers[1] + 1},
 		{"a handover whose words lie", func(b *book) { b.set(t, handovers[1], "first", "1") }, audit.Text, handovers[1] + 1},
 		{"a checkpoint that is altered", func(b *book) { b.set(t, checkpoints[1], "certificate", b.flipped(t, checkpoints[1], "certificate")) }, audit.Checkpoint, checkpoints[1] + 1},
 		{"a checkpoint of another chain", func(b *book) { b.lines[checkpoints[0]] = other.lines[other.kind("checkpoint")[0]] }, audit.Checkpoint, checkpoints[0] + 1},
@@ -283,7 +295,7 @@ func TestCertificatesAndGenesesAreNotBelieved(t *testing.T) {
 		{"a proof of another checkpoint", func(b *book) {
 			b.set(t, checkpoints[1], "proof", b.field(t, checkpoints[0], "proof"))
 		}, audit.Checkpoint, checkpoints[1] + 1},
-		{"an older checkpoint again", func(b *book) { b.lines[checkpoints[1]] = b.lines[checkpoints[0]] }, audit.Inserted, checkpoints[1] + 2},
+		{"an older checkpoint again", func(b *book) { b.lines[checkpoints[1]] = b.lines[checkpoints[0]] }, audit.Order, checkpoints[1] + 1},
 		{"no checkpoint", func(b *book) { b.lines = slices.Delete(b.lines, checkpoints[0], checkpoints[0]+1) }, audit.Inserted, checkpoints[0] + 1},
 	} {
 		b := whole.copy()

@@ -219,6 +219,9 @@ func (v *Verifier) checkpoint(c quoin.Certificate, proof []byte) *Fault {
 	if f := v.exact(&c, Checkpoint); f != nil {
 		return f
 	}
+	if newest := v.trust.Epoch(); c.Checkpoint.Epoch != newest {
+		return fault(Order, "a checkpoint of epoch %d after the handover to epoch %d", c.Checkpoint.Epoch, newest)
+	}
 	if err := v.trust.VerifyCertificate(&c); err != nil {
 		return fault(Checkpoint, "%w", err)
 	}
@@ -268,6 +271,9 @@ func (v *Verifier) event(b, path []byte) (*Entry, *Fault) {
 	number := v.events + 1
 	if number > v.under.shown.Chain.Count {
 		return nil, fault(Inserted, "the checkpoint counts %d events", v.under.shown.Chain.Count)
+	}
+	if newest := v.trust.Epoch(); v.under.Epoch != newest {
+		return nil, fault(Order, "it is proved by epoch %d, after the handover to epoch %d", v.under.Epoch, newest)
 	}
 	if err := v.under.shown.Event(number, b, path); err != nil && !v.flaws.noProofs {
 		return nil, fault(Altered, "these are not the bytes certified as event %d at height %d: %w", number, v.under.Height, err)
