@@ -136,7 +136,7 @@ func (s *onlookers) hide() {
 // close ends the rest, after the nodes were closed.
 func (s *onlookers) close() {
 	for _, o := range s.observers {
-		_ = o.Close() // it sends what waits
+		o.Close() // it sends what waits
 	}
 	_ = s.receiver.Close()
 }

@@ -4,7 +4,6 @@
 package observe
 
 import (
-	"errors"
 	"time"
 
 	"quoin.dev/quoin"
@@ -73,12 +72,10 @@ func (o *Observer) Attach(n *node.Node) {
 }
 
 // Close ends what has to be ended, after the node was closed.
-func (o *Observer) Close() error {
-	var errs []error
+func (o *Observer) Close() {
 	if o.Tracer != nil {
-		errs = append(errs, o.Tracer.Close())
+		o.Tracer.Close()
 	}
-	return errors.Join(errs...)
 }
 
 // Happened implements node.Observer, as do the methods below.

@@ -49,7 +49,7 @@ func (p *nodePlan) open() (*station, error) {
 		Health: p.settings.Observe.Targets.Limits(), Lab: p.lab, Faults: s.faults, Logger: p.log})
 	if err != nil {
 		if watch != nil {
-			err = errors.Join(err, watch.Close())
+			watch.Close()
 		}
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, failure("the address "+p.settings.Listen+" is taken", err, "is the node running already? If not, change listen in "+filepath.Join(p.dir, nodeFile))
@@ -136,7 +136,7 @@ func (s *station) close() error {
 	}
 	err = errors.Join(err, s.node.Close())
 	if s.watch != nil {
-		err = errors.Join(err, s.watch.Close())
+		s.watch.Close()
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 package trace
 
-import "go.opentelemetry.io/otel/attribute"
+import "quoin.dev/quoin/observe/otlp"
 
 // Names of spans.
 const (
@@ -26,33 +26,35 @@ const (
 
 // Attributes.
 const (
-	Origin attribute.Key = "quoin.origin" // of the resource: the chain
+	keyService  otlp.Key = "service.name"        // of the resource
+	keyInstance otlp.Key = "service.instance.id" // of the resource: the node
+	Origin      otlp.Key = "quoin.origin"        // of the resource: the chain
 
-	keyTransaction  attribute.Key = "quoin.transaction.id"
-	keyNamespace    attribute.Key = "quoin.namespace"
-	keyIndex        attribute.Key = "quoin.transaction.index" // in its block
-	keyCode         attribute.Key = "quoin.result.code"
-	keyFuel         attribute.Key = "quoin.fuel"
-	keyWaited       attribute.Key = "quoin.pool.waited_ms" // in this node's pool, until the block was certified
-	keyBlock        attribute.Key = "quoin.block.id"
-	keyHeight       attribute.Key = "quoin.block.height"
-	keyView         attribute.Key = "quoin.block.view"
-	keyEpoch        attribute.Key = "quoin.block.epoch"
-	keyProposer     attribute.Key = "quoin.block.proposer" // index in the epoch's validator set
-	keyTransactions attribute.Key = "quoin.block.transactions"
-	keyValidator    attribute.Key = "quoin.validator" // index in the epoch's validator set
-	keyCalls        attribute.Key = "quoin.calls"     // of guests that the node noted, shown or not
-	keySlot         attribute.Key = "quoin.slot"
-	keyOperation    attribute.Key = "quoin.operation"
-	keyRequests     attribute.Key = "quoin.requests" // that one call answered
-	keyFault        attribute.Key = "quoin.fault"
-	keyMemory       attribute.Key = "quoin.memory_bytes" // of the guest, after the call
-	keyRelease      attribute.Key = "quoin.release"      // its digest
-	keyGood         attribute.Key = "quoin.compiled"     // whether it compiled
-	keyProposal     attribute.Key = "quoin.proposal"
-	keySubject      attribute.Key = "quoin.proposal.subject"
-	keyRound        attribute.Key = "quoin.proposal.round"
-	keyStage        attribute.Key = "quoin.stage"
-	keyNext         attribute.Key = "quoin.stage.next"    // the stage after it
-	keyPartial      attribute.Key = "quoin.stage.partial" // its beginning was not seen by this node: the span begins where it began to look
+	keyTransaction  otlp.Key = "quoin.transaction.id"
+	keyNamespace    otlp.Key = "quoin.namespace"
+	keyIndex        otlp.Key = "quoin.transaction.index" // in its block
+	keyCode         otlp.Key = "quoin.result.code"
+	keyFuel         otlp.Key = "quoin.fuel"
+	keyWaited       otlp.Key = "quoin.pool.waited_ms" // in this node's pool, until the block was certified
+	keyBlock        otlp.Key = "quoin.block.id"
+	keyHeight       otlp.Key = "quoin.block.height"
+	keyView         otlp.Key = "quoin.block.view"
+	keyEpoch        otlp.Key = "quoin.block.epoch"
+	keyProposer     otlp.Key = "quoin.block.proposer" // index in the epoch's validator set
+	keyTransactions otlp.Key = "quoin.block.transactions"
+	keyValidator    otlp.Key = "quoin.validator" // index in the epoch's validator set
+	keyCalls        otlp.Key = "quoin.calls"     // of guests that the node noted, shown or not
+	keySlot         otlp.Key = "quoin.slot"
+	keyOperation    otlp.Key = "quoin.operation"
+	keyRequests     otlp.Key = "quoin.requests" // that one call answered
+	keyFault        otlp.Key = "quoin.fault"
+	keyMemory       otlp.Key = "quoin.memory_bytes" // of the guest, after the call
+	keyRelease      otlp.Key = "quoin.release"      // its digest
+	keyGood         otlp.Key = "quoin.compiled"     // whether it compiled
+	keyProposal     otlp.Key = "quoin.proposal"
+	keySubject      otlp.Key = "quoin.proposal.subject"
+	keyRound        otlp.Key = "quoin.proposal.round"
+	keyStage        otlp.Key = "quoin.stage"
+	keyNext         otlp.Key = "quoin.stage.next"    // the stage after it
+	keyPartial      otlp.Key = "quoin.stage.partial" // its beginning was not seen by this node: the span begins where it began to look
 )

@@ -1,23 +1,20 @@
 package trace
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
 
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	otel "go.opentelemetry.io/otel/trace"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/canonical"
 	"quoin.dev/quoin/governance"
+	"quoin.dev/quoin/observe/otlp"
 )
 
 // identity names a trace and its root span.
 type identity struct {
-	trace otel.TraceID
-	root  otel.SpanID
+	trace otlp.TraceID
+	root  otlp.SpanID
 }
 
 // ofTransaction names the trace of a transaction's trip. It is on the node's loop for every transaction
@@ -31,38 +28,17 @@ func ofRelease(origin quoin.Origin, n governance.ProposalNumber) identity {
 }
 
 func identify(sum [32]byte) identity {
-	return identity{otel.TraceID(sum[:16]), otel.SpanID(sum[16:24])}
+	return identity{otlp.TraceID(sum[:16]), otlp.SpanID(sum[16:24])}
 }
 
-// contextOf returns a context whose span is the root of a trace, which may be another node's.
-func (i identity) contextOf(state otel.TraceState) context.Context {
-	return otel.ContextWithRemoteSpanContext(context.Background(), otel.NewSpanContext(otel.SpanContextConfig{
-		TraceID: i.trace, SpanID: i.root, TraceFlags: otel.FlagsSampled | otel.FlagsRandom, TraceState: state, Remote: true}))
+// below is the place of spans right below the root, which may be another node's.
+func (i identity) below(state string) otlp.Place {
+	return otlp.Place{Trace: i.trace, ID: i.root, State: state, Remote: true}
 }
 
-// ids gives root spans the identity in their context, and all others an id at random.
-type ids struct{}
-
-var _ sdk.IDGenerator = ids{}
-
-// rootKey is the key of an identity in the context of a root span.
-type rootKey struct{}
-
-// contextOfRoot returns a context in which the next span is the root of the trace.
-func (i identity) contextOfRoot(state otel.TraceState) context.Context {
-	none := otel.NewSpanContext(otel.SpanContextConfig{TraceFlags: otel.FlagsRandom, TraceState: state})
-	return context.WithValue(otel.ContextWithSpanContext(context.Background(), none), rootKey{}, i)
-}
-
-// NewIDs implements sdk.IDGenerator.
-func (ids) NewIDs(ctx context.Context) (otel.TraceID, otel.SpanID) {
-	i, _ := ctx.Value(rootKey{}).(identity) // without one the span is not valid, and goes nowhere
-	return i.trace, i.root
-}
-
-// NewSpanID implements sdk.IDGenerator.
-func (ids) NewSpanID(context.Context, otel.TraceID) (id otel.SpanID) {
-	for !id.IsValid() {
+// newSpanID names any other span, at random.
+func newSpanID() (id otlp.SpanID) {
+	for id == (otlp.SpanID{}) {
 		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
 	}
 	return id

@@ -7,12 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	otel "go.opentelemetry.io/otel/trace"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe/otlp"
 	"quoin.dev/quoin/replica"
 )
 
@@ -221,11 +219,13 @@ func (r *releases) follow(p *governance.Proposal, at time.Time, first bool) {
 		return
 	}
 	at = latest(x.since, at)
-	r.t.span(x.context(r.t), spanStage, x.since, at, append(x.about(), keyStage.String(x.Status.String()), keyNext.String(p.Status.String()), keyPartial.Bool(x.partial))...)
+	r.span(x, &otlp.Span{Name: spanStage, Start: x.since, End: at, Attributes: append(x.about(),
+		keyStage.String(x.Status.String()), keyNext.String(p.Status.String()), keyPartial.Bool(x.partial))})
 	x.Proposal, x.since, x.partial = *p, at, false
 	if over(p.Status) && x.root {
 		x.root = false
-		end(r.t.begin(ofRelease(r.t.origin, p.Number).contextOfRoot(otel.TraceState{}), spanRelease, x.seen, append(x.about(), keyStage.String(p.Status.String()))...), at)
+		r.t.root(ofRelease(r.t.origin, p.Number), allReleases, &otlp.Span{Name: spanRelease, Start: x.seen, End: at,
+			Attributes: append(x.about(), keyStage.String(p.Status.String()))})
 	}
 	if closed(p.Status) {
 		r.roads = append(r.roads[:i], r.roads[i+1:]...)
@@ -248,12 +248,16 @@ func (r *releases) chosen(n governance.ProposalNumber) bool {
 	return s != nil && s.Self >= 0 && uint64(n)%uint64(s.Configuration.Validators.Len()) == uint64(s.Self)
 }
 
-func (x *road) context(t *Tracer) context.Context {
-	return ofRelease(t.origin, x.Number).contextOf(otel.TraceState{})
+// allReleases is the tracestate of releases: there is none, for none was chosen by a share.
+const allReleases = ""
+
+// span makes a span of a proposal's trip.
+func (r *releases) span(x *road, s *otlp.Span) {
+	r.t.span(ofRelease(r.t.origin, x.Number).below(allReleases), s)
 }
 
-func (x *road) about() []attribute.KeyValue {
-	about := []attribute.KeyValue{keyProposal.Int64(int64(x.Number)), keySubject.String(x.Subject.String()), keySlot.String(x.Slot()), keyRound.Int64(int64(x.Round))}
+func (x *road) about() []otlp.Attribute {
+	about := []otlp.Attribute{keyProposal.Int64(int64(x.Number)), keySubject.String(x.Subject.String()), keySlot.String(x.Slot()), keyRound.Int64(int64(x.Round))}
 	if x.Subject == governance.SubjectRelease {
 		about = append(about, keyRelease.String(x.Binding.Release.String()))
 	}
@@ -288,7 +292,7 @@ func (r *releases) fetch(source Source) {
 		if x.fetched = true; fresh {
 			continue // it came by another way, or too fast to be seen
 		}
-		r.t.span(x.context(r.t), spanFetch, x.seen, latest(x.seen, time.Now()), x.about()...)
+		r.span(x, &otlp.Span{Name: spanFetch, Start: x.seen, End: latest(x.seen, time.Now()), Attributes: x.about()})
 	}
 }
 
@@ -302,7 +306,7 @@ func (r *releases) compile() {
 		for _, x := range r.roads {
 			if x.Binding.Release == b.release {
 				told = true
-				r.t.span(x.context(r.t), spanCompile, b.at.Add(-b.took), b.at, append(x.about(), keyGood.Bool(b.good))...)
+				r.span(x, &otlp.Span{Name: spanCompile, Start: b.at.Add(-b.took), End: b.at, Attributes: append(x.about(), keyGood.Bool(b.good))})
 			}
 		}
 		if !told {

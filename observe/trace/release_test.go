@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/execution"
 	"quoin.dev/quoin/governance"
 	"quoin.dev/quoin/governance/audit/audittest"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe/otlp/otlptest"
 	"quoin.dev/quoin/replica"
 )
 
@@ -68,29 +66,24 @@ func (g *governed) each(names string, c governance.Command) {
 	g.block(all...)
 }
 
-func (g *governed) close(t *testing.T) (all tracetest.SpanStubs) {
+func (g *governed) close() (all []otlptest.Span) {
 	for _, f := range g.nodes {
-		all = append(all, f.close(t)...)
+		all = append(all, f.close()...)
 	}
 	return all
 }
 
 // stages lists the stages of a proposal that a node told of.
-func stages(spans tracetest.SpanStubs, node string, n governance.ProposalNumber) (list []string) {
+func stages(spans []otlptest.Span, node string, n governance.ProposalNumber) (list []string) {
 	want := ofRelease(testOrigin, n)
 	for _, s := range spans {
-		who, _ := s.Resource.Set().Value("service.instance.id")
-		if s.Name != spanStage || who.AsString() != node || s.SpanContext.TraceID() != want.trace {
+		if s.Name != spanStage || s.Of["service.instance.id"] != node || s.Trace() != want.trace {
 			continue
 		}
-		about := values(s.Attributes)
-		get := func(key string) string {
-			i := slices.IndexFunc(about, func(x string) bool { return strings.HasPrefix(x, key+"=") })
-			return about[i][len(key)+1:]
-		}
-		list = append(list, fmt.Sprintf("%s>%s %s", get("quoin.stage"), get("quoin.stage.next"), s.EndTime.Sub(s.StartTime).Round(time.Second)))
-		if s.Parent.SpanID() != want.root {
-			list = append(list, "below "+s.Parent.SpanID().String())
+		about := s.About()
+		list = append(list, fmt.Sprintf("%s>%s %s", about["quoin.stage"], about["quoin.stage.next"], s.End().Sub(s.Start()).Round(time.Second)))
+		if s.Parent() != want.root {
+			list = append(list, "below "+s.Parent().String())
 		}
 	}
 	return list
@@ -112,7 +105,7 @@ func TestAReleasesTrip(t *testing.T) {
 	p.Parameters.TimeoutBaseMS++
 	g.block(g.By("ann", p))
 	g.block(g.By("ann", governance.Cancel{Proposal: 2}))
-	spans := g.close(t)
+	spans := g.close()
 
 	want := "proposed>prechecked 2s; prechecked>approved 1s; approved>scheduled 1s; scheduled>active 5s"
 	for i := range 4 {
@@ -126,12 +119,11 @@ func TestAReleasesTrip(t *testing.T) {
 	}
 	roots := map[string]string{}
 	for _, s := range spans {
-		if text := fmt.Sprint(values(s.Attributes)); strings.Contains(text, "nobody sees") {
+		if text := s.Text(); strings.Contains(text, "nobody sees") {
 			t.Errorf("%s says %s", s.Name, text)
 		}
 		if s.Name == spanRelease {
-			who, _ := s.Resource.Set().Value("service.instance.id")
-			roots[s.SpanContext.TraceID().String()] += fmt.Sprint(who.AsString(), " ", s.EndTime.Sub(s.StartTime).Round(time.Second))
+			roots[s.Trace().String()] += fmt.Sprint(s.Of["service.instance.id"], " ", s.End().Sub(s.Start()).Round(time.Second))
 		}
 	}
 	if one, two := roots[ofRelease(testOrigin, 1).trace.String()], roots[ofRelease(testOrigin, 2).trace.String()]; one != "v2 9s" || two != "v3 1s" || len(roots) != 2 {
@@ -171,10 +163,10 @@ func TestFilesOfARelease(t *testing.T) {
 	f.Compiled(quoin.Hash{9}, time.Second, nil) // nobody proposes it
 	step(&fakeSource{})
 	var got []string
-	for _, s := range f.close(t) {
+	for _, s := range f.close() {
 		for n := range governance.ProposalNumber(3) {
-			if s.SpanContext.TraceID() == ofRelease(testOrigin, n).trace {
-				got = append(got, fmt.Sprintf("%s of %d: %v", s.Name, n, slices.Contains(values(s.Attributes), "quoin.compiled=true")))
+			if s.Trace() == ofRelease(testOrigin, n).trace {
+				got = append(got, fmt.Sprintf("%s of %d: %v", s.Name, n, s.About()["quoin.compiled"] == "true"))
 			}
 		}
 	}
@@ -194,5 +186,5 @@ func TestReleasesAreBounded(t *testing.T) {
 	if len(f.releases.roads) != roadsMax || len(f.releases.builds) != buildsMax {
 		t.Errorf("%d proposals and %d compilations", len(f.releases.roads), len(f.releases.builds))
 	}
-	f.close(t)
+	f.close()
 }

@@ -7,8 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	otel "go.opentelemetry.io/otel/trace"
+	"quoin.dev/quoin/observe/otlp"
 )
 
 // Share is a part of all transactions: N of D. The zero Share is none of them.
@@ -66,28 +65,14 @@ func (s Share) threshold() (threshold, error) {
 }
 
 // takes reports whether a trace is taken.
-func (t threshold) takes(id otel.TraceID) bool {
+func (t threshold) takes(id otlp.TraceID) bool {
 	return binary.BigEndian.Uint64(id[8:])&(thresholdNone-1) >= uint64(t)
 }
 
 // state is the tracestate that says by which threshold a trace was taken.
-func (t threshold) state() otel.TraceState {
-	digits := "0"
-	if t > 0 && t < thresholdNone {
-		digits = strings.TrimRight(fmt.Sprintf("%014x", uint64(t)), "0")
+func (t threshold) state() string {
+	if t == 0 || t >= thresholdNone {
+		return "ot=th:0"
 	}
-	s, err := otel.TraceState{}.Insert("ot", "th:"+digits)
-	if err != nil {
-		panic("trace: " + err.Error()) // it is well formed, whatever the threshold
-	}
-	return s
+	return "ot=th:" + strings.TrimRight(fmt.Sprintf("%014x", uint64(t)), "0")
 }
-
-// ShouldSample implements sdk.Sampler: what becomes a span has been chosen already, and its parent
-// has the tracestate.
-func (t threshold) ShouldSample(p sdk.SamplingParameters) sdk.SamplingResult {
-	return sdk.SamplingResult{Decision: sdk.RecordAndSample, Tracestate: otel.SpanContextFromContext(p.ParentContext).TraceState()}
-}
-
-// Description implements sdk.Sampler.
-func (t threshold) Description() string { return "quoin: by the transaction's id" }

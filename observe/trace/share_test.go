@@ -5,9 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	otel "go.opentelemetry.io/otel/trace"
-
 	"quoin.dev/quoin"
+	"quoin.dev/quoin/observe/otlp"
 )
 
 func TestShares(t *testing.T) {
@@ -49,18 +48,18 @@ func TestThresholdIsExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := func(n uint64) (id otel.TraceID) {
+		id := func(n uint64) (id otlp.TraceID) {
 			binary.BigEndian.PutUint64(id[8:], n|0xab<<56) // what stands above does not count
 			return id
 		}
 		if !limit.takes(id(x.least)) || x.least > 0 && limit.takes(id(x.least-1)) {
 			t.Errorf("%s: the threshold is %x, want %x", x.share, uint64(limit), x.least)
 		}
-		if got := limit.state().Get("ot"); got != "th:"+x.digits {
+		if got := limit.state(); got != "ot=th:"+x.digits {
 			t.Errorf("%s: the tracestate says %s, want th:%s", x.share, got, x.digits)
 		}
 	}
-	if none, _ := (Share{}).threshold(); none.takes(otel.TraceID{15: 0xff, 14: 0xff, 13: 0xff, 12: 0xff, 11: 0xff, 10: 0xff, 9: 0xff}) {
+	if none, _ := (Share{}).threshold(); none.takes(otlp.TraceID{15: 0xff, 14: 0xff, 13: 0xff, 12: 0xff, 11: 0xff, 10: 0xff, 9: 0xff}) {
 		t.Error("a share of none takes something")
 	}
 }

@@ -1,12 +1,9 @@
 package trace
 
 import (
-	"context"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	otel "go.opentelemetry.io/otel/trace"
-
+	"quoin.dev/quoin/observe/otlp"
 	"quoin.dev/quoin/replica"
 )
 
@@ -17,8 +14,8 @@ type blockTrip struct {
 	trip
 	began, executed, notarized, certified time.Time
 	votes, finalizes                      []vote
-	attributes                            []attribute.KeyValue
-	shown                                 otel.SpanContext // the first span of the block, which has all that is the block's
+	attributes                            []otlp.Attribute
+	shown                                 *otlp.Place // the first span of the block, which has all that is the block's
 }
 
 // tripOf puts together what was noted of a block.
@@ -40,7 +37,7 @@ func (t *Tracer) tripOf(f *finished) *blockTrip {
 	b.notarized = latest(b.executed, b.trip.notarized)
 	b.certified = latest(b.notarized, b.trip.certified)
 	f.at = latest(b.certified, f.at)
-	b.attributes = []attribute.KeyValue{keyBlock.String(b.block.String()), keyHeight.Int64(int64(h.Height)), keyView.Int64(int64(h.View)),
+	b.attributes = []otlp.Attribute{keyBlock.String(b.block.String()), keyHeight.Int64(int64(h.Height)), keyView.Int64(int64(h.View)),
 		keyEpoch.Int64(int64(h.Epoch)), keyProposer.Int(int(h.Proposer)), keyTransactions.Int(len(f.IDs))}
 	return b
 }
@@ -62,77 +59,79 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
+// attributesMax is more than any span of a transaction has.
+const attributesMax = 16
+
 // transaction makes the spans of one transaction of a block. What is the block's own, below its span, is shown once:
 // the spans of the block's other traced transactions are linked to the first's, which is the same one on all
 // nodes.
 func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 	tx, result := &b.Block.Transactions()[i], &b.Results[i]
-	about := []attribute.KeyValue{keyTransaction.String(b.IDs[i].String()), keyNamespace.String(tx.Namespace),
-		keyCode.Int64(int64(result.Code)), keyFuel.Int64(int64(result.Fuel)), keyIndex.Int(i)}
+	about := append(make([]otlp.Attribute, 0, attributesMax), b.attributes...)
+	about = append(about, keyTransaction.String(b.IDs[i].String()), keyNamespace.String(tx.Namespace),
+		keyCode.Int64(int64(result.Code)), keyFuel.Int64(int64(result.Fuel)), keyIndex.Int(i))
 	t.mu.Lock()
 	admitted, ours := t.admitted.take(b.IDs[i])
 	t.mu.Unlock()
+	below := name.below(t.state)
 	if ours {
 		admitted = earliest(admitted, b.began)
-		root := t.begin(name.contextOfRoot(t.state), spanTransaction, admitted, append(about, b.attributes...)...)
-		t.span(root, spanPool, admitted, b.began)
-		end(root, b.at)
+		t.root(name, t.state, &otlp.Span{Name: spanTransaction, Start: admitted, End: b.at, Attributes: about})
+		below.Remote = false
+		t.span(below, &otlp.Span{Name: spanPool, Start: admitted, End: b.began})
 	}
 	if waited := b.waited(i); waited >= 0 {
 		about = append(about, keyWaited.Int64(waited))
 	}
-	block := t.begin(name.contextOf(t.state), spanBlock, b.began, append(about, b.attributes...)...)
-	defer end(block, b.at)
-	if b.shown.IsValid() {
-		otel.SpanFromContext(block).AddLink(otel.Link{SpanContext: b.shown})
+	block := t.span(name.below(t.state), &otlp.Span{Name: spanBlock, Start: b.began, End: b.at, Attributes: about, Link: b.shown})
+	if b.shown != nil {
 		return
 	}
-	b.shown = otel.SpanContextFromContext(block)
+	b.shown = &block
 	t.execution(block, b)
-	t.rounds(block, spanQuorum, eventVote, b.executed, b.notarized, b.votes)
-	t.rounds(block, spanCertify, eventFinalize, b.notarized, b.certified, b.finalizes)
-	t.span(block, spanSync, b.certified, b.at)
+	t.span(block, &otlp.Span{Name: spanQuorum, Start: b.executed, End: b.notarized, Events: events(eventVote, b.votes)})
+	t.span(block, &otlp.Span{Name: spanCertify, Start: b.notarized, End: b.certified, Events: events(eventFinalize, b.finalizes)})
+	t.span(block, &otlp.Span{Name: spanSync, Start: b.certified, End: b.at})
 }
 
 // execution makes the span of a block's execution, with the calls of guests in it.
-func (t *Tracer) execution(block context.Context, b *blockTrip) {
+func (t *Tracer) execution(block otlp.Place, b *blockTrip) {
 	x := &b.execution
 	if x.Began.IsZero() {
 		return // another node's result was adopted, or it is too long ago
 	}
-	execute := t.begin(block, spanExecute, x.Began, keyCalls.Int(len(x.Calls)))
-	defer end(execute, b.executed)
+	execute := t.span(block, &otlp.Span{Name: spanExecute, Start: x.Began, End: b.executed, Attributes: []otlp.Attribute{keyCalls.Int(len(x.Calls))}})
 	for i := range x.Calls[:min(len(x.Calls), callsMax)] {
 		c := &x.Calls[i]
-		about := []attribute.KeyValue{keySlot.String(c.Binding.Slot()), keyOperation.String(c.Operation), keyRequests.Int(c.Requests),
+		about := []otlp.Attribute{keySlot.String(c.Binding.Slot()), keyOperation.String(c.Operation), keyRequests.Int(c.Requests),
 			keyFuel.Int64(int64(c.Fuel)), keyFault.String(c.Fault.String()), keyMemory.Int64(int64(c.Memory))}
 		if !c.Binding.Release.IsZero() {
 			about = append(about, keyRelease.String(c.Binding.Release.String()))
 		}
-		t.span(execute, spanCall, c.Began, c.Began.Add(c.Took), about...)
+		t.span(execute, &otlp.Span{Name: spanCall, Start: c.Began, End: c.Began.Add(c.Took), Attributes: about})
 	}
 }
 
-// rounds makes the span of a round of votes, with an event for each that was heard.
-func (t *Tracer) rounds(block context.Context, name, event string, from, to time.Time, votes []vote) {
-	ctx := t.begin(block, name, from)
-	for _, v := range votes {
-		otel.SpanFromContext(ctx).AddEvent(event, otel.WithTimestamp(v.at), otel.WithAttributes(keyValidator.Int(v.validator)))
+// events has an event for each vote that was heard.
+func events(name string, votes []vote) []otlp.Event {
+	all := make([]otlp.Event, len(votes))
+	for i, v := range votes {
+		all[i] = otlp.Event{At: v.at, Name: name, Attribute: keyValidator.Int(v.validator)}
 	}
-	end(ctx, to)
+	return all
 }
 
-// begin begins a span below the one in ctx, and returns a context with it.
-func (t *Tracer) begin(ctx context.Context, name string, at time.Time, about ...attribute.KeyValue) context.Context {
-	ctx, _ = t.tracer.Start(ctx, name, otel.WithTimestamp(at), otel.WithAttributes(about...))
-	return ctx
+// root makes a span that is the root of a trace.
+func (t *Tracer) root(name identity, state string, s *otlp.Span) {
+	s.Trace, s.ID, s.State = name.trace, name.root, state
+	t.queue.add(s)
 }
 
-func end(ctx context.Context, at time.Time) { otel.SpanFromContext(ctx).End(otel.WithTimestamp(at)) }
-
-// span makes a whole span below the one in ctx.
-func (t *Tracer) span(ctx context.Context, name string, from, to time.Time, about ...attribute.KeyValue) {
-	end(t.begin(ctx, name, from, about...), to)
+// span makes a span below another, and returns the place of those below it.
+func (t *Tracer) span(below otlp.Place, s *otlp.Span) otlp.Place {
+	s.Trace, s.ID, s.State, s.Parent, s.Remote = below.Trace, newSpanID(), below.State, below.ID, below.Remote
+	t.queue.add(s)
+	return otlp.Place{Trace: s.Trace, ID: s.ID, State: s.State}
 }
 
 // waited returns how many milliseconds a transaction of the block was in this node's pool, or -1.

@@ -36,18 +36,14 @@ package trace
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/resource"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	otel "go.opentelemetry.io/otel/trace"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe/otlp"
 	"quoin.dev/quoin/replica"
 )
 
@@ -59,9 +55,7 @@ const (
 	heardMax     = 48          // newest messages of each validator
 	admittedMax  = 4096        // traced transactions of this node's clients on their way
 	callsMax     = 16          // calls of guests shown of one execution
-	spansQueue   = 4096        // spans that wait for the collector
 	staleAfter   = time.Minute // a block that is older when it gets here is no longer news: it is not traced
-	valueMax     = 256         // characters of an attribute
 	closeTimeout = 2 * time.Second
 )
 
@@ -75,18 +69,16 @@ type Config struct {
 	Origin   quoin.Origin
 	Logger   *slog.Logger // nil: none
 	// Exporter takes the spans instead of an Endpoint, in tests.
-	Exporter sdk.SpanExporter
+	Exporter Exporter
 }
 
 // Tracer makes spans of what a node does. It is safe for use by several goroutines.
 type Tracer struct {
-	share    threshold
-	state    otel.TraceState // of the share
-	provider *sdk.TracerProvider
-	tracer   otel.Tracer
-	queue    *queue
-	origin   quoin.Origin
-	counts   counts
+	share  threshold
+	state  string // the tracestate of the share
+	queue  *queue
+	origin quoin.Origin
+	counts counts
 
 	mu       sync.Mutex // what follows
 	heard    [2]hearing // of the present epoch and the one before
@@ -112,18 +104,14 @@ func New(c Config) (*Tracer, error) {
 		return nil, err
 	}
 	if c.Exporter == nil {
-		if c.Exporter, err = newExporter(c.Endpoint); err != nil {
-			return nil, err
+		if c.Exporter, err = otlp.NewClient(c.Endpoint); err != nil {
+			return nil, fmt.Errorf("trace: %w", err)
 		}
 	}
 	t := &Tracer{share: share, state: share.state(), origin: c.Origin, blocks: make(chan finished, blocksQueue), trips: newTrips(), admitted: newAdmitted()}
-	t.queue = newQueue(c.Exporter, c.Logger)
-	limits := sdk.NewSpanLimits()
-	limits.AttributeValueLengthLimit = valueMax
-	t.provider = sdk.NewTracerProvider(sdk.WithSampler(share), sdk.WithIDGenerator(ids{}), sdk.WithRawSpanLimits(limits), sdk.WithSpanProcessor(t.queue),
-		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "quoin"), attribute.String("service.instance.id", c.Node),
-			Origin.String(string(c.Origin)))))
-	t.tracer = t.provider.Tracer("quoin.dev/quoin/observe/trace")
+	t.queue = newQueue(c.Exporter, c.Logger, func() *otlp.Encoder {
+		return otlp.NewEncoder("quoin.dev/quoin/observe/trace", keyService.String("quoin"), keyInstance.String(c.Node), Origin.String(string(c.Origin)))
+	})
 	t.releases = newReleases(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.stop = cancel
@@ -146,13 +134,10 @@ func (t *Tracer) Attach(s Source) { t.releases.attach(s) }
 
 // Close sends what waits, for some three seconds at most, and ends the tracer. Nothing may be observed
 // meanwhile: the node is closed first.
-func (t *Tracer) Close() error {
+func (t *Tracer) Close() {
 	t.stop()
 	t.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
+	t.queue.close(ctx)
 }

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,13 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	otel "go.opentelemetry.io/otel/trace"
-
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/hook"
 	"quoin.dev/quoin/node"
+	"quoin.dev/quoin/observe/otlp"
+	"quoin.dev/quoin/observe/otlp/otlptest"
 	"quoin.dev/quoin/replica"
 )
 
@@ -24,33 +21,25 @@ const testOrigin = quoin.Origin("acme.example/main")
 // fake is a node as its tracer sees it.
 type fake struct {
 	*Tracer
-	spans *tracetest.InMemoryExporter
+	spans *otlptest.Receiver
 	index int
 }
 
 func newFake(t testing.TB, index int, share Share) *fake {
 	t.Helper()
-	f := &fake{spans: tracetest.NewInMemoryExporter(), index: index}
+	f := &fake{spans: &otlptest.Receiver{T: t}, index: index}
 	var err error
-	f.Tracer, err = New(Config{Share: share, Node: fmt.Sprintf("v%d", index+1), Origin: testOrigin, Exporter: kept{f.spans}})
+	f.Tracer, err = New(Config{Share: share, Node: fmt.Sprintf("v%d", index+1), Origin: testOrigin, Exporter: f.spans})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-// kept is an exporter that keeps its spans when it is shut down.
-type kept struct{ *tracetest.InMemoryExporter }
-
-func (kept) Shutdown(context.Context) error { return nil }
-
 // close ends the tracer and returns its spans.
-func (f *fake) close(t testing.TB) tracetest.SpanStubs {
-	t.Helper()
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return f.spans.GetSpans()
+func (f *fake) close() []otlptest.Span {
+	f.Close()
+	return f.spans.Spans()
 }
 
 // blockOf returns a block as it is finished.
@@ -103,7 +92,7 @@ func (f *fake) admit(at time.Time, ids ...quoin.Hash) {
 func TestFourNodesTellOneTrace(t *testing.T) {
 	at := time.Now().Add(-time.Second)
 	b := blockOf(at, 4, 1)
-	var all tracetest.SpanStubs
+	var all []otlptest.Span
 	nodes := map[string]int{}
 	for i := range 4 {
 		f := newFake(t, i, Share{1, 1})
@@ -111,23 +100,22 @@ func TestFourNodesTellOneTrace(t *testing.T) {
 			f.admit(at.Add(-20*time.Millisecond), b.IDs[0])
 		}
 		f.certify(at.Add(time.Duration(i)*time.Millisecond), b)
-		spans := f.close(t)
+		spans := f.close()
 		for _, s := range spans {
-			who, _ := s.Resource.Set().Value("service.instance.id")
-			nodes[who.AsString()]++
+			nodes[s.Of["service.instance.id"]]++
 		}
 		all = append(all, spans...)
 	}
 	want := ofTransaction(b.IDs[0])
-	byID, names := map[otel.SpanID]tracetest.SpanStub{}, map[string]int{}
+	byID, names := map[otlp.SpanID]otlptest.Span{}, map[string]int{}
 	for _, s := range all {
-		if s.SpanContext.TraceID() != want.trace {
-			t.Errorf("%s is of the trace %s, want %s", s.Name, s.SpanContext.TraceID(), want.trace)
+		if s.Trace() != want.trace {
+			t.Errorf("%s is of the trace %s, want %s", s.Name, s.Trace(), want.trace)
 		}
-		if _, twice := byID[s.SpanContext.SpanID()]; twice {
-			t.Errorf("two spans are %s", s.SpanContext.SpanID())
+		if _, twice := byID[s.ID()]; twice {
+			t.Errorf("two spans are %s", s.ID())
 		}
-		byID[s.SpanContext.SpanID()] = s
+		byID[s.ID()] = s
 		names[s.Name]++
 	}
 	for name, n := range map[string]int{spanTransaction: 1, spanPool: 1, spanBlock: 4, spanExecute: 4, spanCall: 4, spanQuorum: 4, spanCertify: 4, spanSync: 4} {
@@ -140,20 +128,20 @@ func TestFourNodesTellOneTrace(t *testing.T) {
 	}
 	parents := map[string]string{spanPool: spanTransaction, spanBlock: spanTransaction, spanExecute: spanBlock, spanCall: spanExecute, spanQuorum: spanBlock, spanCertify: spanBlock, spanSync: spanBlock}
 	for _, s := range all {
-		if s.EndTime.Before(s.StartTime) {
+		if s.End().Before(s.Start()) {
 			t.Errorf("%s ends before it begins", s.Name)
 		}
 		if s.Name == spanTransaction {
-			if s.Parent.IsValid() || s.SpanContext.SpanID() != want.root {
-				t.Errorf("the root is %s below %s, want %s", s.SpanContext.SpanID(), s.Parent.SpanID(), want.root)
+			if s.Parent() != (otlp.SpanID{}) || s.ID() != want.root {
+				t.Errorf("the root is %s below %s, want %s", s.ID(), s.Parent(), want.root)
 			}
 			continue
 		}
-		parent, ok := byID[s.Parent.SpanID()]
+		parent, ok := byID[s.Parent()]
 		if !ok || parent.Name != parents[s.Name] {
 			t.Errorf("%s is below %q, want %q", s.Name, parent.Name, parents[s.Name])
 		}
-		if s.StartTime.Before(parent.StartTime) || parent.Name != spanTransaction && s.EndTime.After(parent.EndTime) {
+		if s.Start().Before(parent.Start()) || parent.Name != spanTransaction && s.End().After(parent.End()) {
 			t.Errorf("%s is not within its %s", s.Name, parent.Name)
 		}
 	}
@@ -161,16 +149,16 @@ func TestFourNodesTellOneTrace(t *testing.T) {
 		if block.Name != spanBlock {
 			continue
 		}
-		var parts tracetest.SpanStubs
+		var parts []otlptest.Span
 		for _, s := range all {
-			if s.Parent.SpanID() == block.SpanContext.SpanID() {
+			if s.Parent() == block.ID() {
 				parts = append(parts, s)
 			}
 		}
-		slices.SortFunc(parts, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
+		slices.SortFunc(parts, func(a, b otlptest.Span) int { return a.Start().Compare(b.Start()) })
 		for i, name := range []string{spanExecute, spanQuorum, spanCertify, spanSync} {
-			if parts[i].Name != name || i > 0 && !parts[i].StartTime.Equal(parts[i-1].EndTime) {
-				t.Errorf("part %d is %s from %s to %s", i, parts[i].Name, parts[i].StartTime, parts[i].EndTime)
+			if parts[i].Name != name || i > 0 && !parts[i].Start().Equal(parts[i-1].End()) {
+				t.Errorf("part %d is %s from %s to %s", i, parts[i].Name, parts[i].Start(), parts[i].End())
 			}
 			if name == spanQuorum && len(parts[i].Events) != 4 {
 				t.Errorf("%d votes", len(parts[i].Events))
@@ -185,13 +173,13 @@ func TestABlockOfWhichLittleWasSeen(t *testing.T) {
 	at := time.Now()
 	b := blockOf(at, 9, 1)
 	f.Finished(at, b)
-	spans := f.close(t)
+	spans := f.close()
 	if len(spans) != 4 {
 		t.Errorf("%d spans, want block, quorum, certify and sync", len(spans))
 	}
 	for _, s := range spans {
-		if !s.StartTime.Equal(at) || !s.EndTime.Equal(at) {
-			t.Errorf("%s is from %s to %s, want %s", s.Name, s.StartTime, s.EndTime, at)
+		if !s.Start().Equal(at) || !s.End().Equal(at) {
+			t.Errorf("%s is from %s to %s, want %s", s.Name, s.Start(), s.End(), at)
 		}
 	}
 }
@@ -205,28 +193,28 @@ func TestABlockIsShownOnce(t *testing.T) {
 		f := newFake(t, i, Share{1, 1})
 		f.certify(at, b)
 		count := map[string]int{}
-		var shown otel.SpanContext
-		var links []otel.SpanContext
-		for _, s := range f.close(t) {
+		var shown otlp.SpanID
+		var links []otlp.SpanID
+		for _, s := range f.close() {
 			count[s.Name]++
 			switch s.Name {
 			case spanExecute, spanCall, spanQuorum, spanCertify, spanSync:
-				if s.SpanContext.TraceID() != first {
+				if s.Trace() != first {
 					t.Errorf("%s is not in the first trace", s.Name)
 				}
 			case spanBlock:
-				if s.SpanContext.TraceID() == first {
-					shown = s.SpanContext
+				if s.Trace() == first {
+					shown = s.ID()
 				}
 				for _, l := range s.Links {
-					links = append(links, l.SpanContext)
+					links = append(links, otlp.SpanID(l.SpanId))
 				}
 			}
 		}
 		if count[spanExecute] != 1 || count[spanCall] != 1 || count[spanQuorum] != 1 || count[spanCertify] != 1 || count[spanSync] != 1 || count[spanBlock] != 3 {
 			t.Errorf("%v", count)
 		}
-		if len(links) != 2 || links[0].SpanID() != shown.SpanID() || links[1].SpanID() != shown.SpanID() {
+		if len(links) != 2 || links[0] != shown || links[1] != shown {
 			t.Errorf("the other blocks are linked to %v, want %v", links, shown)
 		}
 	}
@@ -236,26 +224,16 @@ func TestNothingOfAUserIsInSpans(t *testing.T) {
 	f := newFake(t, 0, Share{1, 1})
 	at := time.Now()
 	f.certify(at, blockOf(at, 4, 2))
-	spans := f.close(t)
+	spans := f.close()
 	if len(spans) == 0 {
 		t.Fatal("no spans")
 	}
 	for _, s := range spans {
-		text := s.Name + fmt.Sprint(values(s.Attributes))
-		for _, e := range s.Events {
-			text += e.Name + fmt.Sprint(values(e.Attributes))
-		}
+		text := s.Text()
 		if strings.Contains(text, "nobody sees") {
 			t.Errorf("%s says %s", s.Name, text)
 		}
 	}
-}
-
-func values(list []attribute.KeyValue) (all []string) {
-	for _, a := range list {
-		all = append(all, string(a.Key)+"="+a.Value.String())
-	}
-	return all
 }
 
 // What peers, clients and a busy loop can do to a tracer is bounded.
@@ -287,7 +265,7 @@ func TestEverythingIsBounded(t *testing.T) {
 	f.Finished(at, blockOf(at, 3, 3*BlockTraces))
 	f.Finished(at, blockOf(at.Add(-time.Hour), 4, 3))
 	blocks := 0
-	for _, s := range f.close(t) {
+	for _, s := range f.close() {
 		if s.Name == spanBlock {
 			blocks++
 		}
@@ -309,9 +287,9 @@ func TestAFloodOfVotesHidesNoOther(t *testing.T) {
 		f.Progressed(at, replica.Progress{Kind: replica.ProgressHeard, Epoch: 1, Block: quoin.Hash{9, byte(i), byte(i >> 8)}, Validator: 3, Message: "propose"})
 	}
 	f.certify(at.Add(time.Millisecond), b)
-	for _, s := range f.close(t) {
-		if s.Name == spanBlock && !s.StartTime.Equal(at.Add(time.Millisecond)) {
-			t.Errorf("the block begins at %s, want %s", s.StartTime, at.Add(time.Millisecond))
+	for _, s := range f.close() {
+		if s.Name == spanBlock && !s.Start().Equal(at.Add(time.Millisecond)) {
+			t.Errorf("the block begins at %s, want %s", s.Start(), at.Add(time.Millisecond))
 		}
 	}
 }
@@ -336,7 +314,7 @@ func TestManyGoroutines(t *testing.T) {
 		})
 	}
 	running.Wait()
-	spans := f.close(t)
+	spans := f.close()
 	s := f.Stats()
 	if s.Queue.Spans != s.Queue.Exported+s.Queue.Dropped+s.Queue.Failed || uint64(len(spans)) != s.Queue.Exported {
 		t.Errorf("%d spans came, counted are %+v", len(spans), s)
