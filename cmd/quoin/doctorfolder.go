@@ -32,6 +32,7 @@ func openFolder(dir string) (f *doctor.Folder, bad []doctor.Finding) {
 		return readJSON(path, nodeBytesMax, &settings, "a folder that `quoin node init` made")
 	}) {
 		f.Listen, f.API, f.Targets = settings.Listen, settings.API, settings.Observe.Targets
+		f.Page = doctor.Page{Address: settings.Dashboard, Certificate: settings.DashboardCertificate, Key: settings.DashboardKey, Hosts: settings.DashboardHosts}
 	}
 	need("files", filepath.Join(dir, nodeKeyFile), func(path string) error {
 		key, err := readKey(path)

@@ -56,6 +56,7 @@ var Checks = []struct{ Name, About string }{
 	{"space", "the disk has room, also in some weeks"},
 	{"limits", "memory, processors and open files suffice"},
 	{"ports", "the node's addresses are free, or its own"},
+	{"certificate", "the dashboard's certificate is good, and will be in two weeks"},
 	{"peers", "the other nodes' addresses can be reached"},
 }
 

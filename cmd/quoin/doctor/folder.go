@@ -26,6 +26,7 @@ type Folder struct {
 	Trusted *quoin.Genesis  // by the user; nil: unknown
 	Listen  string          // for other nodes; empty: unknown
 	API     string          // for clients; likewise
+	Page    Page            // for browsers
 	Peers   []Peer
 	Targets health.Targets // the node's own
 	Machine Machine
@@ -76,6 +77,7 @@ func (f *Folder) Examine(ctx context.Context) []Finding {
 	f.space(l)
 	f.Machine.limits(l, pid)
 	f.ports(ctx, l, running)
+	f.certificate(l)
 	f.peers(ctx, l)
 	return l.found
 }
@@ -160,7 +162,7 @@ func (f *Folder) private(l *list, name string, not fs.FileMode, what, mend strin
 
 // ports looks whether the node's addresses are free, or answered if it runs.
 func (f *Folder) ports(ctx context.Context, l *list, running bool) {
-	for _, x := range []struct{ what, address, setting string }{{"other nodes", f.Listen, "listen"}, {"clients", f.API, "api"}} {
+	for _, x := range []struct{ what, address, setting string }{{"other nodes", f.Listen, "listen"}, {"clients", f.API, "api"}, {"browsers", f.Page.Address, "dashboard"}} {
 		host, port, err := net.SplitHostPort(x.address)
 		switch {
 		case x.address == "":

@@ -201,6 +201,7 @@ func TestEveryFaultOfAFolderIsFound(t *testing.T) {
 		{"a kernel that tells nothing", func(t *testing.T, f *Folder) { f.Machine = Machine{Proc: t.TempDir(), Groups: t.TempDir()} }, "limits", Unknown},
 		{"a kernel that tells nonsense", func(t *testing.T, f *Folder) { f.Machine = machineOf(t, "\x00", "-1", "99999999999999999999", "0 0") }, "", OK},
 		{"a port that is taken", func(t *testing.T, f *Folder) { f.Listen = listening(t) }, "ports", Problem},
+		{"the page's port is taken", func(t *testing.T, f *Folder) { f.Page.Address = listening(t) }, "ports", Problem},
 		{"an address of another machine", func(t *testing.T, f *Folder) { f.API = "192.0.2.1:26600" }, "ports", Problem},
 		{"no address", func(t *testing.T, f *Folder) { f.API = "nonsense" }, "ports", Problem},
 		{"a peer that is away", func(t *testing.T, f *Folder) { f.Peers = []Peer{{Name: "away", Address: freeAddress(t)}} }, "peers", Warning},
