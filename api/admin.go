@@ -21,7 +21,11 @@ const adminWindow = 5 * time.Minute
 // authorize refuses a call that nobody has signed who may: an administrator of this node, or a member whom
 // the chain lets propose. Of members the newest state counts: a key that was rotated or revoked has no
 // rights from the next block on, and its successor has them.
-func (s *Server) authorize(ctx context.Context, h http.Header, procedure string, content quoin.Hash) error {
+//
+// A call that is recorded on its way can be made again, for as long as its time is not too far off: what is authorized
+// must be harmless to repeat. A call of before this server began is refused if afresh is set, for who does not remember
+// what was done cannot tell that it is repeated.
+func (s *Server) authorize(ctx context.Context, h http.Header, procedure string, content quoin.Hash, afresh bool) error {
 	refused := func(why string) error {
 		s.admission.count(CodeUnauthorized)
 		return refuse(CodeUnauthorized, "sign the call with the key of a member with the role proposer, or of one of the node's own administrators", "%s needs an administrator: %s", procedure, why)
@@ -36,6 +40,9 @@ func (s *Server) authorize(ctx context.Context, h http.Header, procedure string,
 	}
 	if d := time.Since(time.UnixMilli(ms)); d > adminWindow || d < -adminWindow {
 		return refused("its time is more than five minutes off this node's clock")
+	}
+	if afresh && ms < s.began.UnixMilli() {
+		return refused("it was signed before this node's API began, or by a clock that is behind: try again")
 	}
 	sig, err := base64.StdEncoding.DecodeString(h.Get(quoinv1.AdminSignatureHeader))
 	if err != nil || len(sig) != len(quoin.Signature{}) {

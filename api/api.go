@@ -117,6 +117,7 @@ type Server struct {
 	node      *node.Node
 	limits    Limits
 	admission *admission
+	began     time.Time
 	settle    *settlements
 	provers   provers
 	judge     judge
@@ -178,7 +179,7 @@ func newServer(c Config) (*Server, error) {
 	if !c.Plaintext && len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("api: TLS needs an Ed25519 key")
 	}
-	s := &Server{c: c, node: c.Node, limits: c.Limits.withDefaults()}
+	s := &Server{c: c, node: c.Node, limits: c.Limits.withDefaults(), began: time.Now()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.provers.store = c.Node.Store()
 	s.admission = newAdmission(s.limits)

@@ -73,7 +73,7 @@ func (s faultService) Inject(ctx context.Context, r *connect.Request[quoinv1.Inj
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if err := s.authorize(ctx, r.Header(), quoinv1connect.FaultServiceInjectProcedure, sha256.Sum256(r.Msg.GetFault().SigningBytes())); err != nil {
+	if err := s.authorize(ctx, r.Header(), quoinv1connect.FaultServiceInjectProcedure, sha256.Sum256(r.Msg.GetFault().SigningBytes()), true); err != nil {
 		return nil, err
 	}
 	f, err := s.readFault(r.Msg.GetFault())
@@ -137,7 +137,7 @@ func (s faultService) Lift(ctx context.Context, r *connect.Request[quoinv1.LiftR
 		return nil, err
 	}
 	named := quoinv1.Fault{Id: r.Msg.GetId()}
-	if err := s.authorize(ctx, r.Header(), quoinv1connect.FaultServiceLiftProcedure, sha256.Sum256(named.SigningBytes())); err != nil {
+	if err := s.authorize(ctx, r.Header(), quoinv1connect.FaultServiceLiftProcedure, sha256.Sum256(named.SigningBytes()), true); err != nil {
 		return nil, err
 	}
 	return connect.NewResponse(&quoinv1.LiftResponse{Found: s.c.Faults.Lift(r.Msg.GetId())}), nil

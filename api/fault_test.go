@@ -162,6 +162,9 @@ func TestFaultsNeedAnAdministrator(t *testing.T) {
 		"another procedure": func(h http.Header) {
 			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceLiftProcedure, time.Now(), content(f))
 		},
+		"a time before the node began": func(h http.Header) {
+			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now().Add(-4*time.Minute), content(f))
+		},
 		"another time": func(h http.Header) {
 			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now().Add(-time.Hour), content(f))
 		},
@@ -174,6 +177,25 @@ func TestFaultsNeedAnAdministrator(t *testing.T) {
 	}
 	if len(x.w.Faults[0].List()) != 0 {
 		t.Errorf("%v", x.w.Faults[0].List())
+	}
+}
+
+// Who recorded a call on its way cannot have its fault again.
+func TestFaultsAreNotReplayed(t *testing.T) {
+	x := newInjector(t, true)
+	c := quoinv1connect.NewFaultServiceClient(http.DefaultClient, x.w.Servers[0].URL())
+	r := connect.NewRequest(&quoinv1.InjectRequest{Fault: x.delay(1)})
+	quoinv1.SignAdmin(r.Header(), x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now(), sha256.Sum256(r.Msg.Fault.SigningBytes()))
+	for range 2 { // a call whose answer was lost is made again
+		if _, err := c.Inject(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := x.c.Lift(t.Context(), 1, x.w.Admin)[0]; a.Err != nil || !a.Answer.GetFound() {
+		t.Fatal(a.Err)
+	}
+	if _, err := c.Inject(t.Context(), r); connect.CodeOf(err) != connect.CodeInvalidArgument || len(x.w.Faults[0].List()) != 0 {
+		t.Errorf("the same call again: %v, %v", err, x.w.Faults[0].List())
 	}
 }
 

@@ -34,7 +34,7 @@ var _ quoinv1connect.ReleaseServiceHandler = releaseService{}
 
 // Upload implements quoinv1connect.ReleaseServiceHandler.
 func (s releaseService) Upload(ctx context.Context, r *connect.Request[quoinv1.UploadRequest]) (*connect.Response[quoinv1.UploadResponse], error) {
-	if err := s.authorize(ctx, r.Header(), quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(r.Msg.File)); err != nil {
+	if err := s.authorize(ctx, r.Header(), quoinv1connect.ReleaseServiceUploadProcedure, sha256.Sum256(r.Msg.File), false); err != nil {
 		return nil, err
 	}
 	digest, err := s.node.AddRelease(r.Msg.File)

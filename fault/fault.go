@@ -61,7 +61,7 @@ const (
 var (
 	ErrInvalid = errors.New("invalid fault") // it breaks a rule or a limit of its kind
 	ErrFull    = errors.New("too many faults")
-	ErrTaken   = errors.New("there is another fault of this number")
+	ErrTaken   = errors.New("there is, or was, another fault of this number")
 	ErrClosed  = errors.New("the node takes no more faults")
 )
 

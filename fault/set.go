@@ -18,6 +18,10 @@ type Config struct {
 	Crash func(f *Fault)
 }
 
+// overMax is how many faults that are over are remembered: more than anybody injects while a call that was
+// recorded on its way could be sent again.
+const overMax = 1024
+
 // CrashAfter is how long a node that is told to crash lives on, so that whoever told it gets an answer.
 const CrashAfter = 50 * time.Millisecond
 
@@ -29,6 +33,7 @@ type Set struct {
 
 	mu     sync.Mutex
 	active []*active // ascending by id
+	over   []uint64  // ids of the newest faults that are over, oldest first
 	next   uint64
 	closed bool
 }
@@ -55,7 +60,7 @@ func (s *Set) Next() uint64 {
 }
 
 // Inject adds a fault, which applies from now on if it names this node. The same fault again changes
-// nothing. It fails with ErrInvalid, ErrFull, ErrTaken or ErrClosed.
+// nothing, and once it is over it does not come again. It fails with ErrInvalid, ErrFull, ErrTaken or ErrClosed.
 func (s *Set) Inject(f Fault) error {
 	now := time.Now()
 	if err := f.Check(now); err != nil {
@@ -93,6 +98,8 @@ func (s *Set) add(a *active, now time.Time) (added bool, err error) {
 		return false, nil
 	case found:
 		return false, fmt.Errorf("%w: %d", ErrTaken, a.ID)
+	case slices.Contains(s.over, a.ID):
+		return false, fmt.Errorf("%w: %d, and it is over", ErrTaken, a.ID)
 	case len(s.active) == FaultsMax:
 		return false, fmt.Errorf("%w: %d are active, as many as a node takes; lift one, or wait until one ends", ErrFull, FaultsMax)
 	}
@@ -123,6 +130,9 @@ func (s *Set) Lift(id uint64) bool {
 	if found {
 		a = s.active[at]
 		s.active = slices.Delete(s.active, at, at+1)
+		if s.over = append(s.over, id); len(s.over) > overMax {
+			s.over = slices.Delete(s.over, 0, 1)
+		}
 		s.end(a)
 		s.apply()
 	}

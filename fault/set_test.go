@@ -241,7 +241,18 @@ func TestSetsAreBounded(t *testing.T) {
 	if err := s.Inject(other); !errors.Is(err, ErrTaken) {
 		t.Errorf("a number twice: %v", err)
 	}
-	if s.Next() != 1002 {
+	again := faultOf(Delay, 3)
+	if err := s.Inject(again); !errors.Is(err, ErrTaken) {
+		t.Errorf("the number of one that is over: %v", err)
+	}
+	for i := range uint64(2 * overMax) {
+		s.Lift(1001 + i)
+		inject(t, s, faultOf(Delay, 1002+i))
+	}
+	if len(s.over) != overMax {
+		t.Errorf("%d faults that are over are remembered", len(s.over))
+	}
+	if s.Next() != 1002+2*overMax {
 		t.Errorf("the next number is %d", s.Next())
 	}
 	s.Close()
