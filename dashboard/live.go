@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -233,10 +232,13 @@ func (x *broadcaster) poll(w http.ResponseWriter, r *http.Request) {
 	if n := len(frames); n > 0 {
 		number = frames[n-1].number
 	}
-	var list [][]byte
-	for _, f := range frames {
-		list = append(list, f.data)
-	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"id":"%s-%d","frames":[%s]}`, x.instance, number, bytes.Join(list, []byte(",")))
+	fmt.Fprintf(w, `{"id":"%s-%d","frames":[`, x.instance, number)
+	for i, f := range frames { // not put together first: they are large, and many poll
+		if i > 0 {
+			_, _ = w.Write([]byte(","))
+		}
+		_, _ = w.Write(f.data)
+	}
+	_, _ = w.Write([]byte("]}"))
 }
