@@ -28,13 +28,14 @@ import (
 // Limits bound what is remembered. Zero values mean the defaults.
 type Limits struct {
 	Views  int // default 240
+	Minor  int // views without incident that Since tells of at once; default 40
 	Points int // seconds; default 900
 	Marks  int // default 200
 	Events int // default 500
 }
 
 func (l Limits) withDefaults() Limits {
-	return Limits{cmp.Or(l.Views, 240), cmp.Or(l.Points, 900), cmp.Or(l.Marks, 200), cmp.Or(l.Events, 500)}
+	return Limits{cmp.Or(l.Views, 240), cmp.Or(l.Minor, 40), cmp.Or(l.Points, 900), cmp.Or(l.Marks, 200), cmp.Or(l.Events, 500)}
 }
 
 // Timeline implements node.Observer. Its methods may be called by several goroutines.
@@ -80,14 +81,28 @@ type Changes struct {
 }
 
 // Since returns what changed after a change, 0 for all that is remembered, in the order in which it began.
-// Seconds that are over at now get their points.
+// Of views in which nothing went wrong it has the newest alone, but for who asks for all that is remembered: a fast network makes hundreds in a second,
+// more than anybody looks at. Seconds that are over at now get their points.
 func (t *Timeline) Since(change uint64, now time.Time) Changes {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tell(now)
 	c := Changes{Through: t.change}
+	left := 0 // out of those without incident
+	if change > 0 {
+		for _, v := range t.views {
+			if v.minor(change) {
+				left++
+			}
+		}
+		left -= t.limits.Minor
+	}
 	for _, v := range t.views {
-		if v.change > change {
+		switch {
+		case v.change <= change:
+		case left > 0 && v.minor(change):
+			left--
+		default:
 			c.Views = append(c.Views, *v) // what it has heard is only ever appended to
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,46 @@ func TestOnlyWhatChangedComesAgain(t *testing.T) {
 	heard(x, 40, 1, 3, "finalize")
 	if c := x.Since(first.Through, at(50)); len(c.Views) != 1 || c.Views[0].View != 1 {
 		t.Errorf("a late vote of view 1 changed %+v", c.Views)
+	}
+}
+
+// A fast network has more views than anybody looks at: what went wrong is told, and the newest of the rest.
+func TestUneventfulViewsAreThinnedOut(t *testing.T) {
+	x := started(t, Limits{Views: 240, Minor: 40})
+	enter(x, 0, 1)
+	first := x.Since(0, at(1))
+	const last = 200
+	for v := quoin.View(2); v <= last; v++ {
+		enter(x, int(v), v)
+		if v == 50 {
+			x.Happened(at(50), &replica.Event{Kind: replica.ViewTimedOut, Epoch: 1, View: v})
+			x.Happened(at(50), &replica.Event{Kind: replica.ViewNullified, Epoch: 1, View: v})
+		}
+	}
+	heard(x, 300, 1, 3, "finalize") // of a view that was told already
+	for v := quoin.View(2); v <= 100; v++ {
+		x.Progressed(at(300), replica.Progress{Kind: replica.ProgressCertified, Epoch: 1, View: v, Height: quoin.Height(v)})
+	}
+	var got []uint64
+	for _, v := range x.Since(first.Through, at(310)).Views {
+		got = append(got, v.View)
+	}
+	want := []uint64{1, 50}
+	for v := uint64(last - 40 + 1); v <= last; v++ {
+		want = append(want, v)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got the views %v, want %v", got, want)
+	}
+	second := x.Since(0, at(310)).Through
+	for v := quoin.View(2); v <= last; v++ {
+		heard(x, 320, v, 3, "finalize") // late votes of views that are certified, and of some that are not
+	}
+	if n := len(x.Since(second, at(330)).Views); n != 1+40+100 { // the one that failed, late votes, and what is news
+		t.Errorf("%d views after late votes", n)
+	}
+	if n := len(x.Since(0, at(330)).Views); n != last {
+		t.Errorf("who comes anew gets %d views, want all %d", n, last)
 	}
 }
 

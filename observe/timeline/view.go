@@ -27,6 +27,8 @@ var messageNames = [messageCount]string{"propose", "notarize", "nullify", "final
 // least 1 for what has happened: 0 is not yet, or never.
 type View struct {
 	change       uint64
+	after        uint64  // the change before it began
+	done         uint64  // the change that certified it; 0: none has
 	Epoch        uint64  `json:"epoch"`
 	View         uint64  `json:"view"`
 	Began        int64   `json:"began"` // the first sign of it here: microseconds since 1970
@@ -43,6 +45,12 @@ type View struct {
 	Certified    int32   `json:"certified,omitempty"` // by its own certificate or a descendant's
 	Heard        []int32 `json:"heard,omitempty"`     // validator, Message, offset; and so on, in the order of arrival
 	said         []uint8 // a bit for each message, by validator
+}
+
+// minor reports whether what happened in a view after a change is nothing that who saw the rest has to know:
+// nothing went wrong in it, and it began after the change, or all that came were late votes.
+func (v *View) minor(change uint64) bool {
+	return v.change > change && v.TimedOut == 0 && v.Nullified == 0 && (v.after >= change || v.done > 0 && v.done <= change)
 }
 
 // place names a view: views count anew in each epoch.
@@ -75,7 +83,7 @@ func (t *Timeline) at(p place, at time.Time) *View {
 	if tooOld || tooNew {
 		return nil
 	}
-	v := &View{Epoch: uint64(p.epoch), View: uint64(p.view), Began: at.UnixMicro(), Leader: -1, Rescue: simplex.IsRescue(p.view)}
+	v := &View{after: t.change, Epoch: uint64(p.epoch), View: uint64(p.view), Began: at.UnixMicro(), Leader: -1, Rescue: simplex.IsRescue(p.view)}
 	if n := t.set.Len(); v.Rescue && n > 0 && p.epoch == t.epoch {
 		v.Leader = simplex.Rescuer(p.view, n)
 	}
@@ -144,6 +152,9 @@ func (t *Timeline) progress(at time.Time, p *replica.Progress) {
 	case replica.ProgressCertified:
 		v.Block, v.Transactions, v.Leader, v.Rescue = short(p.Block), p.Transactions, p.Proposer, p.Rescue
 		t.note(v, &v.Certified, at)
+		if v.done == 0 {
+			v.done = v.change
+		}
 	}
 }
 
