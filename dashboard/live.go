@@ -25,6 +25,7 @@ type broadcaster struct {
 	number   uint64    // of the newest
 	snapshot *shared   // all that is remembered as of its number; nil: none yet
 	polled   time.Time // when somebody asked last
+	slot     time.Time // when the one who asked last may ask again
 	refused  uint64
 	dropped  uint64
 }
@@ -45,7 +46,10 @@ const (
 	framesKept   = 60 // for who comes back, or polls
 	viewerFrames = 8  // that may wait for one viewer
 	pollGrace    = 15 * time.Second
-	retryMS      = 2000 // after which a browser comes back
+	pollEvery    = 3 * time.Second       // after which who polls asks again,
+	pollGap      = 10 * time.Millisecond // but no sooner than so long after the one before,
+	pollLast     = 12 * time.Second      // and no later than that: it would miss frames
+	retryMS      = 2000                  // after which a browser comes back
 )
 
 func newBroadcaster(b *builder, l Limits) *broadcaster {
@@ -220,12 +224,24 @@ func (x *broadcaster) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// poll serves /live/frame: the frames after an id, as {"id": ..., "frames": [...]}.
+// again returns how long one who polls waits before it asks again. Each gets a place of its own in time: what all
+// of them ask for does not grow with their number. The caller holds mu.
+func (x *broadcaster) again(now time.Time) time.Duration {
+	at := now.Add(pollEvery)
+	if next := x.slot.Add(pollGap); next.After(at) && !next.After(now.Add(pollLast)) {
+		at = next // beyond it places are given out anew: there are more who poll than places
+	}
+	x.slot = at
+	return at.Sub(now)
+}
+
+// poll serves /live/frame: the frames after an id, as {"id": ..., "again_ms": ..., "frames": [...]}.
 func (x *broadcaster) poll(w http.ResponseWriter, r *http.Request) {
 	x.building.Lock()
 	frames := x.since(r.Context(), r.URL.Query().Get("after"))
 	x.mu.Lock()
 	x.polled = time.Now()
+	again := x.again(x.polled)
 	number := x.number
 	x.mu.Unlock()
 	x.building.Unlock()
@@ -233,7 +249,7 @@ func (x *broadcaster) poll(w http.ResponseWriter, r *http.Request) {
 		number = frames[n-1].number
 	}
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"id":"%s-%d","frames":[`, x.instance, number)
+	fmt.Fprintf(w, `{"id":"%s-%d","again_ms":%d,"frames":[`, x.instance, number, again.Milliseconds())
 	for i, f := range frames { // not put together first: they are large, and many poll
 		if i > 0 {
 			_, _ = w.Write([]byte(","))

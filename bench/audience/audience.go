@@ -11,6 +11,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -75,7 +76,6 @@ func (r *Report) Add(x *Report) {
 // The page's times: see dashboard/page/stream.js.
 const (
 	reconnect = 2 * time.Second
-	pollEvery = 3 * time.Second
 	pollFirst = time.Second     // after a poll that failed, and twice as long after each that follows
 	pollLast  = 8 * time.Second // after which it tries for a stream again
 	patience  = 30 * time.Second
@@ -174,9 +174,10 @@ func (s *seats) poll(ctx context.Context, c *http.Client, last string) string {
 		r := s.ask(ctx, c, s.o.Nodes[0]+"/live/frame?after="+url.QueryEscape(last), "")
 		if r != nil && r.StatusCode == http.StatusOK {
 			s.polls.Add(1)
-			last = s.frameID(r)
+			var again time.Duration
+			last, again = s.polled(r)
 			wait = pollFirst
-			pause(ctx, pollEvery)
+			pause(ctx, again)
 			continue
 		}
 		if r == nil {
@@ -191,16 +192,20 @@ func (s *seats) poll(ctx context.Context, c *http.Client, last string) string {
 	return last
 }
 
-// frameID reads a poll's answer, {"id":"…", and returns the id.
-func (s *seats) frameID(r *http.Response) string {
-	const idBytesMax = 64
-	head := make([]byte, idBytesMax)
+// polled reads a poll's answer, {"id":"…","again_ms":…,"frames":…, and returns the id, and when to ask again.
+func (s *seats) polled(r *http.Response) (id string, again time.Duration) {
+	const headBytesMax = 96
+	head := make([]byte, headBytesMax)
 	n, _ := io.ReadFull(r.Body, head)
 	s.bytes.Add(int64(n))
 	s.discard(r)
-	id, _ := bytes.CutPrefix(head[:n], []byte(`{"id":"`))
-	id, _, _ = bytes.Cut(id, []byte(`"`))
-	return string(id)
+	var answer struct {
+		ID    string `json:"id"`
+		Again int64  `json:"again_ms"`
+	}
+	before, _, _ := bytes.Cut(head[:n], []byte(`,"frames":`))
+	_ = json.Unmarshal(append(before, '}'), &answer) // what is no answer is asked for again
+	return answer.ID, max(time.Second, time.Duration(answer.Again)*time.Millisecond)
 }
 
 // scrape is the life of a scraper.

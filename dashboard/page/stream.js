@@ -1,6 +1,5 @@
 // Frames of the node: as server-sent events, or, where there is no room for one more viewer, by asking now and then.
 
-const pollEvery = 3000;
 const spread = (ms) => ms * (0.75 + Math.random() / 2); // so that many who ask do not ask in step
 const pollsBeforeStream = 10; // there may be room again
 const silentAfter = 6000; // without a frame something is wrong, whatever the browser thinks
@@ -40,12 +39,12 @@ export function connect(took, told) {
     try {
       const response = await fetch(`/live/frame?after=${encodeURIComponent(last)}`, { cache: "no-store" });
       if (!response.ok) throw new Error((await response.json().catch(() => ({}))).message ?? `the node answers ${response.status}`);
-      const { id, frames } = await response.json();
+      const { id, again_ms: again, frames } = await response.json(); // the more ask, the longer each waits
       for (const frame of frames) take(id, JSON.stringify(frame));
       last = id;
       heard = Date.now();
-      told("polling", `Every ${pollEvery / 1000} s`);
-      timer = setTimeout(++polls % pollsBeforeStream ? poll : open, spread(pollEvery));
+      told("polling", `Every ${Math.round(again / 1000)} s`);
+      timer = setTimeout(++polls % pollsBeforeStream ? poll : open, spread(again));
     } catch (error) {
       const wait = againAfter[Math.min(failures++, againAfter.length - 1)];
       told("broken", `${error.message}; trying again`);

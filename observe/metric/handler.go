@@ -19,7 +19,7 @@ import (
 const (
 	freshFor       = 100 * time.Millisecond // an answer is shared by all who ask within
 	answersAtOnce  = 8                      // that are being written
-	answersASecond = 64                     // of all scrapers together; saved up for a second
+	answersASecond = 16                     // of all scrapers together; saved up for a second
 	answerTime     = 10 * time.Second       // to take an answer in
 )
 
@@ -41,7 +41,7 @@ func (r scrapeResult) String() string {
 
 // Handler serves the metrics, as text or OpenMetrics and compressed or not, as the scraper asks. All scrapers
 // who ask within 100 ms share one collection and one encoding, so that what scrapers cost does not grow with
-// their number; more than 8 at once, or 64 in a second, are refused with 429 and Retry-After before anything is
+// their number; more than 8 at once, or 16 in a second, are refused with 429 and Retry-After before anything is
 // done for them. A scraper that does not take its answer in within 10 s loses it.
 func (m *Metrics) Handler() http.Handler {
 	return &handler{m: m, pages: map[variant][]byte{}, answers: transport.NewAllowance(answersASecond, answersASecond), slots: make(chan struct{}, answersAtOnce)}
