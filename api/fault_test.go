@@ -165,6 +165,9 @@ func TestFaultsNeedAnAdministrator(t *testing.T) {
 		"a time before the node began": func(h http.Header) {
 			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now().Add(-4*time.Minute), content(f))
 		},
+		"a time that is yet to come": func(h http.Header) {
+			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now().Add(time.Minute), content(f))
+		},
 		"another time": func(h http.Header) {
 			quoinv1.SignAdmin(h, x.w.Admin, x.w.Genesis.Origin(), x.w.Nodes[0].Key(), quoinv1connect.FaultServiceInjectProcedure, time.Now().Add(-time.Hour), content(f))
 		},
@@ -196,6 +199,15 @@ func TestFaultsAreNotReplayed(t *testing.T) {
 	}
 	if _, err := c.Inject(t.Context(), r); connect.CodeOf(err) != connect.CodeInvalidArgument || len(x.w.Faults[0].List()) != 0 {
 		t.Errorf("the same call again: %v, %v", err, x.w.Faults[0].List())
+	}
+	if a := x.c.Lift(t.Context(), 2, x.w.Admin)[0]; a.Err != nil || a.Answer.GetFound() { // whoever records this ends no fault of this number later
+		t.Fatal(a.Err)
+	}
+	if code := x.code(x.delay(2), x.w.Admin); code != string(api.CodeInvalid) {
+		t.Errorf("a number that was lifted before: %q", code)
+	}
+	if code := x.code(x.delay(x.c.Faults(t.Context())[0].Answer.GetNext()), x.w.Admin); code != "" {
+		t.Errorf("the next number: %q", code)
 	}
 }
 

@@ -122,17 +122,20 @@ func (s *Set) find(id uint64) (at int, found bool) {
 	})
 }
 
-// Lift ends a fault before its time and reports whether there was one of this number.
+// Lift ends a fault before its time and reports whether there was one of this number. None of that number comes later.
 func (s *Set) Lift(id uint64) bool {
 	s.mu.Lock()
 	at, found := s.find(id)
 	var a *active
-	if found {
-		a = s.active[at]
-		s.active = slices.Delete(s.active, at, at+1)
+	if !slices.Contains(s.over, id) {
 		if s.over = append(s.over, id); len(s.over) > overMax {
 			s.over = slices.Delete(s.over, 0, 1)
 		}
+		s.next = max(s.next, id+1)
+	}
+	if found {
+		a = s.active[at]
+		s.active = slices.Delete(s.active, at, at+1)
 		s.end(a)
 		s.apply()
 	}

@@ -22,7 +22,7 @@ import (
 const tracesPath = "/v1/traces"
 
 // Environment variables with headers of requests, as the specification of OTLP exporters has them: NAME=VALUE, with
-// commas between them and values in percent encoding. What the second has comes before what the first has.
+// commas between them and values in percent encoding. The second, if it is not empty, is in place of the first.
 const (
 	headersVariable       = "OTEL_EXPORTER_OTLP_HEADERS"
 	tracesHeadersVariable = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"
@@ -56,10 +56,12 @@ func NewClient(endpoint string) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{url: u.String(), header: http.Header{}}
-	for _, name := range []string{headersVariable, tracesHeadersVariable} {
-		if err := setHeaders(c.header, os.Getenv(name)); err != nil {
-			return nil, fmt.Errorf("otlp: the environment variable %s %w: write NAME=VALUE, with commas between them", name, err)
-		}
+	variable := tracesHeadersVariable
+	if os.Getenv(variable) == "" {
+		variable = headersVariable
+	}
+	if err := setHeaders(c.header, os.Getenv(variable)); err != nil {
+		return nil, fmt.Errorf("otlp: the environment variable %s %w: write NAME=VALUE, with commas between them", variable, err)
 	}
 	c.header.Set("Content-Type", contentType)
 	c.header.Set("User-Agent", "quoin")
@@ -101,14 +103,15 @@ func (c *Client) Post(ctx context.Context, request []byte) error {
 		return fmt.Errorf("otlp: %w", reason(err))
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode < 200 || answer.StatusCode > 299 { // what else it says is not read: that of a 101 has no end
+		return fmt.Errorf("otlp: the receiver answers %s", strconv.Quote(answer.Status))
+	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, answerBytesMax+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("otlp: the receiver's answer: %w", err)
+		return fmt.Errorf("otlp: the receiver's answer: %w", reason(err))
 	case len(body) > answerBytesMax:
 		return fmt.Errorf("otlp: the receiver's answer has more than %d bytes", answerBytesMax)
-	case answer.StatusCode < 200 || answer.StatusCode > 299:
-		return fmt.Errorf("otlp: the receiver answers %s", strconv.Quote(answer.Status))
 	case answer.Header.Get("Content-Type") != contentType:
 		return nil // it says nothing that means something
 	}
@@ -119,7 +122,15 @@ func (c *Client) Post(ctx context.Context, request []byte) error {
 func reason(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		err = u.Err
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return errors.New(dns.Err)
+	case errors.As(err, &op):
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
 	}
 	return err
 }

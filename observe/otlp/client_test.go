@@ -52,17 +52,22 @@ func serve(t *testing.T, answer http.HandlerFunc) *Client {
 
 func TestHeaders(t *testing.T) {
 	t.Setenv(headersVariable, "authorization=Bearer%20a-token%3D, X-Scope = one ,")
-	t.Setenv(tracesHeadersVariable, "x-scope=two")
 	var got http.Header
 	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
 	if err := c.Post(context.Background(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"Authorization": "Bearer a-token=", "X-Scope": "two", "Content-Type": "application/x-protobuf", "User-Agent": "quoin", "Content-Encoding": ""} {
+	for name, want := range map[string]string{"Authorization": "Bearer a-token=", "X-Scope": "one", "Content-Type": "application/x-protobuf", "User-Agent": "quoin", "Content-Encoding": ""} {
 		if got.Get(name) != want {
 			t.Errorf("%s is %q, want %q", name, got.Get(name), want)
 		}
 	}
+	t.Setenv(tracesHeadersVariable, "x-scope=two")
+	c = serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.Header })
+	if err := c.Post(context.Background(), nil); err != nil || got.Get("X-Scope") != "two" || got.Get("Authorization") != "" {
+		t.Errorf("%v: %v", got, err)
+	}
+	t.Setenv(tracesHeadersVariable, "")
 	for _, list := range []string{"a-secret", "=a-secret", "a b=a-secret", "a=a-secret%", "a=a-secret%0a", "a=a-secret%0d%0aX: y", "ü=a-secret"} {
 		t.Setenv(headersVariable, list)
 		_, err := NewClient("http://127.0.0.1:4318")
@@ -121,11 +126,30 @@ func TestAnswers(t *testing.T) {
 		"refuses":      {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("no\n", 10_000), 400) }, "400 Bad Request"},
 		"floods":       {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, answerBytesMax+1)) }, "more than"},
 		"redirects":    {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", "/"); w.WriteHeader(307) }, "307"},
-		"hangs up":     {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"switches": {func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"))
+			_, _ = c.Read(make([]byte, 1)) // until the client has gone
+			_ = c.Close()
+		}, "101"},
+		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {
 		err := serve(t, x.answer).Post(context.Background(), []byte("spans"))
-		if (err == nil) != (x.want == "") || err != nil && (!strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "127.0.0.1") && x.want != "EOF") {
+		if (err == nil) != (x.want == "") || err != nil && (!strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "127.0.0.1")) {
 			t.Errorf("%s: %v, want %q", name, err, x.want)
+		}
+	}
+	for _, address := range []string{"http://a-secret.invalid:4318", "http://127.0.0.1:1"} {
+		c, err := NewClient(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Post(context.Background(), nil); err == nil || strings.Contains(err.Error(), "a-secret") || strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())

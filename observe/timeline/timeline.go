@@ -44,6 +44,7 @@ type Timeline struct {
 
 	mu          sync.Mutex
 	change      uint64
+	whole       uint64    // the change through which somebody was told of everything last
 	now         time.Time // the newest that was told
 	set         quoin.ValidatorSet
 	epoch       quoin.Epoch
@@ -89,9 +90,11 @@ func (t *Timeline) Since(change uint64, now time.Time) Changes {
 	t.tell(now)
 	c := Changes{Through: t.change}
 	left := 0 // out of those without incident
-	if change > 0 {
+	if change == 0 {
+		t.whole = t.change
+	} else {
 		for _, v := range t.views {
-			if v.minor(change) {
+			if v.minor(change, t.whole) {
 				left++
 			}
 		}
@@ -100,7 +103,7 @@ func (t *Timeline) Since(change uint64, now time.Time) Changes {
 	for _, v := range t.views {
 		switch {
 		case v.change <= change:
-		case left > 0 && v.minor(change):
+		case left > 0 && v.minor(change, t.whole):
 			left--
 		default:
 			c.Views = append(c.Views, *v) // what it has heard is only ever appended to

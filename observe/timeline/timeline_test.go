@@ -120,7 +120,7 @@ func TestUneventfulViewsAreThinnedOut(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got the views %v, want %v", got, want)
 	}
-	second := x.Since(0, at(310)).Through
+	second := x.Since(first.Through, at(310)).Through
 	for v := quoin.View(2); v <= last; v++ {
 		heard(x, 320, v, 3, "finalize") // late votes of views that are certified, and of some that are not
 	}
@@ -129,6 +129,42 @@ func TestUneventfulViewsAreThinnedOut(t *testing.T) {
 	}
 	if n := len(x.Since(0, at(330)).Views); n != last {
 		t.Errorf("who comes anew gets %d views, want all %d", n, last)
+	}
+}
+
+// Who was told of everything between two answers may have seen views half done: the next answer leaves none of these out.
+func TestWhoComesBetweenTwoAnswersMissesNothing(t *testing.T) {
+	x := started(t, Limits{Minor: 40})
+	enter(x, 0, 1)
+	first := x.Since(0, at(1)).Through
+	certify := func(from, to quoin.View) {
+		for v := from; v <= to; v++ {
+			x.Progressed(at(10), replica.Progress{Kind: replica.ProgressCertified, Epoch: 1, View: v, Height: quoin.Height(v)})
+		}
+	}
+	for v := quoin.View(2); v <= 10; v++ {
+		enter(x, int(v), v)
+	}
+	x.Since(0, at(11)) // somebody comes
+	certify(2, 10)
+	for v := quoin.View(11); v <= 100; v++ {
+		enter(x, int(v), v)
+	}
+	certify(11, 100)
+	second := x.Since(first, at(120))
+	for i, v := range second.Views[:10] {
+		if v.View != uint64(2+i) && i < 9 || v.Certified == 0 {
+			t.Errorf("told of %+v, want view %d", v, 2+i)
+		}
+	}
+	if n := len(second.Views); n != 9+40 {
+		t.Errorf("%d views", n)
+	}
+	for v := quoin.View(2); v <= 100; v++ { // what is no vote is news, however late
+		x.Progressed(at(130), replica.Progress{Kind: replica.ProgressExecuted, Epoch: 1, View: v, Height: quoin.Height(v)})
+	}
+	if n := len(x.Since(second.Through, at(140)).Views); n != 99 {
+		t.Errorf("%d of 99 executions are told", n)
 	}
 }
 

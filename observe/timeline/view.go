@@ -28,7 +28,7 @@ var messageNames = [messageCount]string{"propose", "notarize", "nullify", "final
 type View struct {
 	change       uint64
 	after        uint64  // the change before it began
-	done         uint64  // the change that certified it; 0: none has
+	done         uint64  // the newest change that was no vote, of a view that is certified; 0: it is not
 	Epoch        uint64  `json:"epoch"`
 	View         uint64  `json:"view"`
 	Began        int64   `json:"began"` // the first sign of it here: microseconds since 1970
@@ -47,10 +47,11 @@ type View struct {
 	said         []uint8 // a bit for each message, by validator
 }
 
-// minor reports whether what happened in a view after a change is nothing that who saw the rest has to know:
-// nothing went wrong in it, and it began after the change, or all that came were late votes.
-func (v *View) minor(change uint64) bool {
-	return v.change > change && v.TimedOut == 0 && v.Nullified == 0 && (v.after >= change || v.done > 0 && v.done <= change)
+// minor reports whether what happened in a view after a change is nothing that who saw the rest has to know: nothing
+// went wrong in it, and nobody was told of it before, or all that came were late votes. whole is the newest change that
+// somebody knows who was told of everything since.
+func (v *View) minor(change, whole uint64) bool {
+	return v.change > change && v.TimedOut == 0 && v.Nullified == 0 && (v.after >= max(change, whole) || v.done > 0 && v.done <= change)
 }
 
 // place names a view: views count anew in each epoch.
@@ -103,6 +104,9 @@ func (v *View) offset(at time.Time) int32 {
 func (t *Timeline) note(v *View, which *int32, at time.Time) {
 	if *which == 0 {
 		*which, v.change = v.offset(at), t.changed()
+		if v.Certified != 0 {
+			v.done = v.change
+		}
 	}
 }
 
@@ -152,9 +156,6 @@ func (t *Timeline) progress(at time.Time, p *replica.Progress) {
 	case replica.ProgressCertified:
 		v.Block, v.Transactions, v.Leader, v.Rescue = short(p.Block), p.Transactions, p.Proposer, p.Rescue
 		t.note(v, &v.Certified, at)
-		if v.done == 0 {
-			v.done = v.change
-		}
 	}
 }
 

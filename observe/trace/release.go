@@ -67,9 +67,9 @@ func newReleases(t *Tracer) *releases {
 
 func (r *releases) attach(s Source) {
 	r.mu.Lock()
-	r.source = s
+	r.source, r.at = s, time.Now()
 	r.mu.Unlock()
-	r.note(time.Now())
+	r.wake()
 }
 
 // due reports whether something is due at a height, or was.

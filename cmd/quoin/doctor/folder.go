@@ -77,7 +77,7 @@ func (f *Folder) Examine(ctx context.Context) []Finding {
 	f.space(l)
 	f.Machine.limits(l, pid)
 	f.ports(ctx, l, running)
-	f.certificate(l)
+	f.certificate(ctx, l)
 	f.peers(ctx, l)
 	return l.found
 }

@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -20,7 +22,7 @@ type Page struct {
 }
 
 // certificate looks at the certificate of the node's page.
-func (f *Folder) certificate(l *list) {
+func (f *Folder) certificate(ctx context.Context, l *list) {
 	const check = "certificate"
 	p := &f.Page
 	host, _, err := net.SplitHostPort(p.Address)
@@ -28,14 +30,18 @@ func (f *Folder) certificate(l *list) {
 		return // there is no page, or its address is a finding already
 	}
 	if p.Certificate == "" && p.Key == "" {
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if f.reached(ctx, host) {
 			l.add(check, Problem, "set dashboard_certificate and dashboard_key in node.json, or listen on 127.0.0.1: see docs/dashboard.md",
 				"others can reach the page's address %s, and there is no certificate: the node does not start", short(p.Address))
 		}
 		return
 	}
 	for _, name := range []string{p.Certificate, p.Key} {
-		if err := Regular(name); err != nil {
+		name, err := filepath.EvalSymlinks(name) // whoever renews certificates moves links
+		if err == nil {
+			err = Regular(name)
+		}
+		if err != nil {
 			l.add(check, Problem, "change dashboard_certificate and dashboard_key in node.json", "the page's certificate or its key cannot be read: %v", err)
 			return
 		}
@@ -62,6 +68,9 @@ func (f *Folder) certificate(l *list) {
 	}
 	var missing []string
 	for _, name := range p.Hosts {
+		if host, _, err := net.SplitHostPort(name); err == nil {
+			name = host
+		}
 		if leaf.VerifyHostname(name) != nil {
 			missing = append(missing, short(name))
 		}
@@ -69,4 +78,18 @@ func (f *Folder) certificate(l *list) {
 	if len(missing) > 0 {
 		l.add(check, Warning, "get a certificate for them, or take them out of dashboard_hosts in node.json", "the page's certificate is not for %s: browsers will refuse it", strings.Join(missing, ", "))
 	}
+}
+
+// reached reports whether others can reach an address of a host.
+func (f *Folder) reached(ctx context.Context, host string) bool {
+	if host == "" {
+		return true
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		return !ip.IsLoopback()
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.Within)
+	defer cancel()
+	all, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	return err == nil && len(all) > 0 && !all[0].IP.IsLoopback() // of a name that nobody knows the ports tell
 }

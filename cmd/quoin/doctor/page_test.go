@@ -44,7 +44,15 @@ func TestEveryFaultOfAPageIsFound(t *testing.T) {
 		{"none, and nobody else reaches it", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{Address: f.Page.Address} }, "", OK},
 		{"no page", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{} }, "", OK},
 		{"none, and others reach it", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{Address: "0.0.0.0:0"} }, "certificate", Problem},
-		{"none, at a name", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{Address: ":0"} }, "certificate", Problem},
+		{"none, at a name of this machine", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{Address: "LOCALHOST:1"} }, "", OK},
+		{"links, as programs that renew certificates make them", -day, 30 * day, func(t *testing.T, f *Folder) {
+			for _, name := range []*string{&f.Page.Certificate, &f.Page.Key} {
+				must(t, os.Symlink(*name, *name+".newest"))
+				*name += ".newest"
+			}
+		}, "", OK},
+		{"a name with a port", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page.Hosts = []string{"page.example:26680"} }, "", OK},
+		{"none, everywhere", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page = Page{Address: ":0"} }, "certificate", Problem},
 		{"it ended", -2 * day, -day, func(*testing.T, *Folder) {}, "certificate", Problem},
 		{"it ends soon", -2 * day, 13 * day, func(*testing.T, *Folder) {}, "certificate", Warning},
 		{"it has not begun", day, 30 * day, func(*testing.T, *Folder) {}, "certificate", Problem},
@@ -57,11 +65,11 @@ func TestEveryFaultOfAPageIsFound(t *testing.T) {
 		{"a folder", -day, 30 * day, func(_ *testing.T, f *Folder) { f.Page.Certificate = f.Dir }, "certificate", Problem},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			f := &Folder{Dir: t.TempDir(), Now: time.Now}
+			f := &Folder{Dir: t.TempDir(), Now: time.Now, Within: time.Second}
 			f.Page = newPage(t, f.Dir, x.from, x.until)
 			x.plant(t, f)
 			l := &list{about: f.Dir}
-			f.certificate(l)
+			f.certificate(t.Context(), l)
 			wants(t, x.name, l.found, x.check, x.level)
 		})
 	}
