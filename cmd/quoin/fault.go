@@ -298,7 +298,7 @@ func told(t *terminal, f *injected.Fault, s *quoinv1.Status, answers []client.Fa
 	for _, k := range f.Targets {
 		if !applied[k] {
 			return &fault{exit: exitUnavailable, code: "not-applied", what: fmt.Sprintf("fault %d does not happen to %s", f.ID, name(k)),
-				why: "no node of the context that answered is that validator's", todo: fmt.Sprintf("start it, or name it with `quoin context use`; take the fault back with `quoin fault lift %d`", f.ID)}
+				why: "no node of the context that answered is that validator's", todo: fmt.Sprintf("start it, wait until it is back if it has crashed, or name it with `quoin context use`; take the fault back with `quoin fault lift %d`", f.ID)}
 		}
 	}
 	v := map[string]any{"fault": faultView(f, name), "told": told, "reopens": reopens}

@@ -39,7 +39,7 @@ func TestStatusBeginsWithTheVerdict(t *testing.T) {
 			Objectives: []*quoinv1.Objective{{Name: "availability", Target: 0.999, Good: new(0.9995), Left: new(0.5)}, {Name: "clean", Target: 0.999}},
 			Indicators: &quoinv1.HealthIndicators{OverMs: 3_600_000, Certification: &quoinv1.Quantiles{Count: 9, P50Us: 5000, P99Us: 70_123}},
 			Said:       []*quoinv1.SignedWord{{Proposal: 7, Slot: "leader.v1", Status: "trial", Sentence: "nothing is wrong", Through: 64}}}, "healthy\n",
-			[]string{"99.950% good, target 99.900%; 50.0% of the error budget of 28 days is left", "5 ms (p50), 70.1 ms (p99), 9 blocks in 60 min",
+			[]string{"99.950% good, target 99.900%; 50.0% of the error budget for 28 days is left", "5 ms (p50), 70.1 ms (p99), 9 blocks in 60 min",
 				"it said of leader.v1", "proposal 7 (trial): nothing is wrong, up to height 64", "fair 1.0.0 303132333435, from height 40 on, by proposal 7 (trial)",
 				"3 could not be replayed", "1 of 2 are up; not bob"}},
 	} {

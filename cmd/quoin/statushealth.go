@@ -106,9 +106,9 @@ func writeHealth(row func(...any), h *quoinv1.Health) {
 func objectiveText(o *quoinv1.Objective, windowMS uint64) string {
 	text := fmt.Sprintf("%.3f%% good, target %.3f%%; ", 100*o.GetGood(), 100*o.GetTarget())
 	if left, over := 100*o.GetLeft(), health.Span(inMilliseconds(windowMS)); left < 0 {
-		text += fmt.Sprintf("the error budget of %s is overdrawn by %.1f%%", over, -left)
+		text += fmt.Sprintf("the error budget for %s is overdrawn by %.1f%%", over, -left)
 	} else {
-		text += fmt.Sprintf("%.1f%% of the error budget of %s is left", left, over)
+		text += fmt.Sprintf("%.1f%% of the error budget for %s is left", left, over)
 	}
 	for _, b := range atMost(o.GetBurns()) {
 		if b.GetBurning() {

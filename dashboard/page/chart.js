@@ -6,7 +6,7 @@ import { clock } from "./format.js";
 
 const left = 54, right = 10, top = 22, bottom = 20;
 const glyphs = { note: "●", good: "✓", change: "◆", warn: "▲", bad: "✕", fault: "⚡" };
-const apart = 14; // pixels between marks that are drawn apart
+const apart = 24; // pixels between marks that are drawn apart
 
 /** glyphOf is the sign of a mark's tone: colours are never alone. */
 export const glyphOf = (tone) => glyphs[tone] ?? "●";
@@ -122,9 +122,11 @@ export function newChart({ title, unit, lines, format, least = 1, height = 150 }
       const worst = ["bad", "fault", "warn", "change", "good", "note"].map((tone) => group.marks.findLast((m) => m.tone === tone)).find((m) => m);
       const [line, box, text] = flag.children;
       for (const name of ["x1", "x2"]) attribute(line, name, group.x);
-      attribute(box, "x", group.x - 8);
+      const sign = glyphOf(worst.tone) + (group.marks.length > 1 ? group.marks.length : ""), wide = [0, 16, 24, 32][Math.min([...sign].length, 3)];
+      attribute(box, "width", wide);
+      attribute(box, "x", group.x - wide / 2);
       attribute(text, "x", group.x);
-      put(text, group.marks.length > 1 ? group.marks.length : glyphOf(worst.tone));
+      put(text, sign);
       attribute(flag, "class", `flag ${worst.tone}`);
       attribute(flag, "tabindex", i === (chosen < 0 ? groups.length - 1 : chosen) ? 0 : -1);
       attribute(flag, "aria-label", group.marks.map((m) => `${m.title}, ${clock(m.time)}`).join("; "));

@@ -54,10 +54,10 @@ export function consensus(context) {
   const drawn = charts(["timeouts", "latency", "blocks", "pending", "fsync", "behind"]), span = newWindow(() => context.redraw());
   const item = (kind, text) => h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, glyph(kind, 8, 8)), text);
   const element = h("div", { class: "view" }, h("h1", null, "Consensus"),
-    h("p", { class: "seeing" }, "What am I seeing? ", terms.view, " Columns are views, the newest on the right; rows are validators, as this node hears them. A row of small dots is a validator that says nothing. On a fast network only the newest views come here, and those that went wrong: a dashed line stands where others are left out."),
+    h("p", { class: "seeing" }, "What am I seeing? ", terms.view, " Columns are views, the newest on the right; rows are validators, as this node hears them. A row of small dots is a validator that says nothing. A fast network has more views than fit here: those in which something went wrong always come, of the others the newest."),
     h("div", { class: "bar" }, h("h2", null, "Views"), follow),
     h("p", { class: "legendrow" }, item("propose", "proposed"), item("notarize", "voted for its result"), item("finalize", "signed the checkpoint"), item("nullify", "gave the view up"), item("none", "nothing heard"),
-      h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "leading", x: 1, y: 1, width: 14, height: 14, rx: 3 })), "leader"), h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "rescue-column", width: 16, height: 16 })), "R: rescue view")),
+      h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "leading", x: 1, y: 1, width: 14, height: 14, rx: 3 })), "leader"), h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("rect", { class: "rescue-column", width: 16, height: 16 })), "R: rescue view"), h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("line", { class: "lane-gap", x1: 8, x2: 8, y1: 0, y2: 16 })), "views left out"), h("span", null, s("svg", { width: 16, height: 16, "aria-hidden": "true" }, s("line", { class: "lane-epoch", x1: 8, x2: 8, y1: 0, y2: 16 })), "a new epoch")),
     box,
     h("section", { "aria-live": "off" }, title, h("p", { class: "seeing" }, "When each message arrived here, from the first sign of the view on. ", terms.notarize, " ", terms.finalize),
       h("div", { class: "one" }, h("div", null, one, h("details", null, h("summary", null, "As a table"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "One view, as a table" }, h("table", null, h("thead", null, h("tr", null, h("th", { scope: "col" }, "Validator"), said.map((x) => h("th", { scope: "col", class: "number" }, x)))), body)))), facts)),
@@ -134,8 +134,10 @@ export function consensus(context) {
       const x = nameWidth + i * columnWidth + columnWidth / 2, words = saidIn(view), [kind] = outcome(view);
       const column = s("g", { "data-column": i }, s("title", null, sentence(model, view)), s("rect", { class: view.rescue ? "rescue-column" : "", fill: "transparent", x: x - columnWidth / 2, y: 0, width: columnWidth, height }));
       const before = columns[i - 1];
-      if (before && before.epoch === view.epoch && before.view + 1 !== view.view) column.append(s("line", { class: "lane-gap", x1: x - columnWidth / 2, x2: x - columnWidth / 2, y1: head, y2: height - foot }));
-      if (view.view % 5 === 0 || view.rescue) column.append(s("text", { class: "column-name", x, y: 13, "text-anchor": "middle" }, view.rescue ? "R" : String(view.view % 10000)));
+      const line = (kind, words) => column.append(s("line", { class: kind, x1: x - columnWidth / 2, x2: x - columnWidth / 2, y1: head, y2: height - foot }, s("title", null, words)));
+      if (before && before.epoch !== view.epoch) line("lane-epoch", `Epoch ${view.epoch} begins: views count anew`);
+      else if (before && before.view + 1 !== view.view) line("lane-gap", `${whole(view.view - before.view - 1)} views without incident are left out`);
+      if (view.rescue || view.view % 10 === 5) column.append(s("text", { class: "column-name", x, y: 13, "text-anchor": "middle" }, view.rescue ? "R" : String(view.view)));
       validators.forEach(({ index }, row) => {
         const y = head + row * laneHeight + laneHeight / 2;
         if (index === view.leader) column.append(s("rect", { class: "leading", x: x - 10, y: y - 10, width: 20, height: 20, rx: 4 }));

@@ -30,4 +30,4 @@ function tableOf(list) {
     list.left ? h("p", { class: "note" }, `${whole(list.left)} older runs are not listed.`) : "");
 }
 
-const empty = (served) => h("div", { class: "empty" }, h("p", null, served ? "There is no run in the folder yet. Make one:" : "This node was given no folder of runs. Make some, and name the folder when the dashboard starts:"), command("quoin lab sim --seeds 10 --save runs"), h("p", null, "Each run becomes a folder with a report, which then stands here."));
+const empty = (served) => h("div", { class: "empty" }, h("p", null, served ? "There is no run in the folder yet. Make one:" : "This node was given no folder of runs. Make some, name their folder as runs in the node's node.json, and start the node anew:"), command("quoin lab sim --seeds 10 --save runs"), h("p", null, "Each run becomes a folder with a report, which then stands here."));

@@ -14,6 +14,8 @@ const verdicts = {
   unknown: ["?", "Not known yet", "This node has not seen enough to judge."],
 };
 
+const aFewBehind = 8; // heights that are on their way
+const stillAfter = 1500; // milliseconds without a block, while transactions wait
 const reasonsMost = 2; // shown at once: the rest is in Alerts
 
 export function overview(context) {
@@ -28,11 +30,11 @@ export function overview(context) {
     return { element: h("div", { class: "tile", title: explain }, h("dt", null, name), value, note), set(v, n) { put(value, v); put(note, n || "\u00a0"); } };
   };
   const tiles = {
-    height: tile("Height", "The newest block that is final on this node"), rate: tile("Transactions", "That became final, a second"),
+    height: tile("Height", "The newest block that is final on this node"), rate: tile("Transactions", "That became final, a second, over the last five seconds"),
     latency: tile("Certification", terms.certification), leader: tile("Leader now", "Who proposes in the present view, and what chooses the leaders"),
     voters: tile("Validators heard", "Who took part in one of the newest views, as this node hears it"), pending: tile("Waiting", "Transactions in this node's pool"),
   };
-  const drawn = charts(["transactions", "latency", "timeouts", "guest"]), span = newWindow(() => context.redraw());
+  const drawn = charts(["transactions", "latency", "pending", "timeouts", "guest", "fsync"]), span = newWindow(() => context.redraw());
   const serve = h("tbody"), changes = h("div", { class: "changes" }), marks = h("ol", { class: "marks", tabindex: 0, "aria-label": "Newest marks" });
   const links = h("ul", { class: "links" });
 
@@ -104,9 +106,10 @@ export function overview(context) {
 
   function showTiles(model) {
     const { now, node } = model;
-    tiles.height.set(whole(now.height), now.behind ? `${whole(now.behind)} behind the others` : `newest block ${ago(model.time, now.block_time)}`);
+    tiles.height.set(whole(now.height), now.behind > aFewBehind ? `${whole(now.behind)} behind the others` : `newest block ${ago(model.time, now.block_time)}`);
     tiles.rate.set(`${number(Math.round(lately(model, "tx") ?? 0))}/s`, `${number(Math.round((lately(model, "blocks") ?? 0) * 10) / 10)} blocks a second`);
-    tiles.latency.set(time(newestOf(model, "p50")), `99th percentile ${time(newestOf(model, "p99"))}`);
+    const still = model.time - now.block_time;
+    tiles.latency.set(time(newestOf(model, "p50")), still > stillAfter && now.pending ? `no block for ${time(still)}` : `99th percentile ${time(newestOf(model, "p99"))}`);
     const chooser = model.governed?.serving.find((x) => x.slot === "leader.v1");
     tiles.leader.set(nameOf(model, now.leader), `by ${serving(chooser ?? { builtin: "round-robin" }).replace(" (built-in)", "")}`);
     const heard = now.heard.filter((v) => v + 4 >= now.view).length;

@@ -12,7 +12,7 @@ const kinds = {
   fuel: () => newChart({ title: "Fuel", unit: "units a second", lines: [{ name: "burnt by all calls", of: (p) => p.fuel }], format: compact, least: 1000 }),
   fsync: () => newChart({ title: "Fsync", unit: "99th percentile", lines: [{ name: "vote log and store", of: (p) => (p.fsync < 0 ? -1 : p.fsync / 1000) }], format: time, least: 2 }),
   pending: () => newChart({ title: "Waiting", unit: "transactions in the pool", lines: [{ name: "pending", of: (p) => p.pending }], format: compact, least: 20 }),
-  behind: () => newChart({ title: "Behind", unit: "heights", lines: [{ name: "lacking here", of: (p) => p.behind }], format: compact, least: 4 }),
+  behind: () => newChart({ title: "Behind", unit: "heights", lines: [{ name: "lacking here", of: (p) => p.behind }], format: compact, least: 10 }),
 };
 
 /** charts makes charts by their names. */

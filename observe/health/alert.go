@@ -73,6 +73,9 @@ func code(alert string) string {
 	return b.String()
 }
 
+// namesMost is how many of several are named in a sentence.
+const namesMost = 3
+
 // peersAfter is how old a model must be before a link that is down means anything: links take a moment.
 const peersAfter = 10 * time.Second
 
@@ -181,8 +184,13 @@ func (x *examination) plugins() {
 // world looks at what is around the node.
 func (x *examination) world() {
 	m, a := x.m, x.around
-	if a.down > 0 && x.now > peersAfter {
-		x.add(PeerUnreachable, "%d of %d peers cannot be reached", a.down, a.peers)
+	if n := len(a.down); n > 0 && x.now > peersAfter {
+		slices.Sort(a.down)
+		names := strings.Join(a.down[:min(n, namesMost)], ", ")
+		if n > namesMost {
+			names += fmt.Sprintf(" and %d more", n-namesMost)
+		}
+		x.add(PeerUnreachable, "%d of %d peers cannot be reached: %s", n, a.peers, names)
 	}
 	if n := a.dropped; n > m.dropped.count {
 		m.dropped = counter{n, x.now, true}

@@ -8,6 +8,7 @@ import (
 	"quoin.dev/quoin"
 	"quoin.dev/quoin/node"
 	"quoin.dev/quoin/replica"
+	"quoin.dev/quoin/transport"
 )
 
 func TestAlerts(t *testing.T) {
@@ -166,4 +167,38 @@ func TestBlocksThatWereWaitedForCount(t *testing.T) {
 	if o := r.objective("certification"); o.Total != 1 || o.Bad != 1 {
 		t.Errorf("%v of %v blocks were late, want the one that was waited for", o.Bad, o.Total)
 	}
+}
+
+// linked is a node with five peers, the last four of which cannot be reached.
+type linked struct{}
+
+func (linked) Links() (s transport.Stats) {
+	for i := range byte(5) {
+		s.Peers = append(s.Peers, transport.PeerStats{Key: transport.Key{i + 1}, Up: i == 0})
+	}
+	return s
+}
+
+// Who reads that peers are away wants to know which.
+func TestPeersThatAreAwayAreNamed(t *testing.T) {
+	w := newWorld(Targets{})
+	set, err := quoin.NewValidatorSet([]quoin.Validator{{Name: "ann", Key: quoin.PublicKey{5}, Weight: 1}, {Name: "bob", Key: quoin.PublicKey{2}, Weight: 1},
+		{Name: "cat", Key: quoin.PublicKey{3}, Weight: 1}, {Name: "dan", Key: quoin.PublicKey{1}, Weight: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.status.Configuration.Validators = set
+	w.Attach(linked{})
+	w.pass(peersAfter + time.Second)
+	w.tell(0)
+	for _, x := range w.report().Reasons {
+		if x.Alert != PeerUnreachable {
+			continue
+		}
+		if want := "4 of 5 peers cannot be reached: 040000000000, ann, bob and 1 more"; x.Sentence != want {
+			t.Errorf("got %q, want %q", x.Sentence, want)
+		}
+		return
+	}
+	t.Error("nobody is missed")
 }

@@ -100,6 +100,7 @@ type Model struct {
 // present is the newest of what a status says.
 type present struct {
 	parameters quoin.Parameters
+	validators quoin.ValidatorSet
 	behind     uint64 // heights
 	observer   bool   // it is a validator and does not vote
 	diverged   bool   // its own results differ from the certified ones
@@ -320,6 +321,7 @@ func (m *Model) Described(s *node.Status) {
 	}
 	p := &m.seen
 	p.parameters, p.self, p.diverged, p.height = s.Configuration.Parameters, s.Self, s.Consensus.Diverged, s.Tip.Height
+	p.validators = s.Configuration.Validators
 	_, member := s.Configuration.Validators.Index(s.Key)
 	p.observer = s.Observer != "" || member && s.Self < 0
 	p.behind = uint64(max(s.Newest, s.Tip.Height) - s.Tip.Height)

@@ -2,6 +2,8 @@ package health
 
 import (
 	"time"
+
+	"quoin.dev/quoin"
 )
 
 // Verdict sums up.
@@ -96,24 +98,29 @@ func (m *Model) Report(now time.Time) Report {
 
 // around is what surrounds a node at a report.
 type around struct {
-	peers, down int
-	spaceKnown  bool
-	free, size  uint64
-	dropped     uint64 // log records
+	peers      int
+	down       []string // names of those that are not linked
+	spaceKnown bool
+	free, size uint64
+	dropped    uint64 // log records
 }
 
 // lookAround asks what surrounds the node. That may take long, as the system call for a disk that hangs does: so
 // it is done without the lock, for which the node's loop would wait.
 func (m *Model) lookAround() (a around) {
 	m.mu.Lock()
-	source, s := m.source, m.surroundings
+	source, s, set := m.source, m.surroundings, m.seen.validators
 	m.mu.Unlock()
 	if source != nil {
 		links := source.Links()
 		a.peers = len(links.Peers)
 		for i := range links.Peers {
 			if !links.Peers[i].Up {
-				a.down++
+				name := quoin.PublicKey(links.Peers[i].Key).String()[:12]
+				if at, ok := set.Index(quoin.PublicKey(links.Peers[i].Key)); ok {
+					name = set.At(at).Name
+				}
+				a.down = append(a.down, name)
 			}
 		}
 	}

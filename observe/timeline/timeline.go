@@ -28,14 +28,14 @@ import (
 // Limits bound what is remembered. Zero values mean the defaults.
 type Limits struct {
 	Views  int // default 240
-	Minor  int // views without incident that Since tells of at once; default 40
+	Minor  int // views without incident that Since tells of at once; default 64
 	Points int // seconds; default 900
 	Marks  int // default 200
 	Events int // default 500
 }
 
 func (l Limits) withDefaults() Limits {
-	return Limits{cmp.Or(l.Views, 240), cmp.Or(l.Minor, 40), cmp.Or(l.Points, 900), cmp.Or(l.Marks, 200), cmp.Or(l.Events, 500)}
+	return Limits{cmp.Or(l.Views, 240), cmp.Or(l.Minor, 64), cmp.Or(l.Points, 900), cmp.Or(l.Marks, 200), cmp.Or(l.Events, 500)}
 }
 
 // Timeline implements node.Observer. Its methods may be called by several goroutines.

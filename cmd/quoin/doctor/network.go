@@ -277,7 +277,7 @@ func (n *Network) releases(ctx context.Context, a *answer) {
 		}
 	}
 	if told == 0 {
-		a.ok("releases", "%d releases are ready, and none is missing", ready)
+		a.ok("releases", "releases that are ready: %d; none is missing", ready)
 	}
 }
 
