@@ -92,7 +92,7 @@ func (x *council) adopt(n governance.ProposalNumber) {
 	x.Helper()
 	x.proposal(uint64(n), governance.StatusPrechecked)
 	x.must(x.w.Second, governance.Approve{Proposal: n})
-	x.must(x.w.Admin, governance.Schedule{Proposal: n, Height: x.c.Verifier().Newest().Height + 6})
+	x.must(x.w.Admin, governance.Schedule{Proposal: n, Height: x.c.Verifier().Newest().Height + 8})
 	x.proposal(uint64(n), governance.StatusActive)
 }
 

@@ -288,7 +288,7 @@ func bind(t *testing.T, w *apitest.Network, c *client.Client, builtin string, sa
 		}
 	}
 	certify(t, c, w.Kernel(w.Second, governance.Encode(governance.Approve{Proposal: number}), salt+1, 1000))
-	at := c.Verifier().Newest().Height + 6
+	at := c.Verifier().Newest().Height + 8
 	certify(t, c, w.Kernel(w.Admin, governance.Encode(governance.Schedule{Proposal: number, Height: at}), salt+2, 1000))
 	for c.Verifier().Epoch() == before {
 		if _, err := c.Get(within(t), "kv", []byte("x")); err != nil {

@@ -185,12 +185,25 @@ func TestLiesAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, x := range o {
+			if x.Stage != Certified || x.Receipt.Result.Code != 0 {
+				t.Fatalf("%+v, result %+v", x, x.Receipt)
+			}
+		}
 		return o
 	}
 	p := governance.NewBuiltin(quoin.Binding{Hook: "leader.v1", Builtin: "weighted-random"})
 	submit(truth, w.Kernel(w.Admin, governance.Encode(p), 1, 1000))
+	for prechecked := false; !prechecked; {
+		if err := truth.Kernel(ctx, func(s governance.State) {
+			x, ok := governance.ReadProposal(s, 1)
+			prechecked = ok && x.Status == governance.StatusPrechecked
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	submit(truth, w.Kernel(w.Second, governance.Encode(governance.Approve{Proposal: 1}), 1, 1000))
-	submit(truth, w.Kernel(w.Admin, governance.Encode(governance.Schedule{Proposal: 1, Height: truth.verifier.Newest().Height + 4}), 2, 1000))
+	submit(truth, w.Kernel(w.Admin, governance.Encode(governance.Schedule{Proposal: 1, Height: truth.verifier.Newest().Height + 8}), 2, 1000))
 	for truth.verifier.Epoch() < 2 {
 		if _, err := truth.Follow(ctx); err != nil {
 			t.Fatal(err)

@@ -274,7 +274,7 @@ func (c *chain) adopt(n governance.ProposalNumber, members []quoin.Validator) {
 	c.govern(c.w.Admin, governance.NewValidators(set))
 	c.await(n, governance.StatusPrechecked)
 	c.govern(c.w.Second, governance.Approve{Proposal: n})
-	c.govern(c.w.Admin, governance.Schedule{Proposal: n, Height: c.c.Verifier().Newest().Height + 4})
+	c.govern(c.w.Admin, governance.Schedule{Proposal: n, Height: c.c.Verifier().Newest().Height + 8})
 	c.await(n, governance.StatusActive)
 	if _, err := c.c.Follow(within(c.T, 30*time.Second)); err != nil {
 		c.Fatal(err)

@@ -53,7 +53,8 @@ func (s *stopwatches) Called(c Call) {
 type faulty struct {
 	*testing.T
 	*network
-	seen []*stopwatches
+	seen   []*stopwatches
+	number uint64 // of the newest fault
 }
 
 func newFaulty(t *testing.T, prepare func(w *network)) *faulty {
@@ -92,7 +93,8 @@ func (x *faulty) keysOf(nodes ...int) (keys []quoin.PublicKey) {
 // inject tells all nodes of a fault that lasts until it is lifted.
 func (x *faulty) inject(f fault.Fault) {
 	x.Helper()
-	f.ID, f.Until = 1, time.Now().Add(5*time.Minute)
+	x.number++
+	f.ID, f.Until = x.number, time.Now().Add(5*time.Minute)
 	for _, s := range x.faults {
 		if err := s.Inject(f); err != nil {
 			x.Fatal(err)
@@ -103,7 +105,7 @@ func (x *faulty) inject(f fault.Fault) {
 func (x *faulty) lift() {
 	x.Helper()
 	for i, s := range x.faults {
-		if !s.Lift(1) {
+		if !s.Lift(x.number) {
 			x.Fatalf("node %d has no fault", i)
 		}
 	}
