@@ -112,7 +112,7 @@ func newFaultKind(t *terminal, k *faultKind) *cobra.Command {
 }
 
 // leaderWithin is how long to wait for somebody to lead.
-const leaderWithin = 5 * time.Second
+const leaderWithin = 15 * time.Second
 
 func injectFault(ctx context.Context, t *terminal, k *faultKind, flags *faultFlags, names []string) error {
 	key, err := flags.key()
