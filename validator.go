@@ -123,6 +123,14 @@ func (s ValidatorSet) Index(key PublicKey) (int, bool) {
 	})
 }
 
+// NameOf returns what the validator with the given key is called, or the key's first 12 digits if there is none.
+func (s ValidatorSet) NameOf(key PublicKey) string {
+	if i, ok := s.Index(key); ok {
+		return s.members[i].Name
+	}
+	return key.String()[:12]
+}
+
 // Weight returns the weight of the validators in b, which must belong to this set.
 func (s ValidatorSet) Weight(b Bitmap) uint64 {
 	sum := uint64(0)

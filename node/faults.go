@@ -63,13 +63,7 @@ func (i impairment) Impair(peer transport.Key, _ transport.Class) (delay time.Du
 
 // mark publishes that a fault was injected, or is over.
 func (n *Node) mark(f *fault.Fault, over bool) {
-	c := n.Status().Configuration
-	sentence := f.Sentence(func(key quoin.PublicKey) string {
-		if i, ok := c.Validators.Index(key); ok {
-			return c.Validators.At(i).Name
-		}
-		return key.String()[:12]
-	})
+	sentence := f.Sentence(n.Status().Configuration.Validators.NameOf)
 	if over {
 		n.Announce(FaultLifted, sentence+": over")
 		return

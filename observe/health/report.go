@@ -116,11 +116,7 @@ func (m *Model) lookAround() (a around) {
 		a.peers = len(links.Peers)
 		for i := range links.Peers {
 			if !links.Peers[i].Up {
-				name := quoin.PublicKey(links.Peers[i].Key).String()[:12]
-				if at, ok := set.Index(quoin.PublicKey(links.Peers[i].Key)); ok {
-					name = set.At(at).Name
-				}
-				a.down = append(a.down, name)
+				a.down = append(a.down, set.NameOf(quoin.PublicKey(links.Peers[i].Key)))
 			}
 		}
 	}

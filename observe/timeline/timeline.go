@@ -82,8 +82,8 @@ type Changes struct {
 }
 
 // Since returns what changed after a change, 0 for all that is remembered, in the order in which it began.
-// Of views in which nothing went wrong it has the newest alone, but for who asks for all that is remembered: a fast network makes hundreds in a second,
-// more than anybody looks at. Seconds that are over at now get their points.
+// Of views in which nothing went wrong it has the newest alone, but for who asks for all that is remembered: a fast
+// network makes hundreds in a second, more than anybody looks at. Seconds that are over at now get their points.
 func (t *Timeline) Since(change uint64, now time.Time) Changes {
 	t.mu.Lock()
 	defer t.mu.Unlock()

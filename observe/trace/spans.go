@@ -73,12 +73,10 @@ func (t *Tracer) transaction(name identity, b *blockTrip, i int) {
 	t.mu.Lock()
 	admitted, ours := t.admitted.take(b.IDs[i])
 	t.mu.Unlock()
-	below := name.below(t.state)
 	if ours {
 		admitted = earliest(admitted, b.began)
-		t.root(name, t.state, &otlp.Span{Name: spanTransaction, Start: admitted, End: b.at, Attributes: about})
-		below.Remote = false
-		t.span(below, &otlp.Span{Name: spanPool, Start: admitted, End: b.began})
+		transaction := t.root(name, t.state, &otlp.Span{Name: spanTransaction, Start: admitted, End: b.at, Attributes: about})
+		t.span(transaction, &otlp.Span{Name: spanPool, Start: admitted, End: b.began})
 	}
 	if waited := b.waited(i); waited >= 0 {
 		about = append(about, keyWaited.Int64(waited))
@@ -121,15 +119,20 @@ func events(name string, votes []vote) []otlp.Event {
 	return all
 }
 
-// root makes a span that is the root of a trace.
-func (t *Tracer) root(name identity, state string, s *otlp.Span) {
+// root makes a span that is the root of a trace, and returns the place of those below it.
+func (t *Tracer) root(name identity, state string, s *otlp.Span) otlp.Place {
 	s.Trace, s.ID, s.State = name.trace, name.root, state
-	t.queue.add(s)
+	return t.add(s)
 }
 
 // span makes a span below another, and returns the place of those below it.
 func (t *Tracer) span(below otlp.Place, s *otlp.Span) otlp.Place {
 	s.Trace, s.ID, s.State, s.Parent, s.Remote = below.Trace, newSpanID(), below.State, below.ID, below.Remote
+	return t.add(s)
+}
+
+// add passes a span on, and returns the place of those below it.
+func (t *Tracer) add(s *otlp.Span) otlp.Place {
 	t.queue.add(s)
 	return otlp.Place{Trace: s.Trace, ID: s.ID, State: s.State}
 }
